@@ -1,0 +1,104 @@
+"""One try on one channel: all that the gateway tells the rest of the house."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from foreroute.core.failure import FailureClass, Phase
+from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
+
+
+class Outcome(StrEnum):
+    SUCCESS = "success"
+    FAILURE = "failure"
+    TIMEOUT = "timeout"
+    THROTTLED = "throttled"
+    """The channel asked us to slow down: it says something about our rate, not about its health."""
+    IGNORED = "ignored"
+    """Says nothing about the channel: the client left, or sent a request that no channel would take."""
+
+
+class PickReason(StrEnum):
+    """Why the gateway chose this channel for this attempt: the closed set behind `x-foreroute-reason`."""
+
+    CONFIGURED = "configured"
+    """By the configured weights: no plan has changed them, or autopilot only observes."""
+    FORECAST = "forecast"
+    """By a plan whose shares a forecast has moved."""
+    HEALTH = "health"
+    """By a plan whose shares observed failures or slowness have moved."""
+    BUDGET = "budget"
+    """By a plan whose shares a budget has moved."""
+    MANUAL = "manual"
+    """By a plan that an operator pinned or drained."""
+    ONLY = "only"
+    """The route had a single channel that could be used."""
+    FAILOVER = "failover"
+    """An earlier attempt of this request failed on another channel."""
+    SPILLOVER = "spillover"
+    """The preferred channels were at their concurrency limit or their breaker was open."""
+    STATIC = "static"
+    """The plan had expired (the control loop is away): the configured weights serve."""
+    LAST_RESORT = "last_resort"
+    """Every channel was out: one was tried all the same rather than refuse without asking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one attempt. Buckets are disjoint where prices differ.
+
+    `input_tokens` excludes cached and cache-write tokens; `reasoning_tokens` is a part of
+    `output_tokens`, kept for display, and is never added to it.
+    """
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.cached_input_tokens + other.cached_input_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.output_tokens + other.output_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+
+NO_USAGE = Usage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of one request on one channel. Identified by (request_id, number); number starts at 1."""
+
+    request_id: RequestId
+    number: int
+    route: RouteName
+    channel: ChannelId
+    started_at: float
+    duration_s: float
+    outcome: Outcome
+    reason: PickReason
+    plan_version: int
+    client_region: RegionId | None = None
+    key_id: KeyId | None = None
+    stream: bool = False
+    time_to_first_chunk_s: float | None = None
+    """Time to the first body byte; None if none came."""
+    failure_class: FailureClass | None = None
+    phase: Phase = Phase.DONE
+    status: int | None = None
+    usage: Usage = NO_USAGE
+    cost_usd: Decimal | None = None
+    """None until priced, and for a model that has no price: unknown is never zero."""
+    hedge: bool = False
+    retry_after_s: float | None = None
+    error: str = ""
+    """The masked head of the error message, at most 200 characters; never a prompt or an answer."""
+
+    @property
+    def ended_at(self) -> float:
+        return self.started_at + self.duration_s

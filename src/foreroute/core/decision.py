@@ -1,0 +1,97 @@
+"""What was decided, and why: a plan, the actions that lead to it, and a reason for each change."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from foreroute.core.ids import ChannelId, DecisionId, RouteName
+from foreroute.core.plan import RoutingPlan
+
+
+class ReasonCode(StrEnum):
+    """Why a share changed, or why it did not. Closed and documented; clients may rely on it."""
+
+    FORECAST = "forecast"
+    """A forecast says that the channel will miss its objective."""
+    FORECAST_CLEARED = "forecast_cleared"
+    """The forecast trouble is over; the share returns."""
+    SLOW = "slow"
+    """The channel misses its latency objective now (reactive)."""
+    FAILING = "failing"
+    """The channel fails too many attempts now (reactive)."""
+    REMEDY = "remedy"
+    """A playbook bounds the channel's share."""
+    RECOVERED = "recovered"
+    """Observed trouble is over; the share returns in steps."""
+    BUDGET = "budget"
+    """The budget is projected to overrun; traffic moves to cheaper channels."""
+    MANUAL = "manual"
+    """An operator drained or pinned the channel, or undid a decision."""
+    GUARDRAIL = "guardrail"
+    """A bound stopped or shortened a change."""
+    PANIC = "panic"
+    """Too few healthy channels are left: shares are spread rather than concentrated on the last one."""
+    NO_VOTE = "no_vote"
+    """No forecast model has earned a vote here: the reactive policy decides."""
+    STAGE_MISSING = "stage_missing"
+    """A stage failed in this tick; its findings are missing."""
+    AUTOPILOT_OFF = "autopilot_off"
+    """Autopilot observes or suggests: the change is recorded, not made."""
+    KILL_SWITCH = "kill_switch"
+    """The kill switch holds the configured weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    channel: ChannelId | None
+    """None: about the whole route or plan."""
+    code: ReasonCode
+    detail: str
+    """One sentence for a person, with the numbers that decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareChange:
+    """One channel's share of one route, before and after, 0…1, with the reason that moved it."""
+
+    route: RouteName
+    channel: ChannelId
+    before: float
+    after: float
+    reason: Reason
+
+
+class ActionKind(StrEnum):
+    PUBLISH_PLAN = "publish_plan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """An effect as a value. Carried out once, idempotently, in `control/act.py`."""
+
+    kind: ActionKind
+    key: str
+    """Idempotence: the same key is carried out once."""
+
+
+class Autopilot(StrEnum):
+    OBSERVE = "observe"
+    """Record what would be decided; change nothing."""
+    SUGGEST = "suggest"
+    """The same, and show each decision as a suggestion that an operator can apply."""
+    ACT = "act"
+    """Decide and act within the guardrails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The outcome of one `decide()`. `plan` is what the gateway shall serve, already under autopilot's rule;
+    `changes` is what was decided, also when autopilot did not let it pass (`applied` is False then).
+    """
+
+    id: DecisionId
+    at: float
+    plan: RoutingPlan
+    applied: bool
+    changes: tuple[ShareChange, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    actions: tuple[Action, ...] = field(default=())

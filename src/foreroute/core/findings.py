@@ -1,0 +1,166 @@
+"""What the analysing stages find. Findings are evidence; only `decide` turns them into a plan."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from foreroute.core.failure import FailureClass
+from foreroute.core.ids import ChannelId, IncidentId
+from foreroute.core.series import Metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """The expected course of one metric: `mean[i]`, `lower[i]`, `upper[i]` hold for the window that ends at
+    `origin_at + (i + 1) * step_s`. The interval holds the outcome with probability `coverage`.
+    """
+
+    channel: ChannelId
+    metric: Metric
+    origin_at: float
+    step_s: float
+    mean: tuple[float, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    coverage: float
+    model: str
+
+    def at_horizon(self, horizon_s: float) -> "ForecastPoint":
+        """The point `horizon_s` seconds after the origin (the last one, if the forecast is shorter)."""
+        index = min(max(round(horizon_s / self.step_s), 1), len(self.mean)) - 1
+        return ForecastPoint(self.mean[index], self.lower[index], self.upper[index])
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastPoint:
+    mean: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastSkill:
+    """How good a model has been, on forecasts whose outcome is known. `skill` = 1 − error / naive error.
+
+    A model steers only while its skill is positive on enough outcomes: see `has_vote`.
+    """
+
+    channel: ChannelId
+    metric: Metric
+    horizon_s: float
+    model: str
+    outcomes: int
+    mean_absolute_error: float
+    naive_mean_absolute_error: float
+    coverage: float | None = None
+    """Share of outcomes inside the interval; None without outcomes."""
+    has_vote: bool = False
+
+    @property
+    def skill(self) -> float:
+        if self.naive_mean_absolute_error <= 0:
+            return 0.0
+        return 1.0 - self.mean_absolute_error / self.naive_mean_absolute_error
+
+
+class AnomalyKind(StrEnum):
+    HIGH = "high"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anomaly:
+    """Evidence that a value is unusual, not a verdict. `score` ≥ `threshold` made it one."""
+
+    channel: ChannelId
+    metric: Metric
+    at: float
+    value: float
+    expected: float
+    score: float
+    threshold: float
+    detector: str
+    kind: AnomalyKind = AnomalyKind.HIGH
+
+
+class IncidentState(StrEnum):
+    OPEN = "open"
+    """Detected; a playbook may be waiting or running."""
+    MITIGATED = "mitigated"
+    """Traffic is safe; the channel is not verified yet."""
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """One trouble of one channel, from the first bad window to the verified end. MTTR = mean of closed − opened."""
+
+    id: IncidentId
+    channel: ChannelId
+    opened_at: float
+    root_cause: FailureClass
+    probability: float
+    """How sure the diagnosis is, 0…1."""
+    evidence: str
+    state: IncidentState = IncidentState.OPEN
+    closed_at: float | None = None
+    playbooks_run: tuple[str, ...] = ()
+    steps_done: tuple[str, ...] = ()
+
+    @property
+    def time_to_recover_s(self) -> float | None:
+        return None if self.closed_at is None else self.closed_at - self.opened_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """What a playbook asks of the decision: a bound on one channel's weight until an instant."""
+
+    channel: ChannelId
+    incident: IncidentId
+    playbook: str
+    weight_max_ratio: float
+    """Upper bound as a share of the configured weight: 0 ejects, 0.5 halves."""
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetStatus:
+    """One budget now and at the end of its period."""
+
+    name: str
+    period_start_at: float
+    period_end_at: float
+    limit_usd: Decimal
+    spent_usd: Decimal
+    projected_usd: Decimal
+    projected_lower_usd: Decimal
+    projected_upper_usd: Decimal
+    unpriced_attempts: int = 0
+
+    @property
+    def overrun_expected(self) -> bool:
+        return self.projected_usd > self.limit_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelCost:
+    """What an average request on this channel costs with the traffic of late. None: no price is known."""
+
+    channel: ChannelId
+    usd_per_request: Decimal | None
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """All that one tick knows. A stage that failed left its part empty and its name in `missing`."""
+
+    forecasts: tuple[Forecast, ...] = ()
+    skills: tuple[ForecastSkill, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
+    budgets: tuple[BudgetStatus, ...] = ()
+    costs: tuple[ChannelCost, ...] = ()
+    missing: tuple[str, ...] = field(default=())

@@ -1,0 +1,12 @@
+"""Identifiers. A `NewType` each, so that a channel can never be passed where a route is meant."""
+
+from typing import NewType
+
+ChannelId = NewType("ChannelId", str)
+RouteName = NewType("RouteName", str)
+"""The public model name that clients ask for."""
+RegionId = NewType("RegionId", str)
+RequestId = NewType("RequestId", str)
+KeyId = NewType("KeyId", str)
+IncidentId = NewType("IncidentId", str)
+DecisionId = NewType("DecisionId", str)

@@ -1,0 +1,151 @@
+"""The seams of the house. Each has at most three methods; a back end passes the contract test of its port."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from foreroute.core.attempt import Attempt, Usage
+from foreroute.core.channel import Channel
+from foreroute.core.failure import FailureClass, FailureEvidence
+from foreroute.core.findings import Forecast
+from foreroute.core.ids import ChannelId, RegionId
+from foreroute.core.ledger import LedgerEntry, Spend
+from foreroute.core.plan import RoutingPlan
+from foreroute.core.rollup import Rollup
+from foreroute.core.series import Series
+
+
+class Clock(Protocol):
+    """The only source of the time of day. Instants are float seconds since the epoch, UTC."""
+
+    def now(self) -> float: ...
+
+    async def sleep_until(self, at: float) -> None: ...
+
+
+class AttemptSink(Protocol):
+    """Takes attempts from the gateway. Never blocks and never raises; safe to call from any thread."""
+
+    def record(self, attempt: Attempt) -> None: ...
+
+
+class PlanReader(Protocol):
+    def current(self) -> RoutingPlan: ...
+
+
+class PlanPublisher(Protocol):
+    """Publishing is atomic and idempotent; a plan older than the current one is refused silently."""
+
+    def publish(self, plan: RoutingPlan) -> None: ...
+
+
+class Classifier(Protocol):
+    """Names the cause of a failed attempt. Pure, under a tenth of a millisecond, never raises."""
+
+    def classify(self, evidence: FailureEvidence) -> FailureClass: ...
+
+
+class RollupStore(Protocol):
+    """Minutes of channels. `append` replaces a rollup of the same (channel, window_start, source)."""
+
+    async def append(self, rollups: Sequence[Rollup]) -> None: ...
+
+    async def read(
+        self, *, start_at: float, end_at: float, channels: Sequence[ChannelId] | None = None
+    ) -> list[Rollup]:
+        """Rollups with start_at ≤ window_start < end_at, by (window_start, channel), sources already merged."""
+        ...
+
+    async def prune(self, before_at: float) -> int:
+        """Forget rollups that started before; returns how many."""
+        ...
+
+
+class LedgerStore(Protocol):
+    """Priced attempts. `append` ignores an entry whose (request_id, number) is already there."""
+
+    async def append(self, entries: Sequence[LedgerEntry]) -> None: ...
+
+    async def spend(self, *, start_at: float, end_at: float) -> Mapping[ChannelId, Spend]:
+        """Totals of the attempts with start_at ≤ started_at < end_at, by channel."""
+        ...
+
+    async def request(self, request_id: str) -> list[LedgerEntry]:
+        """All attempts of one request, by number; empty if it is unknown."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One line of a journal: decisions, incidents, anomalies, forecasts with their outcome, audit.
+
+    (kind, id) identifies it; writing it again replaces it. `body` is one JSON object.
+    """
+
+    kind: str
+    id: str
+    at: float
+    body: bytes
+
+
+class RecordStore(Protocol):
+    async def append(self, records: Sequence[Record]) -> None: ...
+
+    async def read(self, kind: str, *, since_at: float = 0.0, limit: int = 1000) -> list[Record]:
+        """The newest `limit` records of a kind with at ≥ since_at, oldest first."""
+        ...
+
+    async def prune(self, before_at: float) -> int: ...
+
+
+class FittedForecaster(Protocol):
+    """A model that is ready: immutable, picklable, pure, never raises on short or gappy series."""
+
+    def forecast(self, series: Series, *, steps: int) -> Forecast:
+        """`steps` steps after `series.end_at`, with the interval at the model's own coverage."""
+        ...
+
+
+class Forecaster(Protocol):
+    """A way of making fitted models. `fit` runs in a process pool, so the object and the result are picklable."""
+
+    @property
+    def name(self) -> str: ...
+
+    def fit(self, series: Series) -> FittedForecaster: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How unusual the last value of a series is (≥ 0, larger is stranger), and what was expected instead."""
+
+    score: float
+    expected: float
+
+
+class Detector(Protocol):
+    """Scores only; a threshold decides. Uses nothing after the last value. Pure."""
+
+    @property
+    def name(self) -> str: ...
+
+    def score(self, series: Series) -> Score | None:
+        """None: too little is known to judge (warm-up, missing value)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    cost_usd: Decimal | None
+    source: str
+
+
+class PriceBook(Protocol):
+    def cost_usd(self, channel: Channel, usage: Usage, at: float) -> Price:
+        """What this usage costs on this channel at this instant. Unknown models have no price, never zero."""
+        ...
+
+
+class Locator(Protocol):
+    def region_of(self, client: str | None, headers: Mapping[str, str]) -> RegionId | None: ...

@@ -1,0 +1,72 @@
+"""One channel's minute."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from foreroute.core.attempt import NO_USAGE, Usage
+from foreroute.core.failure import FailureClass
+from foreroute.core.ids import ChannelId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencySummary:
+    """Latency of the successful attempts of a window, in seconds.
+
+    Percentiles do not merge, so `sketch` keeps a mergeable quantile sketch beside them; hour and
+    day percentiles are read from merged sketches.
+    """
+
+    count: int = 0
+    total_s: float = 0.0
+    p50_s: float | None = None
+    p95_s: float | None = None
+    p99_s: float | None = None
+    sketch: bytes = b""
+
+    @property
+    def mean_s(self) -> float | None:
+        return self.total_s / self.count if self.count else None
+
+
+NO_LATENCY = LatencySummary()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollup:
+    """Everything that one writer saw of one channel in one window.
+
+    Identified by (channel, window_start, source): a window that two processes saw (a restart in
+    the middle of a minute) has two rollups, and readers merge them. Sending the same rollup again
+    replaces it, so nothing is counted twice.
+    """
+
+    channel: ChannelId
+    window_start: float
+    source: str
+    """The run that made it, so that a restart neither overwrites nor doubles a minute."""
+    window_s: float = 60.0
+    attempts: int = 0
+    """All attempts, the ignored ones too."""
+    successes: int = 0
+    throttles: int = 0
+    ignored: int = 0
+    failures: Mapping[FailureClass, int] = field(default_factory=dict)
+    latency: LatencySummary = NO_LATENCY
+    """Whole answers."""
+    first_chunk: LatencySummary = NO_LATENCY
+    """Time to the first chunk, of streams only."""
+    usage: Usage = NO_USAGE
+    cost_usd: Decimal = Decimal(0)
+    unpriced_attempts: int = 0
+
+    @property
+    def failures_total(self) -> int:
+        """Attempts that count against the channel: failures and timeouts, not throttles."""
+        return self.attempts - self.successes - self.throttles - self.ignored
+
+    @property
+    def failure_ratio(self) -> float | None:
+        """Failed share of the attempts that say something about the channel; None without any."""
+        judged = self.attempts - self.ignored - self.throttles
+        return self.failures_total / judged if judged else None
