@@ -10,16 +10,7 @@ from foreroute.core.channel import Channel, Health
 from foreroute.core.decision import Autopilot, Decision, Reason
 from foreroute.core.findings import Findings
 from foreroute.core.ids import ChannelId, RouteName
-from foreroute.core.plan import RoutingPlan
-from foreroute.core.series import Metric
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objective:
-    """A route's latency objective: `metric` of each minute shall stay under `limit_s` seconds."""
-
-    metric: Metric
-    limit_s: float
+from foreroute.core.plan import Objective, RoutingPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

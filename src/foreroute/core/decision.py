@@ -60,6 +60,23 @@ class ShareChange:
     reason: Reason
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Standing trouble of one channel on one route, kept from tick to tick for hysteresis.
+
+    `bound` is the share of its configured weight that the channel may have, 0…1, while the cause stands.
+    """
+
+    route: RouteName
+    channel: ChannelId
+    code: ReasonCode
+    since_at: float
+    bound: float
+    detail: str
+    clear_since_at: float | None = None
+    """Since when the trouble is no longer seen; after the dwell time the cause is lifted."""
+
+
 class ActionKind(StrEnum):
     PUBLISH_PLAN = "publish_plan"
 
@@ -93,5 +110,6 @@ class Decision:
     plan: RoutingPlan
     applied: bool
     changes: tuple[ShareChange, ...] = ()
+    causes: tuple[Cause, ...] = ()
     reasons: tuple[Reason, ...] = ()
     actions: tuple[Action, ...] = field(default=())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from foreroute.core.attempt import PickReason
 from foreroute.core.ids import ChannelId, RouteName
+from foreroute.core.series import Metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,14 @@ class Route:
     attempts_max: int = 3
     backoff_s: float = 0.25
     """Base of the full-jitter backoff before a retry on a channel that was tried already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """A route's latency objective: `metric` of each minute shall stay under `limit_s` seconds."""
+
+    metric: Metric
+    limit_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,123 @@
+"""What is wrong with each channel of a route, or is going to be: the reasons that bound its share.
+
+Order of precedence: a playbook's remedy, failures seen, slowness seen, slowness forecast. Observed trouble is
+the reactive policy; it works the same when no forecast has a vote. A cause outlives its trouble by the dwell
+time, so that a share does not swing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from foreroute.core.decision import Cause, ReasonCode
+from foreroute.core.ids import ChannelId, RouteName
+from foreroute.core.plan import Objective, Route
+from foreroute.decide.breach import breach_probability
+from foreroute.decide.guardrails import Guardrails
+from foreroute.decide.snapshot import UNKNOWN_STATE, ChannelState, Outlook, Snapshot
+
+_DRAIN, _RELIEVE = 0.1, 0.4
+"""Shares of the configured weight: nearly all away, and more than half away."""
+
+
+def causes_of(snapshot: Snapshot, route: Route, rails: Guardrails) -> tuple[Cause, ...]:
+    """The standing causes of a route after this tick: new, kept, and clearing ones."""
+    before = {cause.channel: cause for cause in snapshot.causes if cause.route == route.name}
+    found = []
+    for target in route.targets:
+        fresh = _worst(snapshot, route.name, target.channel, rails)
+        cause = _carry(before.get(target.channel), fresh, snapshot, rails)
+        if cause is not None:
+            found.append(cause)
+    return tuple(found)
+
+
+def _carry(before: Cause | None, fresh: Cause | None, snapshot: Snapshot, rails: Guardrails) -> Cause | None:
+    if snapshot.suppressed_until.get(_channel(before, fresh), 0.0) > snapshot.at:
+        return fresh if fresh is not None and fresh.code is ReasonCode.REMEDY else None
+    if fresh is not None:
+        return _merge(before, fresh)
+    if before is None or before.code is ReasonCode.REMEDY:
+        return None
+    if not _is_clear(before, snapshot, rails):
+        return replace(before, clear_since_at=None)
+    clear_since = snapshot.at if before.clear_since_at is None else before.clear_since_at
+    return None if snapshot.at - clear_since >= rails.dwell_s else replace(before, clear_since_at=clear_since)
+
+
+def _channel(before: Cause | None, fresh: Cause | None) -> ChannelId:
+    known = fresh or before
+    return known.channel if known else ChannelId("")
+
+
+def _merge(before: Cause | None, fresh: Cause) -> Cause:
+    """Trouble that goes on keeps its first name and its start; it may only get worse while it lasts."""
+    if before is None or ReasonCode.REMEDY in (before.code, fresh.code):
+        return fresh
+    return replace(before, bound=min(before.bound, fresh.bound), detail=fresh.detail, clear_since_at=None)
+
+
+def _is_clear(before: Cause, snapshot: Snapshot, rails: Guardrails) -> bool:
+    """No trouble now is not enough: the forecast must also be well below the limit (hysteresis)."""
+    outlook = snapshot.channels.get(before.channel, UNKNOWN_STATE).outlook
+    objective = snapshot.objectives.get(before.route)
+    if objective is None or outlook is None or not outlook.has_vote:
+        return True
+    return breach_probability(outlook, objective.limit_s) < rails.breach_probability_clear
+
+
+def _worst(snapshot: Snapshot, route: RouteName, channel: ChannelId, rails: Guardrails) -> Cause | None:
+    state = snapshot.channels.get(channel, UNKNOWN_STATE)
+    objective = snapshot.objectives.get(route)
+    for code, bound, detail in _troubles(state, objective, snapshot.at, rails):
+        return Cause(
+            route=route, channel=channel, code=code, since_at=snapshot.at, bound=bound, detail=detail
+        )
+    return None
+
+
+def _troubles(
+    state: ChannelState, objective: Objective | None, at: float, rails: Guardrails
+) -> Iterator[tuple[ReasonCode, float, str]]:
+    active = [remedy for remedy in state.remedies if remedy.until > at]
+    if active:
+        worst = min(active, key=lambda remedy: remedy.weight_max_ratio)
+        yield (
+            ReasonCode.REMEDY,
+            worst.weight_max_ratio,
+            f"playbook {worst.playbook} holds it at {worst.weight_max_ratio:.0%} of its weight",
+        )
+    if state.judged >= rails.samples_min and (state.failure_ratio or 0.0) > rails.failure_ratio_max:
+        yield (
+            ReasonCode.FAILING,
+            _DRAIN,
+            f"{state.failure_ratio:.0%} of {state.judged} attempts failed (limit {rails.failure_ratio_max:.0%})",
+        )
+    if objective is not None:
+        yield from _slowness(state, objective, rails)
+
+
+def _slowness(
+    state: ChannelState, objective: Objective, rails: Guardrails
+) -> Iterator[tuple[ReasonCode, float, str]]:
+    limit = objective.limit_s
+    if state.now_s is not None and state.judged >= rails.samples_min and state.now_s > limit:
+        yield ReasonCode.SLOW, _DRAIN, f"{_ms(state.now_s)} now, over the limit of {_ms(limit)}"
+    outlook = state.outlook
+    if outlook is not None and outlook.has_vote:
+        probability = breach_probability(outlook, limit)
+        if probability >= rails.breach_probability_min:
+            bound = _DRAIN if probability >= (1.0 + rails.breach_probability_min) / 2.0 else _RELIEVE
+            yield ReasonCode.FORECAST, bound, _forecast_detail(outlook, limit, probability, state.now_s)
+
+
+def _forecast_detail(outlook: Outlook, limit: float, probability: float, now_s: float | None) -> str:
+    now = f"{_ms(now_s)} now, " if now_s is not None else ""
+    return (
+        f"{now}{_ms(outlook.mean_s)} expected in {outlook.horizon_s / 60:.0f} min "
+        f"({_ms(outlook.lower_s)} to {_ms(outlook.upper_s)}), limit {_ms(limit)}, "
+        f"{probability:.0%} sure to miss it"
+    )
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"

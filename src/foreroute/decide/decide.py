@@ -1,0 +1,166 @@
+"""Snapshot in, decision out. Pure: no clock, no chance, no I/O.
+
+For each route: find the causes, turn them into bounds, bounds into the shares that should be, and take one
+step there within the guardrails. Autopilot then says whether the step is made or only recorded.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from foreroute.core.attempt import PickReason
+from foreroute.core.decision import (
+    Action,
+    ActionKind,
+    Autopilot,
+    Cause,
+    Decision,
+    Reason,
+    ReasonCode,
+    ShareChange,
+)
+from foreroute.core.plan import Route, RoutingPlan
+from foreroute.decide.causes import causes_of
+from foreroute.decide.explain import overrun_of, share_changes, shares_of
+from foreroute.decide.guardrails import Guardrails
+from foreroute.decide.snapshot import UNKNOWN_STATE, Snapshot
+from foreroute.decide.weights import Shares, bounds_of, cheaper, desired_shares, one_step
+
+
+@dataclass(frozen=True, slots=True)
+class _RouteDecision:
+    route: Route
+    causes: tuple[Cause, ...] = ()
+    changes: tuple[ShareChange, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+
+
+def decide(snapshot: Snapshot, rails: Guardrails) -> Decision:
+    """What the gateway shall serve from now on, and why. Never raises on a valid snapshot."""
+    routes = snapshot.configured.values()
+    if snapshot.kill_switch:
+        return _decision(snapshot, rails, [_as_configured(snapshot, route) for route in routes], applied=True)
+    applied = snapshot.autopilot is Autopilot.ACT
+    return _decision(
+        snapshot, rails, [_decide_route(snapshot, route, rails) for route in routes], applied=applied
+    )
+
+
+def _decide_route(snapshot: Snapshot, configured: Route, rails: Guardrails) -> _RouteDecision:
+    causes = causes_of(snapshot, configured, rails)
+    current = snapshot.current.routes.get(configured.name, configured)
+    shares: Shares = {}
+    reasons = list(_without_vote(snapshot, configured))
+    for priority in sorted({target.priority for target in configured.targets}):
+        tier, tier_reasons = _decide_tier(snapshot, configured, current, priority, causes, rails)
+        shares |= tier
+        reasons += tier_reasons
+    if not _worth_it(shares, current, causes, snapshot, rails):
+        shares = shares_of(current)
+    route = replace(
+        configured,
+        targets=tuple(
+            replace(target, weight=shares.get(target.channel, 0.0)) for target in configured.targets
+        ),
+        reason=_pick_reason(snapshot, causes),
+    )
+    return _RouteDecision(route, causes, share_changes(snapshot, route, current, causes), tuple(reasons))
+
+
+def _decide_tier(
+    snapshot: Snapshot,
+    configured: Route,
+    current: Route,
+    priority: int,
+    causes: Sequence[Cause],
+    rails: Guardrails,
+) -> tuple[Shares, list[Reason]]:
+    base = {t.channel: t.weight for t in configured.targets if t.priority == priority}
+    if overrun_of(snapshot) is not None:
+        prices = {channel: snapshot.channels.get(channel, UNKNOWN_STATE).usd_per_request for channel in base}
+        base = cheaper(base, prices, rails.budget_price_exponent)
+    several_tiers = len({target.priority for target in configured.targets}) > 1
+    bounds, panic = bounds_of(base, causes, rails, may_empty=several_tiers)
+    desired = desired_shares(base, bounds, rails)
+    shares, shortened = one_step(_tier_of(current, base), desired, rails)
+    reasons = []
+    if panic:
+        reasons.append(
+            Reason(None, ReasonCode.PANIC, f"{configured.name}: too few healthy channels to move to")
+        )
+    if shortened:
+        step = f"{configured.name}: one step of at most {rails.share_step_max:.0%} at a time"
+        reasons.append(Reason(None, ReasonCode.GUARDRAIL, step))
+    return shares, reasons
+
+
+def _tier_of(route: Route, base: Shares) -> Shares:
+    current = {channel: share for channel, share in shares_of(route).items() if channel in base}
+    total = sum(current.values())
+    return {c: share / total for c, share in current.items()} if total > 0 else dict(base)
+
+
+def _worth_it(
+    shares: Shares, current: Route, causes: Sequence[Cause], snapshot: Snapshot, rails: Guardrails
+) -> bool:
+    """Small moves are not worth a plan; a spent action budget lets only playbooks through."""
+    before = shares_of(current)
+    farthest = max((abs(share - before.get(channel, 0.0)) for channel, share in shares.items()), default=0.0)
+    forced = any(cause.code is ReasonCode.REMEDY for cause in causes)
+    spent = snapshot.actions_last_hour >= rails.actions_per_hour_max
+    return farthest >= rails.share_change_min and (forced or not spent)
+
+
+def _pick_reason(snapshot: Snapshot, causes: Sequence[Cause]) -> PickReason:
+    """The newest standing cause names the plan; without one, a budget or the configuration does."""
+    if causes:
+        newest = max(causes, key=lambda cause: cause.since_at)
+        return PickReason.FORECAST if newest.code is ReasonCode.FORECAST else PickReason.HEALTH
+    return PickReason.CONFIGURED if overrun_of(snapshot) is None else PickReason.BUDGET
+
+
+def _without_vote(snapshot: Snapshot, route: Route) -> list[Reason]:
+    return [
+        Reason(target.channel, ReasonCode.NO_VOTE, f"{outlook.model} is no better than the last value here")
+        for target in route.targets
+        if (outlook := snapshot.channels.get(target.channel, UNKNOWN_STATE).outlook) and not outlook.has_vote
+    ]
+
+
+def _as_configured(snapshot: Snapshot, configured: Route) -> _RouteDecision:
+    current = snapshot.current.routes.get(configured.name, configured)
+    return _RouteDecision(configured, (), share_changes(snapshot, configured, current, ()))
+
+
+def _general_reasons(snapshot: Snapshot) -> list[Reason]:
+    reasons = [
+        Reason(None, ReasonCode.STAGE_MISSING, f"{stage} failed; decided without it")
+        for stage in snapshot.missing_stages
+    ]
+    if snapshot.kill_switch:
+        reasons.append(Reason(None, ReasonCode.KILL_SWITCH, "the configured weights serve"))
+    elif snapshot.autopilot is not Autopilot.ACT:
+        reasons.append(Reason(None, ReasonCode.AUTOPILOT_OFF, f"autopilot is on {snapshot.autopilot}"))
+    return reasons
+
+
+def _decision(
+    snapshot: Snapshot, rails: Guardrails, parts: Sequence[_RouteDecision], *, applied: bool
+) -> Decision:
+    routes = {part.route.name: part.route for part in parts} if applied else dict(snapshot.current.routes)
+    changed = routes != dict(snapshot.current.routes)
+    plan = RoutingPlan(
+        version=snapshot.current.version + (1 if changed else 0),
+        made_at=snapshot.at if changed else snapshot.current.made_at,
+        valid_until=snapshot.at + rails.plan_valid_s,
+        routes=routes,
+    )
+    return Decision(
+        id=snapshot.decision_id,
+        at=snapshot.at,
+        plan=plan,
+        applied=applied,
+        changes=tuple(change for part in parts for change in part.changes),
+        causes=tuple(cause for part in parts for cause in part.causes),
+        reasons=(*_general_reasons(snapshot), *(reason for part in parts for reason in part.reasons)),
+        actions=(Action(kind=ActionKind.PUBLISH_PLAN, key=f"{plan.version}:{plan.valid_until:.3f}"),),
+    )
