@@ -1,0 +1,53 @@
+"""The first step of a tick: attempts become ledger rows and rollups, and nothing is lost when a store is down."""
+
+from collections.abc import Sequence
+
+from foreroute.control.stages import Stages
+from foreroute.core.attempt import Attempt
+from foreroute.core.ledger import LedgerEntry
+from foreroute.core.rollup import Rollup
+
+
+class Collection:
+    """Keeps what a store has not taken yet, and offers it again at the next tick: appends are idempotent."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._entries: list[LedgerEntry] = []
+        self._rollups: dict[tuple[str, float, str], Rollup] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Ledger rows that no store has taken yet."""
+        return len(self._entries)
+
+    def take(self) -> tuple[tuple[Rollup, ...], Exception | None]:
+        """The rollups that the attempts since the last call have changed, and why pricing failed, if it did."""
+        attempts = self._stages.intake.drain()
+        error = None
+        try:
+            entries = list(self._stages.cost.price(attempts))
+        except Exception as failure:  # noqa: BLE001 - stage boundary: an unpriced attempt is better than a lost one
+            error, entries = failure, [_unpriced(attempt) for attempt in attempts]
+        self._entries += entries
+        self._stages.fold.add([entry.attempt for entry in entries])
+        changed = self._stages.fold.changed()
+        self._rollups |= {(rollup.channel, rollup.window_start, rollup.source): rollup for rollup in changed}
+        return changed, error
+
+    async def save(self) -> None:
+        """Raises StoreError; what was not taken stays for the next call."""
+        if self._entries:
+            entries: Sequence[LedgerEntry] = tuple(self._entries)
+            await self._stages.ledger.append(entries)
+            del self._entries[: len(entries)]
+        if self._rollups:
+            rollups = dict(self._rollups)
+            await self._stages.rollups.append(list(rollups.values()))
+            self._rollups = {
+                key: value for key, value in self._rollups.items() if rollups.get(key) is not value
+            }
+
+
+def _unpriced(attempt: Attempt) -> LedgerEntry:
+    return LedgerEntry(attempt=attempt, cost_usd=None, price_source="unpriced")

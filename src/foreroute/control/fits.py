@@ -1,0 +1,64 @@
+"""Model fits in a process pool, so that nothing is trained on an event loop or in a tick."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Generic, TypeVar
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def process_pool(workers: int) -> ProcessPoolExecutor:
+    """Workers are spawned, never forked: the parent has threads and a running loop."""
+    return ProcessPoolExecutor(
+        max_workers=workers, mp_context=multiprocessing.get_context("spawn"), initializer=_quiet_worker
+    )
+
+
+def _quiet_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # One thread a worker: spinning OpenMP threads would take the gateway's core.
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", NIXTLA_ID_AS_COL="1")
+
+
+class Fits(Generic[Job, Result]):
+    """Sends jobs to the pool and collects results between ticks. A job that fails is reported and dropped."""
+
+    def __init__(
+        self, run: Callable[[Job], Result], executor: Executor, on_error: Callable[[str], None]
+    ) -> None:
+        self._run = run
+        self._executor = executor
+        self._on_error = on_error
+        self._pending: set[asyncio.Future[Result]] = set()
+
+    @property
+    def pending(self) -> int:
+        return len(self._pending)
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        loop = asyncio.get_running_loop()
+        for job in jobs:
+            try:
+                self._pending.add(loop.run_in_executor(self._executor, self._run, job))
+            except (BrokenProcessPool, RuntimeError) as error:
+                self._on_error(f"the fit pool is gone: {error}")
+
+    async def finished(self, *, wait: bool) -> list[Result]:
+        """Results that are ready; with `wait`, of all jobs sent so far."""
+        if wait and self._pending:
+            await asyncio.wait(self._pending)
+        done = [future for future in self._pending if future.done()]
+        self._pending.difference_update(done)
+        results = []
+        for future in done:
+            if (error := future.exception()) is not None:
+                self._on_error(f"{type(error).__name__}: {error}")
+            else:
+                results.append(future.result())
+        return results

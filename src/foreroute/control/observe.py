@@ -1,0 +1,91 @@
+"""From rollups and findings to what a decision may know about each channel."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from foreroute.core.findings import Findings, Forecast, ForecastSkill
+from foreroute.core.ids import ChannelId
+from foreroute.core.rollup import Rollup
+from foreroute.core.series import Metric, value_of
+from foreroute.decide.snapshot import ChannelState, Outlook
+
+Merge = Callable[[Sequence[Rollup]], Rollup]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One channel over the observation window."""
+
+    now_s: float | None = None
+    failure_ratio: float | None = None
+    judged: int = 0
+    attempts_per_minute: float = 0.0
+
+
+def observe(
+    rollups: Iterable[Rollup], metrics: Mapping[ChannelId, Metric], merge: Merge, *, window_s: float
+) -> dict[ChannelId, Observed]:
+    """The observation window of each channel in `metrics`; empty windows give an empty `Observed`."""
+    by_channel: dict[ChannelId, list[Rollup]] = {channel: [] for channel in metrics}
+    for rollup in rollups:
+        if rollup.channel in by_channel:
+            by_channel[rollup.channel].append(rollup)
+    return {
+        channel: _observed(merge(found), metrics[channel], window_s) if found else Observed()
+        for channel, found in by_channel.items()
+    }
+
+
+def _observed(rollup: Rollup, metric: Metric, window_s: float) -> Observed:
+    now = value_of(rollup, metric)
+    return Observed(
+        now_s=now if math.isfinite(now) else None,
+        failure_ratio=rollup.failure_ratio,
+        judged=rollup.attempts - rollup.ignored - rollup.throttles,
+        attempts_per_minute=rollup.attempts * 60.0 / window_s,
+    )
+
+
+def channel_states(
+    observed: Mapping[ChannelId, Observed],
+    metrics: Mapping[ChannelId, Metric],
+    findings: Findings,
+    *,
+    horizon_s: float,
+) -> dict[ChannelId, ChannelState]:
+    forecasts = {(forecast.channel, forecast.metric): forecast for forecast in findings.forecasts}
+    votes = {(s.channel, s.metric, s.model): s for s in findings.skills if s.horizon_s == horizon_s}
+    prices = {cost.channel: cost.usd_per_request for cost in findings.costs}
+    states = {}
+    for channel, metric in metrics.items():
+        seen = observed.get(channel, Observed())
+        states[channel] = ChannelState(
+            now_s=seen.now_s,
+            failure_ratio=seen.failure_ratio,
+            judged=seen.judged,
+            outlook=_outlook(forecasts.get((channel, metric)), votes, horizon_s),
+            usd_per_request=prices.get(channel),
+            remedies=tuple(remedy for remedy in findings.remedies if remedy.channel == channel),
+        )
+    return states
+
+
+def _outlook(
+    forecast: Forecast | None, votes: Mapping[tuple[ChannelId, Metric, str], ForecastSkill], horizon_s: float
+) -> Outlook | None:
+    if forecast is None or not forecast.mean:
+        return None
+    point = forecast.at_horizon(horizon_s)
+    if not all(map(math.isfinite, (point.mean, point.lower, point.upper))):
+        return None
+    skill = votes.get((forecast.channel, forecast.metric, forecast.model))
+    return Outlook(
+        horizon_s=horizon_s,
+        mean_s=point.mean,
+        lower_s=point.lower,
+        upper_s=point.upper,
+        coverage=forecast.coverage,
+        model=forecast.model,
+        has_vote=skill is not None and skill.has_vote,
+    )

@@ -1,0 +1,57 @@
+"""One row per channel for people: how it is, and what moved its share."""
+
+from collections.abc import Mapping, Sequence
+
+from foreroute.control.health import grade
+from foreroute.control.observe import Observed
+from foreroute.control.state import ChannelView
+from foreroute.core.channel import Channel
+from foreroute.core.decision import Cause, Reason
+from foreroute.core.ids import ChannelId, RouteName
+from foreroute.core.plan import Objective, RoutingPlan
+
+
+def views_of(
+    channels: Sequence[Channel],
+    seen: Mapping[ChannelId, Observed],
+    objectives: Mapping[RouteName, Objective],
+    plan: RoutingPlan,
+    causes: Sequence[Cause],
+) -> dict[ChannelId, ChannelView]:
+    why = {cause.channel: cause for cause in sorted(causes, key=lambda cause: cause.since_at)}
+    limits = limits_of(plan, objectives)
+    return {
+        channel.id: _view(
+            seen.get(channel.id, Observed()),
+            limits.get(channel.id),
+            why.get(channel.id),
+            out=_is_out(channel, plan),
+        )
+        for channel in channels
+    }
+
+
+def limits_of(plan: RoutingPlan, objectives: Mapping[RouteName, Objective]) -> dict[ChannelId, float]:
+    """The strictest objective of each channel, over its routes, in seconds."""
+    limits: dict[ChannelId, float] = {}
+    for name, route in plan.routes.items():
+        if (objective := objectives.get(name)) is not None:
+            for target in route.targets:
+                limits[target.channel] = min(objective.limit_s, limits.get(target.channel, objective.limit_s))
+    return limits
+
+
+def _view(seen: Observed, limit_s: float | None, cause: Cause | None, *, out: bool) -> ChannelView:
+    return ChannelView(
+        health=grade(failure_ratio=seen.failure_ratio, now_s=seen.now_s, limit_s=limit_s, out=out),
+        now_s=seen.now_s,
+        failure_ratio=seen.failure_ratio,
+        attempts_per_minute=seen.attempts_per_minute,
+        why=None if cause is None else Reason(cause.channel, cause.code, cause.detail),
+        why_at=None if cause is None else cause.since_at,
+    )
+
+
+def _is_out(channel: Channel, plan: RoutingPlan) -> bool:
+    weights = [t.weight for route in plan.routes.values() for t in route.targets if t.channel == channel.id]
+    return bool(weights) and not any(weights)
