@@ -1,8 +1,25 @@
 """Shared by all tests: hypothesis is derandomised, so that a red run can be repeated."""
 
+import os
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("repeatable")
+
+
+SERVICES = {"chromium": "/usr/bin/chromium"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips the tests of a service that is not installed, or fails them where skipping is not allowed."""
+    required = os.environ.get("FOREROUTE_REQUIRE_SERVICES") == "1"
+    for item in items:
+        for mark in item.iter_markers("service"):
+            proof = SERVICES[mark.args[0]]
+            if not Path(proof).exists() and not required:
+                item.add_marker(pytest.mark.skip(reason=f"{mark.args[0]} is not installed ({proof})"))

@@ -1,0 +1,68 @@
+# make            what there is
+# make demo       a fresh machine to a running demo
+# make test       a fresh machine to a tested project
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+NAME ?= gateway
+
+export OMP_NUM_THREADS ?= 1
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+.venv/.uv: requirements/bootstrap.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Foreroute needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")' >&2
+	$(PYTHON) -m venv .venv >&2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt >&2
+	@touch $@
+
+.venv/.demo: .venv/.uv requirements/demo.txt pyproject.toml
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/demo.txt >&2
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . >&2
+	@touch $@
+
+.venv/.dev: .venv/.demo requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt >&2
+	@touch $@
+
+setup: .venv/.dev ## the environment with everything that development needs
+
+demo: .venv/.demo ## set up, then run the demo (ARGS="--headless --seconds 90 --json")
+	@$(BIN)/foreroute demo $(ARGS)
+
+services: .venv/.dev ## what the tests need from the system's packages (says what it could not get)
+	@$(BIN)/python scripts/test_services.py
+
+test: .venv/.dev services ## set up, then run all tests with coverage
+	@$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+check: .venv/.dev ## lint, format, types, import contracts, fresh generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python scripts/generate.py --check
+
+fix: .venv/.dev ## lint and format what a tool can fix; regenerate schema and reference pages
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/python scripts/generate.py
+
+bench: .venv/.dev ## one benchmark of bench/: make bench NAME=gateway ARGS="--json --quick"
+	@$(BIN)/python -m bench $(NAME) $(ARGS)
+
+docs: .venv/.dev ## regenerate the reference pages and the screenshots
+	@$(BIN)/python scripts/generate.py
+	@$(BIN)/python scripts/screenshots.py
+
+lock: .venv/.uv ## resolve the pinned, hashed dependencies again
+	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --extra stats --group build pyproject.toml -o requirements/demo.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --extra stats --group build --group dev -c requirements/demo.txt pyproject.toml -o requirements/dev.txt
+
+clean: ## remove the environment and what tests and tools left
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov dist
+
+.PHONY: help setup demo services test check fix bench docs lock clean
