@@ -1,0 +1,59 @@
+"""The client's side of a request: its body, and whether it still listens."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from typing import Any
+
+from foreroute.gateway import errors
+from foreroute.gateway.delivery import Delivery, Receive
+from foreroute.gateway.errors import ErrorAnswer
+
+
+async def read_body(
+    headers: Mapping[bytes, bytes], receive: Receive, limit: int
+) -> bytes | ErrorAnswer | None:
+    """The request's body; an error if it is too large; None if the client left."""
+    announced = headers.get(b"content-length", b"0")
+    if announced.isdigit() and int(announced) > limit:
+        return errors.too_large(limit)
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body = message.get("body", b"")
+        size += len(body)
+        if size > limit:
+            return errors.too_large(limit)
+        parts.append(body)
+        if not message.get("more_body", False):
+            return body if len(parts) == 1 else b"".join(parts)
+
+
+async def while_client_listens(
+    serving: Coroutine[Any, Any, None], receive: Receive, delivery: Delivery
+) -> None:
+    """Run `serving` here, and cancel it when the client leaves before its answer has ended."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - an ASGI application runs in a task
+    left = False
+
+    async def watch() -> None:
+        nonlocal left
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if not delivery.ended:
+            left = True
+            task.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        await serving
+    except asyncio.CancelledError:
+        if not left or task.uncancel() > 0:
+            raise
+    finally:
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher

@@ -1,0 +1,113 @@
+"""Answers of the gateway's own when a request cannot be served: complete OpenAI error objects."""
+
+import math
+from dataclasses import dataclass
+
+import orjson
+
+from foreroute.core.failure import FailureClass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorAnswer:
+    status: int
+    message: str
+    type: str = "invalid_request_error"
+    param: str | None = None
+    code: str | None = None
+    retry_after_s: float | None = None
+
+    def body(self) -> bytes:
+        error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return orjson.dumps({"error": error})
+
+    def event(self) -> bytes:
+        """The same as an event of a stream that has begun; the official clients raise on it."""
+        return b"data: " + self.body() + b"\n\n"
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        headers = [(b"content-type", b"application/json")]
+        return headers if self.retry_after_s is None else headers + wait_headers(self.retry_after_s)
+
+
+def wait_headers(wait_s: float) -> list[tuple[bytes, bytes]]:
+    """Both forms that the official clients read: whole seconds, rounded up, and milliseconds."""
+    return [
+        (b"retry-after", b"%d" % max(1, math.ceil(wait_s))),
+        (b"retry-after-ms", b"%d" % max(1, math.ceil(wait_s * 1000))),
+    ]
+
+
+def unknown_model(model: str) -> ErrorAnswer:
+    message = f"The model `{model}` does not exist or you do not have access to it."
+    return ErrorAnswer(status=404, message=message, param="model", code="model_not_found")
+
+
+def wrong_key() -> ErrorAnswer:
+    message = "The API key is missing or wrong. Send it as `Authorization: Bearer <key>`."
+    return ErrorAnswer(status=401, message=message, code="invalid_api_key")
+
+
+def too_large(limit: int) -> ErrorAnswer:
+    message = f"The request body is larger than the limit of {limit} bytes."
+    return ErrorAnswer(status=413, message=message, code="request_too_large")
+
+
+def unknown_path(method: str, path: str) -> ErrorAnswer:
+    return ErrorAnswer(status=404, message=f"Unknown request URL: {method} {path}.", code="unknown_url")
+
+
+def wrong_method(method: str, path: str) -> ErrorAnswer:
+    return ErrorAnswer(status=405, message=f"{method} is not allowed on {path}.", code="method_not_allowed")
+
+
+def internal_error(request_id: str) -> ErrorAnswer:
+    message = f"The gateway failed on this request ({request_id}). The request may be sent again."
+    return ErrorAnswer(status=500, message=message, type="server_error", code="internal_error")
+
+
+def busy(model: str, wait_s: float | None) -> ErrorAnswer:
+    """No channel may be asked now: all are at a limit or have asked for a pause."""
+    return ErrorAnswer(
+        status=429,
+        message=f"Every channel of `{model}` is at its limit. Try again after the time in `retry-after`.",
+        type="rate_limit_error",
+        code="rate_limit_exceeded",
+        retry_after_s=1.0 if wait_s is None else wait_s,
+    )
+
+
+def unavailable(model: str, wait_s: float | None) -> ErrorAnswer:
+    return ErrorAnswer(
+        status=503,
+        message=f"No channel of `{model}` is available.",
+        type="server_error",
+        code="no_channel_available",
+        retry_after_s=1.0 if wait_s is None else wait_s,
+    )
+
+
+_TIMEOUTS = frozenset({FailureClass.TIMEOUT_CONNECT, FailureClass.TIMEOUT_READ})
+
+
+def all_failed(model: str, failure: FailureClass, wait_s: float | None) -> ErrorAnswer:
+    """What the client is told after the last attempt. A channel's own key trouble is not the client's 401."""
+    if failure is FailureClass.RATE_LIMITED:
+        return busy(model, wait_s)
+    return ErrorAnswer(
+        status=504 if failure in _TIMEOUTS else 503,
+        message=f"Every attempt to serve `{model}` failed; the last one with {failure.value}.",
+        type="server_error",
+        code="upstream_timeout" if failure in _TIMEOUTS else "upstream_unavailable",
+        retry_after_s=wait_s,
+    )
+
+
+def interrupted(failure: FailureClass, detail: str) -> ErrorAnswer:
+    """Sent inside a stream whose beginning the client already has. `detail` is masked already."""
+    return ErrorAnswer(
+        status=502,
+        message=f"The answer broke off before its end: {detail}. What was received is incomplete.",
+        type="server_error",
+        code=failure.value,
+    )

@@ -1,0 +1,27 @@
+"""How the gateway behaves, whatever the plan says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from foreroute.core.ids import KeyId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    body_bytes_max: int = 50 * 1024 * 1024
+    depth_max: int = 128
+    """The deepest nesting of a request body."""
+    answer_bytes_max: int = 64 * 1024 * 1024
+    """The largest answer that is not streamed; a larger one is a failure of the channel."""
+    keys: Mapping[str, KeyId] = field(default_factory=dict)
+    """SHA-256 (hex) of each accepted key. Empty: everyone may call, so bind to loopback only."""
+    deadline_s: float = 600.0
+    """No attempt of a request begins later than this, and none runs beyond it."""
+    hold_events_max: int = 64
+    hold_bytes_max: int = 256 * 1024
+    """How much of a stream is held back while it has no content yet, so that it can still fail over."""
+    linger_s: float = 0.5
+    """After the end of a stream: how long to wait for its last bytes, which keep the connection usable."""
+    retry_ratio: float = 0.2
+    retry_floor: int = 3
+    """Retries are at most this share of the last minute's requests; this many in ten seconds are always allowed."""

@@ -1,0 +1,94 @@
+"""One attempt while it runs: what will be recorded, gathered as it becomes known."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from foreroute.core.attempt import NO_USAGE, Attempt, Outcome, PickReason, Usage
+from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureEvidence, Phase
+from foreroute.core.ids import KeyId, RegionId, RequestId, RouteName
+from foreroute.core.plan import Target
+from foreroute.gateway.breaker import Verdict
+
+_OUTCOMES: Final = {
+    FailureClass.RATE_LIMITED: Outcome.THROTTLED,
+    FailureClass.TIMEOUT_CONNECT: Outcome.TIMEOUT,
+    FailureClass.TIMEOUT_READ: Outcome.TIMEOUT,
+    FailureClass.COLD_START: Outcome.FAILURE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What all attempts of a request have in common."""
+
+    request_id: RequestId
+    route: RouteName
+    stream: bool
+    key_id: KeyId | None = None
+    client_region: RegionId | None = None
+
+
+class Trial:
+    """Begins as `ignored`: if nothing else is said by its end, the client left and nothing was learnt."""
+
+    def __init__(
+        self, *, number: int, target: Target, reason: PickReason, plan_version: int, wall_at: float, at: float
+    ) -> None:
+        self.target = target
+        self.outcome = Outcome.IGNORED
+        self.status: int | None = None
+        self.usage: Usage = NO_USAGE
+        self.phase = Phase.SEND
+        self.evidence: FailureEvidence | None = None
+        self.failure_class: FailureClass | None = None
+        self._number = number
+        self._reason = reason
+        self._plan_version = plan_version
+        self._wall_at = wall_at
+        self._at = at
+        self._first_chunk_s: float | None = None
+
+    def first_byte(self, at: float) -> None:
+        if self._first_chunk_s is None:
+            self._first_chunk_s = at - self._at
+            self.phase = Phase.STREAM
+
+    def succeeded(self, usage: Usage) -> None:
+        self.outcome, self.usage, self.phase = Outcome.SUCCESS, usage, Phase.DONE
+
+    def failed(self, failure: FailureClass, evidence: FailureEvidence) -> None:
+        self.failure_class, self.evidence, self.phase = failure, evidence, evidence.phase
+        judged = Outcome.FAILURE if FAILURE_ADVICE[failure].counts_against_channel else Outcome.IGNORED
+        self.outcome = _OUTCOMES.get(failure, judged)
+
+    def verdict(self) -> Verdict:
+        """What the breaker is told."""
+        if self.outcome is Outcome.SUCCESS:
+            return Verdict.SUCCESS
+        if self.failure_class is not None and FAILURE_ADVICE[self.failure_class].counts_against_channel:
+            return Verdict.FAILURE
+        return Verdict.NEUTRAL
+
+    def attempt(self, origin: Origin, at: float) -> Attempt:
+        evidence = self.evidence
+        return Attempt(
+            request_id=origin.request_id,
+            number=self._number,
+            route=origin.route,
+            channel=self.target.channel,
+            started_at=self._wall_at,
+            duration_s=at - self._at,
+            outcome=self.outcome,
+            reason=self._reason,
+            plan_version=self._plan_version,
+            client_region=origin.client_region,
+            key_id=origin.key_id,
+            stream=origin.stream,
+            time_to_first_chunk_s=self._first_chunk_s,
+            failure_class=self.failure_class,
+            phase=self.phase,
+            status=self.status,
+            usage=self.usage,
+            retry_after_s=None if evidence is None else evidence.retry_after_s,
+            error="" if evidence is None else evidence.message[:200],
+        )
