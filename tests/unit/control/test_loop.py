@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 
 from foreroute.control.controls import Steering
@@ -184,7 +185,12 @@ class House:
     """A loop with everything around it that a test wants to turn."""
 
     def __init__(self, autopilot: Autopilot = Autopilot.ACT) -> None:
-        self.inbox, self.oracle, self.store, self.published = Inbox(), Oracle(), MemoryStore(merge), Published()
+        self.inbox, self.oracle, self.store, self.published = (
+            Inbox(),
+            Oracle(),
+            MemoryStore(merge),
+            Published(),
+        )
         self.clock = TestClock()
         self.price: Callable[[Sequence[Attempt]], Sequence[LedgerEntry]] = self.priced
         self.healed: Callable[[float, Sequence[Rollup]], Healed] = lambda at, rollups: Healed()
@@ -234,7 +240,9 @@ class House:
         return next(t.weight for t in self.published.plans[-1].routes[CHAT].targets if t.channel == name)
 
     async def rows(self) -> int:
-        return sum(spend.attempts for spend in (await self.store.ledger.spend(start_at=0.0, end_at=1e12)).values())
+        return sum(
+            spend.attempts for spend in (await self.store.ledger.spend(start_at=0.0, end_at=1e12)).values()
+        )
 
 
 async def test_a_tick_stores_what_came_in_and_publishes_a_valid_plan() -> None:
@@ -355,7 +363,9 @@ async def test_observing_moves_nothing_but_says_what_it_would_do() -> None:
 
 async def test_a_playbook_remedy_reaches_the_plan() -> None:
     house = House()
-    remedy = Remedy(channel=A, incident=IncidentId("i"), playbook="overloaded", weight_max_ratio=0.0, until=600.0)
+    remedy = Remedy(
+        channel=A, incident=IncidentId("i"), playbook="overloaded", weight_max_ratio=0.0, until=600.0
+    )
     house.healed = lambda at, rollups: Healed(remedies=(remedy,))
     await house.loop.start()
     await house.loop.tick(60.0)
@@ -390,6 +400,4 @@ async def test_the_loop_ticks_at_every_boundary_until_it_is_stopped() -> None:
 
 
 def _changes(body: bytes) -> Any:
-    import orjson
-
     return orjson.loads(body)["changes"]
