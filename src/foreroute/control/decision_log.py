@@ -93,6 +93,7 @@ def _change(change: ShareChange) -> dict[str, Any]:
         "channel": change.channel,
         "before": change.before,
         "after": change.after,
+        "cause_channel": change.reason.channel,
         "code": change.reason.code.value,
         "detail": change.reason.detail,
     }

@@ -51,7 +51,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareChange:
-    """One channel's share of one route, before and after, 0…1, with the reason that moved it."""
+    """One channel's share of one route, before and after, 0…1, with the reason that moved it.
+
+    A channel that takes over from another one carries the other's name in its reason.
+    """
 
     route: RouteName
     channel: ChannelId

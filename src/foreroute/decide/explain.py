@@ -50,7 +50,7 @@ def _reason(
     if cause is not None and change < 0:
         return Reason(channel, cause.code, cause.detail)
     if change > 0 and (relieved := _newest(own, channel)):
-        return Reason(channel, relieved.code, f"takes over from {relieved.channel}")
+        return Reason(relieved.channel, relieved.code, f"takes over from {relieved.channel}")
     return _returning(snapshot, channel, change, gone)
 
 
