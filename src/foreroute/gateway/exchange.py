@@ -159,11 +159,17 @@ class Exchange:
             repeats = len(self._tries) - len(set(self._tries))
             wait_s = retry.backoff_s(served.route.backoff_s, repeats, self._works.rng.random())
         now = self._loop.time()
-        if pick is None or now + wait_s >= self._deadline or not self._works.budget.take(now):
+        if pick is None or now + wait_s >= self._deadline or not self._may_spend(pick, now):
             return None
         if wait_s:
             await asyncio.sleep(wait_s)
         return pick
+
+    def _may_spend(self, pick: Pick, at: float) -> bool:
+        """A request's first failover is free: no channel sees a request twice for it, and breakers bound it."""
+        new = pick.target.channel not in self._tries
+        free = new and len(self._tries) <= self._works.settings.free_failovers
+        return free or self._works.budget.take(at)
 
     def _choice(self, served: ServedRoute) -> Choice:
         works, now = self._works, self._loop.time()

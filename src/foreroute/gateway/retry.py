@@ -2,7 +2,8 @@
 
 Another channel is asked at once. The same channel is asked again only when there is no other, only
 for failures that pass by themselves, and only after a backoff with full jitter (Brooker, "Exponential
-Backoff and Jitter", 2015). A budget keeps retries from multiplying an outage.
+Backoff and Jitter", 2015). A budget keeps retries from multiplying an outage; a request's first
+failovers need not draw on it.
 """
 
 from collections import deque

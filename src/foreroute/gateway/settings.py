@@ -22,6 +22,8 @@ class GatewaySettings:
     """How much of a stream is held back while it has no content yet, so that it can still fail over."""
     linger_s: float = 0.5
     """After the end of a stream: how long to wait for its last bytes, which keep the connection usable."""
+    free_failovers: int = 1
+    """So many failovers of a request, each to a channel it has not asked, are not charged to the retry budget."""
     retry_ratio: float = 0.2
     retry_floor: int = 3
-    """Retries are at most this share of the last minute's requests; this many in ten seconds are always allowed."""
+    """Other retries: at most this share of the last minute's requests, but always this many in ten seconds."""
