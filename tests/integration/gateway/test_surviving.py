@@ -78,7 +78,7 @@ async def test_a_bad_request_returns_as_the_upstream_said_it(house):
     home.set("a", status=400, error_message="max_tokens is too large", error_type="invalid_request_error")
     with pytest.raises(openai.BadRequestError) as caught:
         await ask(home)
-    assert caught.value.body["message"] == "max_tokens is too large"
+    assert "max_tokens is too large" in str(caught.value.body)
     assert caught.value.response.headers["x-foreroute-channel"] == "a"
     assert outcomes(home) == [(1, "a", Outcome.IGNORED)]
 
