@@ -1,0 +1,1 @@
+"""What happened in each minute: attempts in, rollups and metrics out."""

@@ -1,0 +1,1 @@
+"""Where minutes, money and decisions are kept."""

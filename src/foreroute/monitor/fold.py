@@ -1,0 +1,172 @@
+"""Attempts to minutes. Pure: the result does not depend on the order or the batches in which attempts come.
+
+An attempt belongs to the window in which it ended. Percentiles of a window that one writer saw are exact
+(linear interpolation between order statistics); percentiles of merged rollups come from their sketches.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from foreroute.core.attempt import NO_USAGE, Attempt, Outcome, Usage
+from foreroute.core.failure import FailureClass
+from foreroute.core.ids import ChannelId
+from foreroute.core.rollup import NO_LATENCY, LatencySummary, Rollup
+from foreroute.monitor import sketch
+
+_RANKS = (0.5, 0.95, 0.99)
+
+
+@dataclass(slots=True)
+class _Window:
+    """The attempts of one channel's minute, as far as they are known."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    failures: Counter[FailureClass] = field(default_factory=Counter)
+    latencies: list[float] = field(default_factory=list)
+    first_chunks: list[float] = field(default_factory=list)
+    usage: Usage = NO_USAGE
+    cost_usd: Decimal = Decimal(0)
+    unpriced: int = 0
+
+    def add(self, attempt: Attempt) -> None:
+        self.outcomes[attempt.outcome] += 1
+        if attempt.failure_class is not None and attempt.outcome in (Outcome.FAILURE, Outcome.TIMEOUT):
+            self.failures[attempt.failure_class] += 1
+        if attempt.outcome is Outcome.SUCCESS:
+            self.latencies.append(attempt.duration_s)
+            if attempt.stream and attempt.time_to_first_chunk_s is not None:
+                self.first_chunks.append(attempt.time_to_first_chunk_s)
+        self.usage += attempt.usage
+        if attempt.cost_usd is None:
+            self.unpriced += 1
+        else:
+            self.cost_usd += attempt.cost_usd
+
+
+class Folder:
+    """Keeps recent windows open, so that a late attempt changes its own minute and no other."""
+
+    def __init__(self, *, window_s: float, source: str) -> None:
+        self._window_s = window_s
+        self._source = source
+        self._windows: dict[tuple[float, ChannelId], _Window] = {}
+        self._touched: set[tuple[float, ChannelId]] = set()
+
+    def add(self, attempts: Iterable[Attempt]) -> None:
+        for attempt in attempts:
+            key = (attempt.ended_at // self._window_s * self._window_s, attempt.channel)
+            self._windows.setdefault(key, _Window()).add(attempt)
+            self._touched.add(key)
+
+    def changed(self) -> tuple[Rollup, ...]:
+        """The whole rollup of each window that was touched since the last call, by time and channel."""
+        keys, self._touched = sorted(self._touched), set()
+        return tuple(self._rollup(key) for key in keys)
+
+    def forget(self, before_at: float) -> None:
+        """Closes the windows that ended before. An attempt that comes later still makes a new, partial rollup:
+        call this only with an age that no attempt reaches.
+        """
+        for key in [key for key in self._windows if key[0] + self._window_s <= before_at]:
+            if key not in self._touched:
+                del self._windows[key]
+
+    def _rollup(self, key: tuple[float, ChannelId]) -> Rollup:
+        window = self._windows[key]
+        return Rollup(
+            channel=key[1],
+            window_start=key[0],
+            source=self._source,
+            window_s=self._window_s,
+            attempts=window.outcomes.total(),
+            successes=window.outcomes[Outcome.SUCCESS],
+            throttles=window.outcomes[Outcome.THROTTLED],
+            ignored=window.outcomes[Outcome.IGNORED],
+            failures=dict(sorted(window.failures.items())),
+            latency=summary(window.latencies),
+            first_chunk=summary(window.first_chunks),
+            usage=window.usage,
+            cost_usd=window.cost_usd,
+            unpriced_attempts=window.unpriced,
+        )
+
+
+def fold(attempts: Iterable[Attempt], *, window_s: float, source: str) -> tuple[Rollup, ...]:
+    """All rollups of a batch at once."""
+    folder = Folder(window_s=window_s, source=source)
+    folder.add(attempts)
+    return folder.changed()
+
+
+def merge_rollups(rollups: Sequence[Rollup]) -> Rollup:
+    """One rollup of several of the same channel: other sources of a window, or neighbouring windows.
+
+    It starts with the first and is as long as the windows reach. Raises ValueError on none or several channels.
+    """
+    if len({rollup.channel for rollup in rollups}) != 1:
+        raise ValueError("only rollups of one channel can be merged")
+    if len(rollups) == 1:
+        return rollups[0]
+    start = min(rollup.window_start for rollup in rollups)
+    end = max(rollup.window_start + rollup.window_s for rollup in rollups)
+    failures: Counter[FailureClass] = Counter()
+    for rollup in rollups:
+        failures.update(rollup.failures)
+    return Rollup(
+        channel=rollups[0].channel,
+        window_start=start,
+        source="+".join(sorted({rollup.source for rollup in rollups})),
+        window_s=end - start,
+        attempts=sum(rollup.attempts for rollup in rollups),
+        successes=sum(rollup.successes for rollup in rollups),
+        throttles=sum(rollup.throttles for rollup in rollups),
+        ignored=sum(rollup.ignored for rollup in rollups),
+        failures=dict(sorted(failures.items())),
+        latency=_merged([rollup.latency for rollup in rollups]),
+        first_chunk=_merged([rollup.first_chunk for rollup in rollups]),
+        usage=sum((rollup.usage for rollup in rollups), NO_USAGE),
+        cost_usd=sum((rollup.cost_usd for rollup in rollups), Decimal(0)),
+        unpriced_attempts=sum(rollup.unpriced_attempts for rollup in rollups),
+    )
+
+
+def summary(values: Sequence[float]) -> LatencySummary:
+    if not values:
+        return NO_LATENCY
+    ordered = sorted(values)
+    p50, p95, p99 = (_quantile(ordered, rank) for rank in _RANKS)
+    return LatencySummary(
+        count=len(ordered),
+        total_s=math.fsum(ordered),
+        p50_s=p50,
+        p95_s=p95,
+        p99_s=p99,
+        sketch=sketch.encode(ordered),
+    )
+
+
+def _quantile(ordered: Sequence[float], rank: float) -> float:
+    """Linear interpolation between order statistics (Hyndman & Fan 1996, type 7)."""
+    position = rank * (len(ordered) - 1)
+    below = int(position)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (position - below) * (ordered[above] - ordered[below])
+
+
+def _merged(summaries: Sequence[LatencySummary]) -> LatencySummary:
+    known = [one for one in summaries if one.count]
+    if len(known) <= 1:
+        return known[0] if known else NO_LATENCY
+    merged = sketch.merge(one.sketch for one in known)
+    p50, p95, p99 = sketch.quantiles(merged, _RANKS)
+    return LatencySummary(
+        count=sum(one.count for one in known),
+        total_s=math.fsum(one.total_s for one in known),
+        p50_s=p50,
+        p95_s=p95,
+        p99_s=p99,
+        sketch=merged,
+    )

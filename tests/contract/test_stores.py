@@ -1,0 +1,36 @@
+"""One suite for every back end."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from foreroute.monitor.fold import merge_rollups
+from foreroute.store.memory import MemoryStore
+from foreroute.store.sqlite import SqliteStore
+from foreroute.testing.check_store import check_ledger_store, check_record_store, check_rollup_store
+
+Store = MemoryStore | SqliteStore
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    opened: Store
+    if request.param == "memory":
+        opened = MemoryStore(merge_rollups)
+    else:
+        opened = await SqliteStore.open(tmp_path / "store.db", merge_rollups)
+    yield opened
+    await opened.close()
+
+
+async def test_rollups(store: Store) -> None:
+    await check_rollup_store(store.rollups)
+
+
+async def test_ledger(store: Store) -> None:
+    await check_ledger_store(store.ledger)
+
+
+async def test_records(store: Store) -> None:
+    await check_record_store(store.records)
