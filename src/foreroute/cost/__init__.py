@@ -1,0 +1,1 @@
+"""What the traffic costs: prices, the ledger, budgets, and what the same traffic would cost elsewhere."""
