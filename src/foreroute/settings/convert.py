@@ -1,0 +1,108 @@
+"""Settings to the values that the rest of the house speaks."""
+
+import hashlib
+
+from foreroute.core.channel import Channel
+from foreroute.core.ids import ChannelId, KeyId, RegionId, RouteName
+from foreroute.core.plan import BreakerPolicy, CallPolicy, Objective, Route, RoutingPlan, Target, Timeouts
+from foreroute.settings.load import reveal
+from foreroute.settings.model import (
+    BreakerSettings,
+    ChannelSettings,
+    RouteSettings,
+    Settings,
+    TimeoutSettings,
+)
+
+
+def channels_of(settings: Settings) -> tuple[Channel, ...]:
+    return tuple(_channel(channel) for channel in settings.channels)
+
+
+def credentials_of(settings: Settings) -> dict[ChannelId, str]:
+    """Provider keys by channel. Hand them to the transport and to nobody else."""
+    found = {ChannelId(channel.id): reveal(channel.api_key) for channel in settings.channels}
+    return {channel: secret for channel, secret in found.items() if secret}
+
+
+def key_hashes_of(settings: Settings) -> dict[str, KeyId]:
+    """SHA-256 of each accepted key → a name that says nothing about the key."""
+    secrets = [key.get_secret_value() for key in settings.gateway.api_keys]
+    return {
+        hashlib.sha256(key.encode()).hexdigest(): KeyId(f"key-{n}") for n, key in enumerate(secrets, start=1)
+    }
+
+
+def objectives_of(settings: Settings) -> dict[RouteName, Objective]:
+    return {
+        RouteName(route.model): Objective(metric=route.objective.metric, limit_s=route.objective.limit)
+        for route in settings.routes
+        if route.objective is not None
+    }
+
+
+def configured_plan(settings: Settings, *, at: float) -> RoutingPlan:
+    """The plan that the file alone says: version 0, weights of each priority normalised to 1."""
+    policies = {ChannelId(channel.id): _policy(channel, settings) for channel in settings.channels}
+    routes = [_route(route, policies) for route in settings.routes]
+    return RoutingPlan(version=0, made_at=at, valid_until=at, routes={route.name: route for route in routes})
+
+
+def _channel(channel: ChannelSettings) -> Channel:
+    return Channel(
+        id=ChannelId(channel.id),
+        provider=channel.provider,
+        cloud=channel.cloud or channel.provider,
+        region=RegionId(channel.region),
+        model=channel.model,
+        base_url=channel.base_url.rstrip("/"),
+        requests_per_minute_max=channel.limits.requests_per_minute,
+        tokens_per_minute_max=channel.limits.tokens_per_minute,
+        concurrency_max=channel.limits.concurrency,
+        quality_score=channel.quality,
+    )
+
+
+def _route(route: RouteSettings, policies: dict[ChannelId, CallPolicy]) -> Route:
+    totals: dict[int, float] = {}
+    for target in route.targets:
+        totals[target.priority] = totals.get(target.priority, 0.0) + target.weight
+    targets = tuple(
+        Target(
+            channel=ChannelId(target.channel),
+            weight=target.weight / totals[target.priority] if totals[target.priority] else 0.0,
+            priority=target.priority,
+            policy=policies[ChannelId(target.channel)],
+        )
+        for target in route.targets
+    )
+    return Route(name=RouteName(route.model), targets=targets, attempts_max=route.attempts_max)
+
+
+def _policy(channel: ChannelSettings, settings: Settings) -> CallPolicy:
+    return CallPolicy(
+        timeouts=_timeouts(channel.timeouts or settings.timeouts),
+        breaker=_breaker(settings.breaker),
+        concurrency_max=channel.limits.concurrency,
+    )
+
+
+def _timeouts(timeouts: TimeoutSettings) -> Timeouts:
+    return Timeouts(
+        connect_s=timeouts.connect,
+        first_chunk_s=timeouts.first_chunk,
+        stall_s=timeouts.stall,
+        total_s=timeouts.total,
+    )
+
+
+def _breaker(breaker: BreakerSettings) -> BreakerPolicy:
+    return BreakerPolicy(
+        consecutive_failures_max=breaker.consecutive_failures_max,
+        failure_ratio_max=breaker.failure_ratio_max,
+        attempts_min=breaker.attempts_min,
+        window_s=breaker.window,
+        open_s=breaker.open,
+        open_s_max=breaker.open_max,
+        half_open_successes_min=breaker.half_open_successes_min,
+    )

@@ -1,0 +1,133 @@
+"""What no single key can say: names that must exist, be unique, and fit together."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from foreroute.settings.document import Path, Problem
+from foreroute.settings.model import RouteSettings, Settings
+
+
+def cross_problems(settings: Settings) -> list[Problem]:
+    return [
+        *_twice("channels", "id", [channel.id for channel in settings.channels]),
+        *_twice("routes", "model", [route.model for route in settings.routes]),
+        *_twice("regions", "name", [region.name for region in settings.regions]),
+        *_twice("budgets", "name", [budget.name for budget in settings.budgets]),
+        *_regions(settings),
+        *_urls(settings),
+        *_targets(settings),
+        *_zones(settings),
+        *_open_doors(settings),
+        *_forecasts(settings),
+    ]
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _twice(section: str, key: str, names: list[str]) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if name in first:
+            message = f"{name!r} is taken already by {section}[{first[name]}]"
+            yield Problem((section, index, key), message, "give each one a name of its own")
+        first.setdefault(name, index)
+
+
+def _regions(settings: Settings) -> Iterator[Problem]:
+    if not settings.regions:
+        return
+    known = [region.name for region in settings.regions]
+    named: list[tuple[Path, str]] = [
+        (("channels", index, "region"), channel.region) for index, channel in enumerate(settings.channels)
+    ]
+    named += [
+        (("regions", index, "round_trip", other), other)
+        for index, region in enumerate(settings.regions)
+        for other in region.round_trip
+    ]
+    if settings.gateway.region is not None:
+        named.append((("gateway", "region"), settings.gateway.region))
+    for path, name in named:
+        if name not in known:
+            yield Problem(path, f"there is no region {name!r}", _did_you_mean(name, known, "regions"))
+
+
+def _urls(settings: Settings) -> Iterator[Problem]:
+    for index, channel in enumerate(settings.channels):
+        parts = urlsplit(channel.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            message = f"{channel.base_url!r} is not an http or https address"
+            yield Problem(("channels", index, "base_url"), message, "for example: https://api.openai.com/v1")
+        elif parts.username or parts.query or parts.fragment:
+            message = "the address may not hold a user, a query or a fragment"
+            yield Problem(("channels", index, "base_url"), message, "credentials go into api_key")
+
+
+def _targets(settings: Settings) -> Iterator[Problem]:
+    known = [channel.id for channel in settings.channels]
+    for number, route in enumerate(settings.routes):
+        seen: set[str] = set()
+        for index, target in enumerate(route.targets):
+            path: Path = ("routes", number, "targets", index, "channel")
+            if target.channel not in known:
+                hint = _did_you_mean(target.channel, known, "channels")
+                yield Problem(path, f"there is no channel {target.channel!r}", hint)
+            if target.channel in seen:
+                yield Problem(path, f"{target.channel!r} is in this route already", "name each channel once")
+            seen.add(target.channel)
+        yield from _weights(number, route)
+
+
+def _weights(number: int, route: RouteSettings) -> Iterator[Problem]:
+    if not any(target.weight for target in route.targets):
+        yield Problem(
+            ("routes", number, "targets"),
+            "all weights are 0: nothing could serve",
+            "give one target weight: 1",
+        )
+
+
+def _zones(settings: Settings) -> Iterator[Problem]:
+    for index, budget in enumerate(settings.budgets):
+        try:
+            ZoneInfo(budget.time_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            message = f"there is no time zone {budget.time_zone!r}"
+            yield Problem(("budgets", index, "time_zone"), message, "for example: UTC or Asia/Seoul")
+
+
+def _open_doors(settings: Settings) -> Iterator[Problem]:
+    if not is_loopback(settings.gateway.host) and not settings.gateway.api_keys:
+        message = f"{settings.gateway.host} is reachable by others, and no key is asked for"
+        yield Problem(
+            ("gateway", "host"), message, 'set gateway.api_keys: ["${FOREROUTE_KEY}"], or keep 127.0.0.1'
+        )
+    if (
+        settings.dashboard.enabled
+        and not is_loopback(settings.dashboard.host)
+        and not settings.dashboard.admin_key
+    ):
+        message = f"{settings.dashboard.host} is reachable by others, and no key is asked for"
+        hint = 'set dashboard.admin_key: "${FOREROUTE_ADMIN_KEY}", or keep 127.0.0.1'
+        yield Problem(("dashboard", "host"), message, hint)
+
+
+def _forecasts(settings: Settings) -> Iterator[Problem]:
+    if settings.loop.horizon not in settings.forecast.horizons:
+        wanted = ", ".join(f"{horizon:g}s" for horizon in settings.forecast.horizons)
+        message = f"{settings.loop.horizon:g}s is not one of the forecast horizons"
+        yield Problem(("loop", "horizon"), message, f"forecast.horizons has {wanted}")
+
+
+def _did_you_mean(name: str, known: Iterable[str], section: str) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}? " * bool(near) + f"{section}: {', '.join(names) or 'none'}"
