@@ -1,0 +1,1 @@
+"""Where channels and users are, and how far apart."""
