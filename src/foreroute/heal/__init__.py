@@ -1,0 +1,1 @@
+"""Know the cause, run the playbook, verify, remember."""
