@@ -119,8 +119,8 @@ def build_world(seed: int, *, live_at: float, until_at: float) -> World:
             first_chunk_s=part.first_chunk_s,
             spread=part.spread,
             token_s=part.token_s,
-            swing=0.08,
-            wander=0.08,
+            swing=0.15,
+            wander=0.03,
         )
         for part in CAST
     ]

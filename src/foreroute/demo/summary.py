@@ -16,7 +16,9 @@ from foreroute.demo.client import Tally
 from foreroute.demo.scene import LIMIT_S
 from foreroute.simulate.world import World
 
-_OWN_CAUSES = frozenset({"forecast", "slow", "failing", "remedy", "forecast_cleared", "recovered", "budget", "manual"})
+_OWN_CAUSES = frozenset(
+    {"forecast", "slow", "failing", "remedy", "forecast_cleared", "recovered", "budget", "manual"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

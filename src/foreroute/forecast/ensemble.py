@@ -1,0 +1,120 @@
+"""One forecast from several, each weighing what its record is worth.
+
+A forecast is a level now and a change from there. Levels are averaged by how small each model's error has been.
+Changes are taken only from models that have a view on change (a last value has none and would merely dilute), and
+are scaled by how far predicted changes have come true in this series: 0 never, 1 fully.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from foreroute.forecast.values import Floats
+
+_SHARPNESS = 4.0
+"""Weight = error ** −sharpness: high enough that a model much worse than the others does not count."""
+_MEMORY = 0.97
+"""How much of an error's weight is left after one more outcome."""
+_TRACKING_MEMORY = 0.88
+_PRIOR_CHANGES = 20.0
+_PRIOR_SPREAD = 0.08
+"""The prior that changes come true weighs as much as this many changes of this relative size."""
+
+
+@dataclass(slots=True)
+class Loss:
+    """Mean absolute error with forgetting, and the plain mean for the record."""
+
+    outcomes: int = 0
+    total: float = 0.0
+    recent: float = 0.0
+    weight: float = 0.0
+
+    def add(self, error: float) -> None:
+        self.outcomes += 1
+        self.total += error
+        self.recent = _MEMORY * self.recent + error
+        self.weight = _MEMORY * self.weight + 1.0
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.outcomes if self.outcomes else 0.0
+
+    @property
+    def recent_mean(self) -> float:
+        return self.recent / self.weight if self.weight else 0.0
+
+
+@dataclass(slots=True)
+class Tracking:
+    """Whether a model lags: the smoothed error over the smoothed absolute error (Trigg 1964), from −1 to 1.
+
+    A model whose errors one step ahead are all on one side has missed a change of level; waiting for its
+    error at the long horizon to show that would take as long as the horizon.
+    """
+
+    error: float = 0.0
+    size: float = 0.0
+
+    def add(self, error: float) -> None:
+        self.error = _TRACKING_MEMORY * self.error + error
+        self.size = _TRACKING_MEMORY * self.size + abs(error)
+
+    @property
+    def trust(self) -> float:
+        """1 while errors cancel out, near 0 when they are all on one side."""
+        signal = self.error / self.size if self.size > 0 else 0.0
+        return float((1.0 - signal * signal) ** 3)
+
+
+@dataclass(slots=True)
+class Credibility:
+    """How far predicted changes have come true: the slope of realised on predicted change, with a prior of one."""
+
+    product: float = 0.0
+    square: float = 0.0
+
+    def add(self, predicted: float, realised: float, level: float) -> None:
+        """All three in the metric's own unit; changes are taken relative to the level."""
+        if level > 0:
+            change = predicted / level
+            self.product = _MEMORY * self.product + change * min(max(realised / level, -1.0), 1.0)
+            self.square = _MEMORY * self.square + change * change
+
+    @property
+    def factor(self) -> float:
+        prior = _PRIOR_CHANGES * _PRIOR_SPREAD**2
+        return float(min(max((prior + self.product) / (prior + self.square), 0.0), 1.0))
+
+
+def weights(losses: Mapping[str, Loss], trust: Mapping[str, float], *, outcomes_min: int) -> dict[str, float]:
+    """Inverse-loss weights times trust, summing to 1. A model without enough outcomes has none while others have."""
+    proven = {name: loss for name, loss in losses.items() if loss.outcomes >= outcomes_min}
+    chosen = proven or losses
+    errors = {name: max(loss.recent_mean, 1e-12) for name, loss in chosen.items()}
+    least = min(errors.values(), default=1.0)
+    raw = {
+        name: (least / error) ** _SHARPNESS * max(trust.get(name, 1.0), 1e-6)
+        for name, error in errors.items()
+    }
+    total = sum(raw.values())
+    return {name: raw.get(name, 0.0) / total for name in losses}
+
+
+def combine(paths: Mapping[str, Floats], shares: Mapping[str, float], credibility: float) -> Floats:
+    """The weighted level plus the credible part of the weighted change. Paths are means for steps 1, 2, …"""
+    usable = {
+        name: path for name, path in paths.items() if np.all(np.isfinite(path)) and shares.get(name, 0.0) > 0
+    }
+    if not usable:
+        fallback = next((path for path in paths.values() if np.all(np.isfinite(path))), None)
+        return np.full(len(next(iter(paths.values()))), np.nan) if fallback is None else fallback
+    total = sum(shares[name] for name in usable)
+    level = sum(shares[name] * float(path[0]) for name, path in usable.items()) / total
+    movers = {name: path - path[0] for name, path in usable.items() if np.ptp(path) > 0}
+    change = np.zeros(len(next(iter(usable.values()))))
+    if movers:
+        moving = sum(shares[name] for name in movers)
+        change = sum((shares[name] / moving * path for name, path in movers.items()), start=change)
+    return np.asarray(np.maximum(level + credibility * change, 0.0), dtype=np.float64)
