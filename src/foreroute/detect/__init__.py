@@ -1,0 +1,1 @@
+"""Whether a value is strange for its channel. Detectors score, thresholds decide."""
