@@ -1,0 +1,77 @@
+"""Rollups and channels in as few words as the tests need."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from foreroute.core.channel import Channel
+from foreroute.core.failure import FailureClass
+from foreroute.core.findings import Incident, Remedy
+from foreroute.core.ids import ChannelId, RegionId
+from foreroute.core.rollup import Rollup
+from foreroute.heal.engine import HealEngine, HealFindings
+
+
+def channel(name: str) -> Channel:
+    return Channel(
+        id=ChannelId(name), provider="p", cloud="c", region=RegionId("r"), model="m", base_url="http://x/v1"
+    )
+
+
+@dataclass
+class Bench:
+    """A channel `a` beside a healthy `b`; each `minute` is a tick on which the engine looks back 15 minutes."""
+
+    engine: HealEngine
+    channels: list[Channel] = field(default_factory=lambda: [channel("a"), channel("b")])
+    at: float = 0.0
+    history: list[Rollup] = field(default_factory=list)
+    findings: HealFindings = field(default_factory=HealFindings)
+    seen: dict[str, Incident] = field(default_factory=dict)
+
+    def minute(
+        self,
+        attempts: int = 20,
+        failed: int = 0,
+        cause: FailureClass = FailureClass.OVERLOADED,
+        throttles: int = 0,
+    ) -> HealFindings:
+        for name, bad, slow in (("a", failed, throttles), ("b", 0, 0)):
+            count = attempts if name == "a" else 20
+            self.history.append(
+                Rollup(
+                    channel=ChannelId(name),
+                    window_start=self.at,
+                    source="s",
+                    attempts=count,
+                    successes=count - bad - slow,
+                    throttles=slow,
+                    failures={cause: bad} if bad else {},
+                )
+            )
+        self.at += 60.0
+        return self.look()
+
+    def look(self) -> HealFindings:
+        recent = [rollup for rollup in self.history if rollup.window_start >= self.at - 900.0]
+        self.findings = self.engine.update(self.at, recent, self.channels)
+        self.seen |= {incident.id: incident for incident in self.findings.incidents}
+        return self.findings
+
+    def minutes(self, count: int, attempts: int = 20, failed: int = 0) -> None:
+        for _ in range(count):
+            self.minute(attempts, failed)
+
+    @property
+    def remedies(self) -> Sequence[Remedy]:
+        return self.findings.remedies
+
+    def weight(self) -> float:
+        """The part of its share that the channel may have now."""
+        return min((remedy.weight_max_ratio for remedy in self.remedies), default=1.0)
+
+
+@pytest.fixture(scope="session")
+def bench_of() -> Callable[[HealEngine], Bench]:
+    return Bench
