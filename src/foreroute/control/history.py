@@ -29,6 +29,10 @@ class History:
         for key in [key for key in self._windows if key[0] < at - self._keep_s]:
             del self._windows[key]
 
+    def earliest(self, otherwise: float) -> float:
+        """The start of the oldest window that is kept."""
+        return min((window_start for window_start, _ in self._windows), default=otherwise)
+
     def rollups(self, *, start_at: float, end_at: float) -> list[Rollup]:
         """One rollup per channel and window with start_at ≤ window_start < end_at, by time and channel."""
         keys = sorted(key for key in self._windows if start_at <= key[0] < end_at)

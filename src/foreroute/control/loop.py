@@ -179,7 +179,10 @@ class ControlLoop:
         cost, ledger = self._stages.cost, self._stages.ledger
         period = await ledger.spend(start_at=cost.period_start(at), end_at=at)
         day = await ledger.spend(start_at=at - _DAY_S, end_at=at)
-        return tuple(cost.budgets(at, period, day))
+        older = await ledger.spend(start_at=at - _DAY_S, end_at=at - self._settings.history_s)
+        # A young service has no whole day behind it: its rate is taken over the time that it has.
+        recent_s = _DAY_S if older else at - self._history.earliest(at)
+        return tuple(cost.budgets(at, period, day, recent_s))
 
     def _snapshot(self, at: float, rollups: list[Rollup], findings: Findings) -> Snapshot:
         settings, steering = self._settings, self._steering

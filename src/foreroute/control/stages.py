@@ -74,8 +74,8 @@ class CostStage:
     price: Callable[[Sequence[Attempt]], Sequence[LedgerEntry]]
     period_start: Callable[[float], float]
     """The start of the longest budget period that holds an instant."""
-    budgets: Callable[[float, Mapping[ChannelId, Spend], Mapping[ChannelId, Spend]], Sequence[BudgetStatus]]
-    """(at, spend since the period began, spend of the last day) → budgets."""
+    budgets: Callable[[float, Mapping[ChannelId, Spend], Mapping[ChannelId, Spend], float], Sequence[BudgetStatus]]
+    """(at, spend since the period began, recent spend, how many seconds that is) → budgets."""
     channel_costs: Callable[[float, Sequence[Rollup]], Sequence[ChannelCost]]
 
 
@@ -88,6 +88,8 @@ class Stages:
     forecast: ForecastStage
     fits: FitSource
     forecast_record: Callable[[], ForecastRecord]
+    past_predictions: Callable[[ChannelId, Metric, float], Series | None]
+    """(channel, metric, horizon in seconds) → what was predicted that long before, on the minute it was for."""
     detect: DetectStage
     cost: CostStage
     heal: Callable[[float, Sequence[Rollup]], Healed]

@@ -99,6 +99,21 @@ class RecordStore(Protocol):
     async def prune(self, before_at: float) -> int: ...
 
 
+class Store(Protocol):
+    """All that is kept, behind one life cycle."""
+
+    @property
+    def rollups(self) -> RollupStore: ...
+
+    @property
+    def ledger(self) -> LedgerStore: ...
+
+    @property
+    def records(self) -> RecordStore: ...
+
+    async def close(self) -> None: ...
+
+
 class FittedForecaster(Protocol):
     """A model that is ready: immutable, picklable, pure, never raises on short or gappy series."""
 

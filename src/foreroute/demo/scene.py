@@ -47,7 +47,7 @@ CAST: Final[Sequence[Part]] = (
         cloud="azure",
         region="us-east",
         model="gpt-4o-mini",
-        weight=0.28,
+        weight=0.34,
         first_chunk_s=0.36,
         spread=1.6,
         token_s=0.012,
@@ -134,11 +134,11 @@ def _story(live_at: float, until_at: float) -> list[Fault]:
         faults.append(
             SlowRamp(
                 channel=SLOWING,
-                start_at=start + 4 * _MINUTE,
-                peak_at=start + 58 * _MINUTE,
+                start_at=start + 2 * _MINUTE,
+                peak_at=start + 62 * _MINUTE,
                 recover_at=start + 66 * _MINUTE,
-                end_at=start + 78 * _MINUTE,
-                factor=2.6,
+                end_at=start + 76 * _MINUTE,
+                factor=2.3,
             )
         )
         faults.append(

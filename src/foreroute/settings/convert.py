@@ -1,6 +1,7 @@
 """Settings to the values that the rest of the house speaks."""
 
 import hashlib
+from collections.abc import Callable, Mapping
 
 from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RouteName
@@ -41,10 +42,13 @@ def objectives_of(settings: Settings) -> dict[RouteName, Objective]:
     }
 
 
-def configured_plan(settings: Settings, *, at: float) -> RoutingPlan:
-    """The plan that the file alone says: version 0, weights of each priority normalised to 1."""
-    policies = {ChannelId(channel.id): _policy(channel, settings) for channel in settings.channels}
-    routes = [_route(route, policies) for route in settings.routes]
+def configured_plan(settings: Settings, *, at: float, rank: Callable[[RegionId], int]) -> RoutingPlan:
+    """The plan that the file alone says: version 0, weights of each priority normalised to 1.
+
+    `rank` is the distance of a region from the gateway (0 = nearest), for routes that prefer the nearest.
+    """
+    channels = {channel.id: channel for channel in settings.channels}
+    routes = [_route(_by_distance(route, channels, rank), channels, settings) for route in settings.routes]
     return RoutingPlan(version=0, made_at=at, valid_until=at, routes={route.name: route for route in routes})
 
 
@@ -63,7 +67,19 @@ def _channel(channel: ChannelSettings) -> Channel:
     )
 
 
-def _route(route: RouteSettings, policies: dict[ChannelId, CallPolicy]) -> Route:
+def _by_distance(
+    route: RouteSettings, channels: Mapping[str, ChannelSettings], rank: Callable[[RegionId], int]
+) -> RouteSettings:
+    """The same route with its priorities split by distance, nearest first, where it asks for that."""
+    if route.prefer != "nearest":
+        return route
+    places = {t.channel: (t.priority, rank(RegionId(channels[t.channel].region))) for t in route.targets}
+    order = {place: number for number, place in enumerate(sorted(set(places.values())))}
+    targets = [target.model_copy(update={"priority": order[places[target.channel]]}) for target in route.targets]
+    return route.model_copy(update={"targets": tuple(targets)})
+
+
+def _route(route: RouteSettings, channels: Mapping[str, ChannelSettings], settings: Settings) -> Route:
     totals: dict[int, float] = {}
     for target in route.targets:
         totals[target.priority] = totals.get(target.priority, 0.0) + target.weight
@@ -72,7 +88,7 @@ def _route(route: RouteSettings, policies: dict[ChannelId, CallPolicy]) -> Route
             channel=ChannelId(target.channel),
             weight=target.weight / totals[target.priority] if totals[target.priority] else 0.0,
             priority=target.priority,
-            policy=policies[ChannelId(target.channel)],
+            policy=_policy(channels[target.channel], settings),
         )
         for target in route.targets
     )

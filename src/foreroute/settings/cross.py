@@ -74,6 +74,9 @@ def _urls(settings: Settings) -> Iterator[Problem]:
 def _targets(settings: Settings) -> Iterator[Problem]:
     known = [channel.id for channel in settings.channels]
     for number, route in enumerate(settings.routes):
+        if route.prefer == "nearest" and settings.gateway.region is None:
+            message = "nearest to what? gateway.region is not set"
+            yield Problem(("routes", number, "prefer"), message, "for example: gateway: {region: us-east}")
         seen: set[str] = set()
         for index, target in enumerate(route.targets):
             path: Path = ("routes", number, "targets", index, "channel")

@@ -203,12 +203,15 @@ class RouteSettings(_Section):
     """The name that clients ask for."""
     objective: ObjectiveSettings | None = None
     targets: tuple[TargetSettings, ...] = Field(min_length=1)
+    prefer: Literal["weights", "nearest"] = "weights"
+    """`weights` shares traffic among all targets of a priority; `nearest` lets a farther region serve only when the
+    nearer ones cannot (needs `gateway.region`)."""
     attempts_max: int = Field(3, ge=1, le=10)
     """Tries of one request, the first included."""
 
 
 class ForecastSettings(_Section):
-    models: tuple[Name, ...] = ("naive", "smoothing", "ets")
+    models: tuple[Name, ...] = ("naive", "smoothing", "trend", "ets")
     """Which models compete. `ets` needs the extra `stats`."""
     horizons: tuple[Duration, ...] = (900.0, 3600.0)
     coverage: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.8

@@ -36,7 +36,7 @@ def rollup_row(rollup: Rollup) -> Row:
         rollup.successes,
         rollup.throttles,
         rollup.ignored,
-        orjson.dumps(dict(rollup.failures)).decode(),
+        orjson.dumps({kind.value: count for kind, count in rollup.failures.items()}).decode(),
         _summary(rollup.latency),
         rollup.latency.sketch,
         _summary(rollup.first_chunk),

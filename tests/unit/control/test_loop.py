@@ -208,11 +208,12 @@ class House:
             forecast=self.oracle,
             fits=self.oracle,
             forecast_record=ForecastRecord,
+            past_predictions=lambda channel, metric, horizon_s: None,
             detect=Nothing(),
             cost=CostStage(
                 price=lambda attempts: self.price(attempts),
                 period_start=lambda at: 0.0,
-                budgets=lambda at, period, day: (),
+                budgets=lambda at, period, recent, recent_s: (),
                 channel_costs=lambda at, rollups: (),
             ),
             heal=lambda at, rollups: self.healed(at, rollups),

@@ -1,0 +1,148 @@
+"""The control plane of one process: store, stages, loop and dashboard, on the control thread's event loop."""
+
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from foreroute.app.dashboard import serve_dashboard
+from foreroute.app.data_plane import DataPlane
+from foreroute.app.stages import build_stages, guardrails, loop_settings
+from foreroute.control.collect import Collection
+from foreroute.control.controls import Steering
+from foreroute.control.fits import Fits, process_pool
+from foreroute.control.loop import ControlLoop
+from foreroute.control.stages import Stages
+from foreroute.core.ports import Clock, Store
+from foreroute.forecast.engine import run_fit
+from foreroute.monitor.fold import Folder, merge_rollups
+from foreroute.settings.convert import objectives_of
+from foreroute.settings.model import Settings
+from foreroute.store.memory import MemoryStore
+from foreroute.store.sqlite import SqliteStore
+
+_log: Final = logging.getLogger("foreroute.control")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlOptions:
+    """What a demo or a test turns; the defaults are a production run's."""
+
+    source: str = "run"
+    """Names this run in its rollups."""
+    wait_for_fits: bool = False
+    prepare: Callable[[Store, Stages], Awaitable[None]] | None = None
+    """Fills the store before the loop starts."""
+    demo: bool = False
+    headless: bool = False
+    """No dashboard."""
+
+
+@dataclass(slots=True)
+class ControlPlane:
+    """`main` is for `ControlThread`. The other attributes are filled in when `ready` is set; a failed start sets it
+    too, with the thread's error behind it.
+    """
+
+    settings: Settings
+    data: DataPlane
+    clock: Clock
+    options: ControlOptions = field(default_factory=ControlOptions)
+    ready: threading.Event = field(default_factory=threading.Event)
+    loop: ControlLoop | None = None
+    stages: Stages | None = None
+    store: Store | None = None
+    dashboard_url: str | None = None
+
+    def last_tick_at(self) -> float | None:
+        loop = self.loop
+        return loop.board.at if loop is not None and loop.board is not None else None
+
+    async def main(self) -> None:
+        try:
+            self.store = await open_store(self.settings)
+            await self._serve(self.store)
+        finally:
+            self.ready.set()
+
+    async def _serve(self, store: Store) -> None:
+        workers = self.settings.loop.fit_workers
+        pool = process_pool(workers) if workers else None
+        try:
+            self.stages = build_stages(self.settings, self.data, store, source=self.options.source)
+            if self.options.prepare is not None:
+                await self.options.prepare(store, self.stages)
+            self.loop = self._make_loop(self.stages, store, pool)
+            await self._run(self.loop)
+        finally:
+            await self._farewell(store, pool)
+
+    async def _run(self, loop: ControlLoop) -> None:
+        if self.options.headless or not self.settings.dashboard.enabled:
+            self.ready.set()
+            await loop.run()
+            return
+        async with await serve_dashboard(self) as dashboard:
+            self.dashboard_url = dashboard.url
+            self.ready.set()
+            await loop.run()
+
+    def _make_loop(self, stages: Stages, store: Store, pool: Executor | None) -> ControlLoop:
+        settings = self.settings
+        keep = settings.store.keep
+
+        async def prune(at: float) -> None:
+            await store.rollups.prune(at - keep.rollups)
+            await store.records.prune(at - keep.records)
+
+        fits: Fits[Any, Any] | None = None if pool is None else Fits(run_fit, pool, _fit_failed)
+        return ControlLoop(
+            loop_settings(settings, wait_for_fits=self.options.wait_for_fits),
+            guardrails(settings),
+            stages,
+            clock=self.clock,
+            steering=Steering(autopilot=settings.autopilot),
+            configured=self.data.configured,
+            objectives=objectives_of(settings),
+            fits=fits,
+            prune=prune,
+        )
+
+    async def _farewell(self, store: Store, pool: Executor | None) -> None:
+        """Stores what has come in so far and lets go of everything, also when the loop was killed."""
+        if self.loop is not None:
+            await self.loop.flush()
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+        await store.close()
+
+
+async def open_store(settings: Settings) -> Store:
+    """Raises StoreError with a sentence for a person."""
+    if settings.store.kind == "memory":
+        return MemoryStore(merge_rollups)
+    return await SqliteStore.open(settings.store.path, merge_rollups)
+
+
+async def save_leftovers(settings: Settings, stages: Stages) -> None:
+    """Stores what the gateway recorded after the control loop was gone. Only for a store that outlives its process."""
+    store = await open_store(settings)
+    try:
+        late = replace(
+            stages,
+            rollups=store.rollups,
+            ledger=store.ledger,
+            records=store.records,
+            fold=Folder(window_s=settings.loop.tick, source="leftovers"),
+        )
+        collection = Collection(late)
+        collection.take()
+        await collection.save()
+    finally:
+        await store.close()
+
+
+def _fit_failed(message: str) -> None:
+    _log.warning("fit_failed", extra={"error": message})
