@@ -5,7 +5,7 @@ in it. Skill is always against the last value at the same origins.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from foreroute.core.findings import Forecast, ForecastSkill
 from foreroute.core.ids import ChannelId
 from foreroute.core.ports import FittedForecaster, Forecaster
 from foreroute.core.series import Metric, Series
-from foreroute.forecast.book import ENSEMBLE, SeriesBook, Totals
+from foreroute.forecast.book import BookSettings, SeriesBook, Totals
+from foreroute.forecast.naive import NAIVE, Naive
 
 Key = tuple[ChannelId, Metric]
 
@@ -24,16 +25,26 @@ class ForecastSettings:
 
     step_s: float = 60.0
     horizons_s: tuple[float, ...] = (900.0, 3600.0)
+    """Where forecasts are graded. The first decides the weights of the models, the largest how far they reach."""
     coverage: float = 0.8
     outcomes_min: int = 20
     fit_every_s: float = 1800.0
     values_min: int = 10
     """Measured windows needed before anything is forecast at all."""
+    warm_windows: int = 360
+    """Stored windows that are played through at the start, at most."""
+
+    def book(self) -> BookSettings:
+        return BookSettings(
+            horizons=tuple(max(1, round(horizon / self.step_s)) for horizon in self.horizons_s),
+            coverage=self.coverage,
+            outcomes_min=self.outcomes_min,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Totals over all series and horizons, on the same origins for both."""
+    """Totals over all series and horizons, on the same origins for both. Errors in the metrics' own units."""
 
     made: int
     graded: int
@@ -66,16 +77,16 @@ class ForecastEngine:
     """Holds the fitted models and the record of every series. Deterministic; not for use from two threads.
 
     `local` forecasters are cheap enough to be fitted at the start of a series without a worker; all are refitted
-    in workers every `fit_every_s`. Naive is always among them.
+    in workers every `fit_every_s`. Naive is always among them: it is what the others are measured against.
     """
 
     def __init__(
         self, settings: ForecastSettings, forecasters: Sequence[Forecaster], local: Iterable[str] = ()
     ) -> None:
         self._settings = settings
-        self._forecasters = {forecaster.name: forecaster for forecaster in forecasters}
-        self._local = frozenset(local)
-        self._horizons = tuple(round(horizon / settings.step_s) for horizon in settings.horizons_s)
+        self._book_settings = settings.book()
+        self._forecasters = {NAIVE: Naive()} | {forecaster.name: forecaster for forecaster in forecasters}
+        self._local = frozenset({NAIVE, *local})
         self._models: dict[Key, dict[str, FittedForecaster]] = {}
         self._books: dict[Key, SeriesBook] = {}
         self._latest: dict[Key, Series] = {}
@@ -86,9 +97,10 @@ class ForecastEngine:
     def warm(self, series: Sequence[Series]) -> None:
         """Plays stored history through, so that models have a record at once. No forecast sees its own future."""
         for one in series:
-            first = max(self._settings.values_min, len(one.values) // 4)
-            for end in range(first, len(one.values) + 1):
-                self._forecast(_head(one, end))
+            length = len(one.values)
+            first = max(self._settings.values_min, length // 4, length - self._settings.warm_windows)
+            for end in range(first, length + 1):
+                self._forecast(replace(one, values=one.values[:end]))
         self._made, self._totals = 0, Totals()
 
     def update(self, series: Sequence[Series]) -> tuple[Forecast, ...]:
@@ -98,12 +110,11 @@ class ForecastEngine:
         return tuple(forecasts)
 
     def skills(self) -> tuple[ForecastSkill, ...]:
-        """The record of every model and of the ensemble, at the settings' horizons."""
+        """The recent record of every model and of the ensemble, at the settings' horizons."""
         return tuple(
             skill
-            for (channel, metric), book in self._books.items()
-            for horizon_s, steps in zip(self._settings.horizons_s, self._horizons, strict=True)
-            for skill in self._skills(channel, metric, horizon_s, steps, book)
+            for key, book in self._books.items()
+            for skill in book.skills(self._latest[key], recent=True)
         )
 
     def record(self) -> Record:
@@ -120,14 +131,7 @@ class ForecastEngine:
         """What was predicted `horizon_s` before, on the window that it was for; NaN where nothing was."""
         book = self._books.get((channel, metric))
         found = book.predictions(round(horizon_s / self._settings.step_s)) if book else []
-        if not found:
-            return None
-        step_s = self._settings.step_s
-        start_at = found[0][0] - step_s
-        values = [float("nan")] * (round((found[-1][0] - start_at) / step_s))
-        for due_at, value in found:
-            values[round((due_at - start_at) / step_s) - 1] = value
-        return Series(channel=channel, metric=metric, start_at=start_at, step_s=step_s, values=tuple(values))
+        return predictions_series(found, channel, metric, self._settings.step_s)
 
     def due_fits(self, at: float) -> tuple[FitJob, ...]:
         """Fits that are due: every series once, and again every `fit_every_s`."""
@@ -144,19 +148,12 @@ class ForecastEngine:
             self._models[result.key][result.name] = result.model
 
     def _forecast(self, series: Series) -> Forecast | None:
-        key = (series.channel, series.metric)
-        measured = int(np.isfinite(np.asarray(series.values)).sum())
-        if measured < self._settings.values_min:
+        if int(np.isfinite(np.asarray(series.values)).sum()) < self._settings.values_min:
             return None
-        book = self._books.get(key)
-        if book is None:
-            book = self._open(key, series)
+        key = (series.channel, series.metric)
+        book = self._books.get(key) or self._open(key, series)
         self._latest[key] = series
-        book.grade(series, self._totals)
-        steps = max(self._horizons)
-        models = self._models[key]
-        paths = {name: np.asarray(model.forecast(series, steps=steps).mean) for name, model in models.items()}
-        return book.issue(series, paths, steps)
+        return book.advance(series, self._models[key], self._totals)
 
     def _open(self, key: Key, series: Series) -> SeriesBook:
         self._models[key] = {
@@ -164,37 +161,18 @@ class ForecastEngine:
             for name, forecaster in self._forecasters.items()
             if name in self._local
         }
-        settings = self._settings
-        self._books[key] = SeriesBook(self._horizons, settings.coverage, settings.outcomes_min)
+        self._books[key] = SeriesBook(series.metric, self._book_settings)
         return self._books[key]
 
-    def _skills(
-        self, channel: ChannelId, metric: Metric, horizon_s: float, steps: int, book: SeriesBook
-    ) -> Iterable[ForecastSkill]:
-        record = book.records[steps]
-        naive = record.losses.get("naive")
-        for name, loss in sorted(record.losses.items()):
-            if loss.outcomes == 0 or naive is None:
-                continue
-            better = loss.recent_mean < naive.recent_mean
-            yield ForecastSkill(
-                channel=channel,
-                metric=metric,
-                horizon_s=horizon_s,
-                model=name,
-                outcomes=loss.outcomes,
-                mean_absolute_error=loss.recent_mean,
-                naive_mean_absolute_error=naive.recent_mean,
-                coverage=record.inside / record.outcomes if name == ENSEMBLE and record.outcomes else None,
-                has_vote=better and loss.outcomes >= self._settings.outcomes_min,
-            )
 
-
-def _head(series: Series, length: int) -> Series:
-    return Series(
-        channel=series.channel,
-        metric=series.metric,
-        start_at=series.start_at,
-        step_s=series.step_s,
-        values=series.values[:length],
-    )
+def predictions_series(
+    found: Sequence[tuple[float, float]], channel: ChannelId, metric: Metric, step_s: float
+) -> Series | None:
+    """(end of window, value) pairs, oldest first, on a regular grid. None without any."""
+    if not found:
+        return None
+    start_at = found[0][0] - step_s
+    values = [float("nan")] * round((found[-1][0] - start_at) / step_s)
+    for due_at, value in found:
+        values[round((due_at - start_at) / step_s) - 1] = value
+    return Series(channel=channel, metric=metric, start_at=start_at, step_s=step_s, values=tuple(values))

@@ -2,7 +2,8 @@
 
 A forecast is a level now and a change from there. Levels are averaged by how small each model's error has been.
 Changes are taken only from models that have a view on change (a last value has none and would merely dilute), and
-are scaled by how far predicted changes have come true in this series: 0 never, 1 fully.
+are scaled by how far predicted changes have come true in this series: 0 never, 1 fully. So the ensemble can
+collapse onto the last value: level from naive alone, change not believed.
 """
 
 from collections.abc import Mapping
@@ -24,17 +25,21 @@ _PRIOR_SPREAD = 0.08
 
 @dataclass(slots=True)
 class Loss:
-    """Mean absolute error with forgetting, and the plain mean for the record."""
+    """Absolute errors of one model beside those of the last value, on the same outcomes."""
 
     outcomes: int = 0
     total: float = 0.0
+    naive_total: float = 0.0
     recent: float = 0.0
+    naive_recent: float = 0.0
     weight: float = 0.0
 
-    def add(self, error: float) -> None:
+    def add(self, error: float, naive_error: float) -> None:
         self.outcomes += 1
         self.total += error
+        self.naive_total += naive_error
         self.recent = _MEMORY * self.recent + error
+        self.naive_recent = _MEMORY * self.naive_recent + naive_error
         self.weight = _MEMORY * self.weight + 1.0
 
     @property
@@ -42,8 +47,22 @@ class Loss:
         return self.total / self.outcomes if self.outcomes else 0.0
 
     @property
+    def naive_mean(self) -> float:
+        return self.naive_total / self.outcomes if self.outcomes else 0.0
+
+    @property
     def recent_mean(self) -> float:
+        """With exponential forgetting: about the last 33 outcomes count."""
         return self.recent / self.weight if self.weight else 0.0
+
+    @property
+    def naive_recent_mean(self) -> float:
+        return self.naive_recent / self.weight if self.weight else 0.0
+
+
+def has_vote(loss: Loss, *, outcomes_min: int) -> bool:
+    """Whether a model may steer: of late better than the last value, on enough outcomes."""
+    return loss.outcomes >= outcomes_min and loss.recent_mean < loss.naive_recent_mean
 
 
 @dataclass(slots=True)
@@ -89,10 +108,16 @@ class Credibility:
 
 
 def weights(losses: Mapping[str, Loss], trust: Mapping[str, float], *, outcomes_min: int) -> dict[str, float]:
-    """Inverse-loss weights times trust, summing to 1. A model without enough outcomes has none while others have."""
+    """Inverse-loss weights times trust, summing to 1; all equal before trust while none has enough outcomes.
+
+    Each model's error is taken against the last value's on the same outcomes, so that a newcomer is compared
+    fairly with those whose record began in other weather. Once one model is proven, unproven ones weigh nothing.
+    """
     proven = {name: loss for name, loss in losses.items() if loss.outcomes >= outcomes_min}
-    chosen = proven or losses
-    errors = {name: max(loss.recent_mean, 1e-12) for name, loss in chosen.items()}
+    if proven:
+        errors = {name: _relative_error(loss) for name, loss in proven.items()}
+    else:
+        errors = dict.fromkeys(losses, 1.0)
     least = min(errors.values(), default=1.0)
     raw = {
         name: (least / error) ** _SHARPNESS * max(trust.get(name, 1.0), 1e-6)
@@ -103,18 +128,24 @@ def weights(losses: Mapping[str, Loss], trust: Mapping[str, float], *, outcomes_
 
 
 def combine(paths: Mapping[str, Floats], shares: Mapping[str, float], credibility: float) -> Floats:
-    """The weighted level plus the credible part of the weighted change. Paths are means for steps 1, 2, …"""
-    usable = {
-        name: path for name, path in paths.items() if np.all(np.isfinite(path)) and shares.get(name, 0.0) > 0
-    }
+    """The weighted level plus the credible part of the weighted change. Paths are means for steps 1, 2, …
+
+    NaN throughout if no path is finite.
+    """
+    finite = {name: path for name, path in paths.items() if np.isfinite(path).all()}
+    usable = {name: path for name, path in finite.items() if shares.get(name, 0.0) > 0}
     if not usable:
-        fallback = next((path for path in paths.values() if np.all(np.isfinite(path))), None)
-        return np.full(len(next(iter(paths.values()))), np.nan) if fallback is None else fallback
+        return next(iter((finite or paths).values()))
     total = sum(shares[name] for name in usable)
     level = sum(shares[name] * float(path[0]) for name, path in usable.items()) / total
-    movers = {name: path - path[0] for name, path in usable.items() if np.ptp(path) > 0}
+    movers = {name: path - path[0] for name, path in usable.items() if (path != path[0]).any()}
     change = np.zeros(len(next(iter(usable.values()))))
-    if movers:
-        moving = sum(shares[name] for name in movers)
-        change = sum((shares[name] / moving * path for name, path in movers.items()), start=change)
+    moving = sum(shares[name] for name in movers)
+    for name, path in movers.items():
+        change += shares[name] / moving * path
     return np.asarray(np.maximum(level + credibility * change, 0.0), dtype=np.float64)
+
+
+def _relative_error(loss: Loss) -> float:
+    floor = 1e-9 * max(loss.naive_mean, loss.mean, 1e-300)
+    return max(loss.recent_mean, floor) / max(loss.naive_recent_mean, floor)

@@ -5,7 +5,9 @@ over the newest minutes is plain arithmetic, so the process that serves never im
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,37 +15,44 @@ from foreroute.core.errors import MissingExtra
 from foreroute.core.findings import Forecast
 from foreroute.core.ports import FittedForecaster
 from foreroute.core.series import Series
+from foreroute.forecast.recursion import Damped, State
 from foreroute.forecast.values import Floats, Known, known, path_forecast
 
-_MEMORY = 300
-_FIT_MIN = 30
+_MEMORY: Final = 240
+_FIT_VALUES: Final = 1440
+_FIT_MIN: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class FittedEts:
-    """Additive or multiplicative errors, no or (damped) additive trend, in innovations form."""
+    """`form` is the library's name of what it chose: error, trend (`d`: damped), no season, as in `AAdN`.
 
-    alpha: float
-    beta: float
-    phi: float
-    multiplicative: bool
-    has_trend: bool
+    `level` and `trend` are the state at the end of what was fitted, `fitted_at`; a forecast goes on from there with
+    the values since. For an origin before that, or without a fit, the state is found from the series alone.
+    """
+
+    form: str
+    model: Damped
+    level: float = math.nan
+    trend: float = math.nan
+    fitted_at: float = math.inf
 
     def forecast(self, series: Series, *, steps: int) -> Forecast:
-        return path_forecast(series, steps, "ets", self._path, last=_MEMORY)
+        behind = (series.end_at - self.fitted_at) / series.step_s
 
-    def _path(self, data: Known, steps: int) -> Floats:
-        level, trend = float(np.mean(data.values[:5])), 0.0
-        for value in data.values.tolist():
-            expected = level + self.phi * trend
-            error = value - expected
-            if self.multiplicative and expected > 0:
-                error = max(-0.9, error / expected) * expected
-            level = expected + self.alpha * error
-            trend = self.phi * trend + self.beta * error
-        if not self.has_trend:
-            return np.full(steps, level)
-        return level + trend * np.cumsum(self.phi ** np.arange(1, steps + 1, dtype=np.float64))
+        def path(data: Known, steps: int) -> Floats:
+            if behind < 0:
+                return self.model.path(self.model.states(data)[-1], steps)
+            start = State(self.level, self.trend, behind)
+            newer = data.ages < behind - 0.5
+            states = self.model.states(Known(data.ages[newer], data.values[newer]), start=start)
+            return self.model.path((start, *states)[-1], steps)
+
+        return path_forecast(series, steps, "ets", path, last=_MEMORY)
+
+
+_YOUNG: Final = FittedEts("ANN", Damped(0.2, 0.0, 1.0))
+"""Simple smoothing, for a series that is too short or too flat to fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +60,31 @@ class Ets:
     name: str = "ets"
 
     def fit(self, series: Series) -> FittedForecaster:
-        """AutoETS without a season, the form by corrected AIC. Raises MissingExtra without statsforecast."""
-        values = known(series).values
-        if len(values) < _FIT_MIN or float(np.ptp(values)) == 0.0:
-            return FittedEts(alpha=0.2, beta=0.0, phi=1.0, multiplicative=False, has_trend=False)
+        """AutoETS without a season, the form by corrected AIC. Raises MissingExtra without statsforecast.
+
+        Missing minutes are closed up for the fit (the library takes none); the recursion knows where they are.
+        """
+        data = known(series, last=_FIT_VALUES)
+        if len(data) < _FIT_MIN or float(np.ptp(data.values)) == 0.0:
+            return _YOUNG
         try:
             from statsforecast.models import AutoETS  # noqa: PLC0415 - heavy, and only for the worker
         except ImportError:
             raise MissingExtra("statsforecast", "stats", "the forecast model `ets`") from None
-        model = AutoETS(season_length=1, model="ZZN").fit(values.astype(np.float64)).model_
-        error_form, trend_form = model["components"][0], model["components"][1]
-        alpha, beta, _, phi = (_number(value) for value in model["par"][:4])
-        return FittedEts(
-            alpha=min(max(alpha, 1e-4), 1.0),
-            beta=beta if trend_form != "N" else 0.0,
-            phi=phi if trend_form != "N" and phi > 0 else 1.0,
-            multiplicative=error_form == "M",
-            has_trend=trend_form != "N",
-        )
+        found = AutoETS(season_length=1, model="ZZN").fit(data.values).model_
+        return _fitted(found, series.end_at - float(data.ages[-1]) * series.step_s)
 
 
-def _number(value: object) -> float:
-    number = float(value) if isinstance(value, int | float | np.floating) else math.nan
-    return number if math.isfinite(number) else 0.0
+def _fitted(found: Mapping[str, Any], fitted_at: float) -> FittedEts:
+    """The numbers of the library's answer: components are error, trend, season and damping; states end with the last."""
+    error, trend, _, damping = found["components"]
+    alpha, beta, _, phi = (float(value) for value in found["par"][:4])
+    last = [float(value) for value in found["states"][-1]]
+    has_trend, is_damped = trend != "N", damping != "N"
+    return FittedEts(
+        form=f"{error}{trend}{'d' if is_damped else ''}N",
+        model=Damped(alpha, beta if has_trend else 0.0, phi if is_damped else 1.0),
+        level=last[0],
+        trend=last[1] if has_trend else 0.0,
+        fitted_at=fitted_at,
+    )

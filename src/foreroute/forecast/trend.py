@@ -6,6 +6,7 @@ a channel drifts, it is the drift carried on. The line is as long as the newest 
 side of it, a shorter one is tried (after Lepski 1991). Minutes far off the line count less (Huber 1964).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from foreroute.core.findings import Forecast
 from foreroute.core.ports import FittedForecaster
 from foreroute.core.series import Series
-from foreroute.forecast.values import Floats, Known, path_forecast
+from foreroute.forecast.values import Floats, Known, median, path_forecast
 
 _WINDOWS = (40.0, 20.0, 10.0)
 """Steps after which a minute's weight has fallen to 1/e, longest first."""
@@ -23,6 +24,8 @@ _BIAS_MAX = 1.5
 _DOUBT = 1.25
 """z: a slope of this many standard errors is believed by half."""
 _DAMPING = 0.99
+_VALUES_MIN = 5
+"""With fewer, a slope is chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +45,24 @@ class Trend:
 @dataclass(frozen=True, slots=True)
 class _Line:
     level: float
-    """At the origin, that is at age 0."""
+    """At the centre of weight."""
     slope: float
     """Per step."""
+    centre: float
+    """Steps from the origin to the centre of weight, negative."""
+    scatter: float
+    """Weighted variance of the times."""
     residuals: Floats
     weights: Floats
+    """Summing to 1."""
 
 
 def _path(data: Known, steps: int) -> Floats:
-    level, slope = _believed(_longest_fitting(data), data)
-    return level + slope * np.cumsum(_DAMPING ** np.arange(1, steps + 1, dtype=np.float64))
+    line = _longest_fitting(data)
+    slope = _belief(line) * line.slope
+    return line.level + slope * (
+        np.cumsum(_DAMPING ** np.arange(1, steps + 1, dtype=np.float64)) - line.centre
+    )
 
 
 def _longest_fitting(data: Known) -> _Line:
@@ -59,24 +70,20 @@ def _longest_fitting(data: Known) -> _Line:
     for window in _WINDOWS[1:]:
         newest = line.residuals[-_NEWEST:]
         spread = _spread(line.residuals)
-        if spread == 0 or abs(float(np.mean(newest))) <= _BIAS_MAX * spread / np.sqrt(len(newest)):
+        if spread == 0 or abs(float(newest.sum())) <= _BIAS_MAX * spread * math.sqrt(len(newest)):
             break
         line = _robust_line(data, window)
     return line
 
 
-def _believed(line: _Line, data: Known) -> tuple[float, float]:
-    """Level at the origin and slope, the slope shrunk towards none around the line's centre of weight."""
-    weights, times = line.weights, -data.ages
-    if len(data) < 5:
-        return float(np.average(data.values, weights=weights)), 0.0
-    centre = float(np.average(times, weights=weights))
-    scatter = float(np.average((times - centre) ** 2, weights=weights))
-    effective = float(np.sum(weights) ** 2 / np.sum(weights**2))
-    variance = float(np.average(line.residuals**2, weights=weights)) * effective / max(effective - 2.0, 1.0)
-    error2 = variance / (effective * scatter) if scatter > 0 else np.inf
-    belief = line.slope**2 / (line.slope**2 + _DOUBT**2 * error2) if line.slope else 0.0
-    return line.level + (1.0 - belief) * line.slope * centre, belief * line.slope
+def _belief(line: _Line) -> float:
+    """The share of the slope that is believed, by how far it stands out from its standard error."""
+    if len(line.residuals) < _VALUES_MIN or line.slope == 0.0:
+        return 0.0
+    effective = 1.0 / float(line.weights @ line.weights)
+    variance = float(line.weights @ line.residuals**2) * effective / max(effective - 2.0, 1.0)
+    error2 = variance / (effective * line.scatter)
+    return line.slope**2 / (line.slope**2 + _DOUBT**2 * error2)
 
 
 def _robust_line(data: Known, window: float) -> _Line:
@@ -84,20 +91,20 @@ def _robust_line(data: Known, window: float) -> _Line:
     spread = _spread(line.residuals)
     if spread == 0:
         return line
-    outlying = np.maximum(np.abs(line.residuals) / (2.0 * spread), 1.0)
-    return _line(data, line.weights / outlying)
+    return _line(data, line.weights / np.maximum(np.abs(line.residuals) / (2.0 * spread), 1.0))
 
 
 def _line(data: Known, weights: Floats) -> _Line:
     """Weighted least squares of values on −age."""
-    times = -data.ages
-    centre, mean = float(np.average(times, weights=weights)), float(np.average(data.values, weights=weights))
-    scatter = float(np.sum(weights * (times - centre) ** 2))
-    slope = float(np.sum(weights * (times - centre) * (data.values - mean))) / scatter if scatter > 0 else 0.0
-    level = mean - slope * centre
-    return _Line(level, slope, data.values - (level + slope * times), weights)
+    weights = weights / weights.sum()
+    centre, level = -float(weights @ data.ages), float(weights @ data.values)
+    times = -data.ages - centre
+    weighted = weights * times
+    scatter = float(weighted @ times)
+    slope = float(weighted @ data.values) / scatter if scatter > 0 else 0.0
+    return _Line(level, slope, centre, scatter, data.values - (level + slope * times), weights)
 
 
 def _spread(residuals: Floats) -> float:
     """A standard deviation that outliers do not widen."""
-    return 1.4826 * float(np.median(np.abs(residuals[-60:])))
+    return 1.4826 * median(np.abs(residuals[-60:]))
