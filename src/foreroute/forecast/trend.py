@@ -1,37 +1,49 @@
-"""A local line whose slope is believed only as far as it stands out from the noise.
+"""Level, then at most one change: the recent past as a level that moves along a line from one instant to another.
 
-A weighted least-squares line through the recent minutes; its slope b is shrunk by b² / (b² + z²·se²), the
-empirical-Bayes factor of a slope with standard error se. Where nothing moves, the forecast is the recent level; where
-a channel drifts, it is the drift carried on. The line is as long as the newest minutes allow: while they lie to one
-side of it, a shorter one is tried (after Lepski 1991). Minutes far off the line count less (Huber 1964).
+The value is a + b·clip(t, begin, end). Each pair of begin and end (among them: begun long ago, still going on) is a
+model of its own, and so is "no change"; they are averaged by how likely each has made the newest minutes, with
+Zellner's g-prior on b, g = n (Liang et al. 2008). A change that is still going on is carried forward, one that has
+ended is not. So noise hardly moves the forecast, a step is taken up within minutes, and a ramp is seen as soon as it
+stands out from the noise, without waiting for a window to fill with it.
 """
 
-import math
 from dataclasses import dataclass
+from itertools import product
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foreroute.core.findings import Forecast
 from foreroute.core.ports import FittedForecaster
 from foreroute.core.series import Series
 from foreroute.forecast.values import Floats, Known, median, path_forecast
 
-_WINDOWS = (40.0, 20.0, 10.0)
-"""Steps after which a minute's weight has fallen to 1/e, longest first."""
-_NEWEST = 8
-_BIAS_MAX = 1.5
-"""Standard errors by which the newest minutes may lie to one side of a line before it is thought too long."""
-_DOUBT = 1.25
-"""z: a slope of this many standard errors is believed by half."""
-_DAMPING = 0.99
-_VALUES_MIN = 5
-"""With fewer, a slope is chance."""
+_LAST: Final = 120
+_MEMORY: Final = 40.0
+"""Steps after which a minute's weight has fallen to 1/e."""
+_KNOTS: Final = (120.0, 60.0, 45.0, 34.0, 26.0, 20.0, 15.0, 11.0, 8.0, 5.0, 3.0, 0.0)
+"""Ages at which a change may begin or end."""
+_GOING_ON_MIN: Final = 6.0
+"""A change that began later than this many steps ago may not be extrapolated: it may be noise."""
+_CHANGES: Final = tuple(
+    (-begin, -end)
+    for begin, end in product(_KNOTS, _KNOTS)
+    if begin > end and (end > 0 or begin >= _GOING_ON_MIN)
+)
+_GOING_ON_PRIOR: Final = 0.15
+_ENDED_PRIOR: Final = 0.30
+"""Probabilities before looking: of a change that goes on and of one that is over, each shared equally by its kind."""
+_DAMPING: Final = 0.97
+_VALUES_MIN: Final = 8
+_NEIGHBOURS: Final = 5
+_OUTLIER: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class FittedTrend:
     def forecast(self, series: Series, *, steps: int) -> Forecast:
-        return path_forecast(series, steps, "trend", _path, last=4 * int(_WINDOWS[0]))
+        return path_forecast(series, steps, "trend", _path, last=_LAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,69 +54,58 @@ class Trend:
         return FittedTrend()
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    level: float
-    """At the centre of weight."""
-    slope: float
-    """Per step."""
-    centre: float
-    """Steps from the origin to the centre of weight, negative."""
-    scatter: float
-    """Weighted variance of the times."""
-    residuals: Floats
-    weights: Floats
-    """Summing to 1."""
-
-
 def _path(data: Known, steps: int) -> Floats:
-    line = _longest_fitting(data)
-    slope = _belief(line) * line.slope
-    return line.level + slope * (
-        np.cumsum(_DAMPING ** np.arange(1, steps + 1, dtype=np.float64)) - line.centre
+    values = _without_spikes(data.values)
+    weights = np.exp(-data.ages / _MEMORY)
+    count = float(weights.sum())
+    weights /= count
+    mean = float(weights @ values)
+    deviations = values - mean
+    variance = float(weights @ deviations**2)
+    if len(values) < _VALUES_MIN or count <= 3.0 or variance <= 1e-12 * mean * mean:
+        return np.full(steps, mean)
+    changes = np.array(_CHANGES)
+    ends = changes[:, 1]
+    shapes = np.clip(-data.ages, changes[:, :1], changes[:, 1:])
+    centres = shapes @ weights
+    shapes -= centres[:, None]
+    scatters = np.maximum(shapes**2 @ weights, 1e-9)
+    products = shapes @ (weights * deviations)
+    slopes = products / scatters
+    shares = _shares(np.minimum(products * slopes / variance, 1.0 - 1e-9), ends == 0.0, count)
+    level = mean + float(shares @ (slopes * (ends - centres)))
+    slope = float(shares @ (slopes * (ends == 0.0)))
+    return level + slope * np.cumsum(_DAMPING ** np.arange(1, steps + 1, dtype=np.float64))
+
+
+def _shares(explained: Floats, going_on: NDArray[np.bool_], count: float) -> Floats:
+    """The probability of each change, from the share of the variance that it explains; what is missing to 1 is none."""
+    going = np.count_nonzero(going_on)
+    prior = np.where(going_on, _GOING_ON_PRIOR / going, _ENDED_PRIOR / (len(going_on) - going))
+    log_odds = _log_bayes_factors(explained, count) + np.log(prior / (1.0 - _GOING_ON_PRIOR - _ENDED_PRIOR))
+    top = max(0.0, float(log_odds.max()))
+    odds = np.exp(log_odds - top)
+    return np.asarray(odds / (odds.sum() + np.exp(-top)), dtype=np.float64)
+
+
+def _log_bayes_factors(explained: Floats, count: float) -> Floats:
+    """Of each change against none, from the share of the variance that it explains (g-prior with g = count)."""
+    rest = 1.0 - explained
+    return np.asarray(
+        0.5 * (count - 2.0) * np.log1p(count) - 0.5 * (count - 1.0) * np.log1p(count * rest),
+        dtype=np.float64,
     )
 
 
-def _longest_fitting(data: Known) -> _Line:
-    line = _robust_line(data, _WINDOWS[0])
-    for window in _WINDOWS[1:]:
-        newest = line.residuals[-_NEWEST:]
-        spread = _spread(line.residuals)
-        if spread == 0 or abs(float(newest.sum())) <= _BIAS_MAX * spread * math.sqrt(len(newest)):
-            break
-        line = _robust_line(data, window)
-    return line
-
-
-def _belief(line: _Line) -> float:
-    """The share of the slope that is believed, by how far it stands out from its standard error."""
-    if len(line.residuals) < _VALUES_MIN or line.slope == 0.0:
-        return 0.0
-    effective = 1.0 / float(line.weights @ line.weights)
-    variance = float(line.weights @ line.residuals**2) * effective / max(effective - 2.0, 1.0)
-    error2 = variance / (effective * line.scatter)
-    return line.slope**2 / (line.slope**2 + _DOUBT**2 * error2)
-
-
-def _robust_line(data: Known, window: float) -> _Line:
-    line = _line(data, np.exp(-data.ages / window))
-    spread = _spread(line.residuals)
-    if spread == 0:
-        return line
-    return _line(data, line.weights / np.maximum(np.abs(line.residuals) / (2.0 * spread), 1.0))
-
-
-def _line(data: Known, weights: Floats) -> _Line:
-    """Weighted least squares of values on −age."""
-    weights = weights / weights.sum()
-    centre, level = -float(weights @ data.ages), float(weights @ data.values)
-    times = -data.ages - centre
-    weighted = weights * times
-    scatter = float(weighted @ times)
-    slope = float(weighted @ data.values) / scatter if scatter > 0 else 0.0
-    return _Line(level, slope, centre, scatter, data.values - (level + slope * times), weights)
-
-
-def _spread(residuals: Floats) -> float:
-    """A standard deviation that outliers do not widen."""
-    return 1.4826 * median(np.abs(residuals[-60:]))
+def _without_spikes(values: Floats) -> Floats:
+    """Each value within three robust deviations of the median of the five up to it (a causal Hampel filter)."""
+    if len(values) < _NEIGHBOURS:
+        return values
+    padded = np.concatenate([np.full(_NEIGHBOURS - 1, values[0]), values])
+    around = np.sort(np.lib.stride_tricks.sliding_window_view(padded, _NEIGHBOURS), axis=1)[
+        :, _NEIGHBOURS // 2
+    ]
+    noise = 1.4826 * median(np.abs(np.diff(values))) / np.sqrt(2.0)
+    if noise == 0.0:
+        return values
+    return np.clip(values, around - _OUTLIER * noise, around + _OUTLIER * noise)
