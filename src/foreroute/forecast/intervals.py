@@ -77,7 +77,7 @@ def residuals(metric: Metric, *, coverage: float, steps: int) -> Residuals:
 def interval(
     mean: Floats, widths: Mapping[int, Width], *, offset: float, stale: float = 0.0
 ) -> tuple[Floats, Floats]:
-    """Lower and upper bounds of a forecast, from the widths at the graded horizons (steps → width).
+    """Lower and upper bounds of a forecast, from the widths at the graded horizons (steps → width, ascending).
 
     Between them the width follows the root of the horizon; it never narrows. A forecast whose newest value is
     `stale` steps old is as unsure as one for that much later. Nothing here is negative.
@@ -85,6 +85,8 @@ def interval(
     at = np.sqrt(np.array(list(widths), dtype=np.float64))
     grid = np.sqrt(np.arange(1, len(mean) + 1, dtype=np.float64) + stale)
     size = mean + offset
-    below = np.maximum.accumulate(np.interp(grid, at, [width.below for width in widths.values()]) * size)
-    above = np.maximum.accumulate(np.interp(grid, at, [width.above for width in widths.values()]) * size)
+    sides = ([width.below for width in widths.values()], [width.above for width in widths.values()])
+    below, above = (
+        np.maximum.accumulate(np.interp(grid, at, np.maximum.accumulate(side)) * size) for side in sides
+    )
     return np.maximum(mean - below, 0.0), mean + above
