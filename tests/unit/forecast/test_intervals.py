@@ -75,3 +75,14 @@ def test_a_stale_forecast_is_as_unsure_as_a_later_one() -> None:
     _, fresh = interval(np.ones(30), widths, offset=0.0)
     _, stale = interval(np.ones(30), widths, offset=0.0, stale=20.0)
     assert stale[0] == pytest.approx(fresh[20])
+
+
+def test_misses_widen_the_interval_beyond_what_the_residuals_say() -> None:
+    """The adaptive part: with the same residuals, a record that has missed is wider than one that has hit."""
+    rng = Random(4)
+    outcomes = [rng.gauss(1.0, 0.1) for _ in range(200)]
+    missed, hit = (residuals(Metric.LATENCY_P95, coverage=0.8, steps=15) for _ in range(2))
+    for number, outcome in enumerate(outcomes):
+        missed.add(outcome, 1.0, inside=number < 170)
+        hit.add(outcome, 1.0, inside=True)
+    assert missed.width().above > 1.3 * hit.width().above

@@ -111,9 +111,11 @@ def test_a_recursion_that_hardly_learns_averages_what_it_has(series: Make) -> No
 
 
 def test_a_recursion_goes_on_from_a_state_over_a_gap(series: Make) -> None:
-    model = Damped(alpha=0.5, beta=0.0, phi=1.0)
+    model = Damped(alpha=0.5, beta=0.0, phi=0.5)
     (after,) = model.states(known(series(NAN, NAN, 9.0)), start=State(1.0, 1.0, 3.0))
-    assert after.level == pytest.approx(1.0 + 3.0 + 0.5 * (9.0 - 4.0))
+    expected = 1.0 + 0.5 + 0.25 + 0.125
+    assert after.level == pytest.approx(expected + 0.5 * (9.0 - expected))
+    assert after.trend == pytest.approx(0.125)
 
 
 @pytest.mark.parametrize("truth", [lambda _: 0.35, lambda t: 0.2 + 0.01 * t])
