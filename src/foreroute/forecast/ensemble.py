@@ -21,6 +21,7 @@ _TRACKING_MEMORY = 0.88
 _PRIOR_CHANGES = 20.0
 _PRIOR_SPREAD = 0.08
 """The prior that changes come true weighs as much as this many changes of this relative size."""
+_REALISED_MAX = 2.0
 
 
 @dataclass(slots=True)
@@ -95,10 +96,15 @@ class Credibility:
     square: float = 0.0
 
     def add(self, predicted: float, realised: float, level: float) -> None:
-        """All three in the metric's own unit; changes are taken relative to the level."""
+        """All three in the metric's own unit; changes are taken relative to the level.
+
+        What came is counted up to twice what was predicted: that a ripple was predicted where a ramp began says
+        that the ramp was not foreseen, not that predicted changes go the wrong way.
+        """
         if level > 0:
             change = predicted / level
-            self.product = _MEMORY * self.product + change * min(max(realised / level, -1.0), 1.0)
+            most = _REALISED_MAX * abs(change)
+            self.product = _MEMORY * self.product + change * min(max(realised / level, -most), most)
             self.square = _MEMORY * self.square + change * change
 
     @property

@@ -34,7 +34,9 @@ _CHANGES: Final = tuple(
 _GOING_ON_PRIOR: Final = 0.15
 _ENDED_PRIOR: Final = 0.30
 """Probabilities before looking: of a change that goes on and of one that is over, each shared equally by its kind."""
-_DAMPING: Final = 0.97
+_CARRIED: Final = 15
+_FADING: Final = 0.9
+"""A change that goes on is carried forward in full for a quarter of an hour of minutes, then fades by this per step."""
 _VALUES_MIN: Final = 8
 _NEIGHBOURS: Final = 5
 _OUTLIER: Final = 3.0
@@ -75,7 +77,13 @@ def _path(data: Known, steps: int) -> Floats:
     shares = _shares(np.minimum(products * slopes / variance, 1.0 - 1e-9), ends == 0.0, count)
     level = mean + float(shares @ (slopes * (ends - centres)))
     slope = float(shares @ (slopes * (ends == 0.0)))
-    return level + slope * np.cumsum(_DAMPING ** np.arange(1, steps + 1, dtype=np.float64))
+    return level + slope * _reach(steps)
+
+
+def _reach(steps: int) -> Floats:
+    """How far a slope of one per step has carried after 1, 2, … steps."""
+    late = np.maximum(np.arange(1, steps + 1, dtype=np.float64) - _CARRIED, 0.0)
+    return np.asarray(np.cumsum(_FADING**late), dtype=np.float64)
 
 
 def _shares(explained: Floats, going_on: NDArray[np.bool_], count: float) -> Floats:

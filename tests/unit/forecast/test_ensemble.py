@@ -73,6 +73,14 @@ def test_predicted_changes_that_never_come_lose_credit() -> None:
     assert true.factor == pytest.approx(1.0)
 
 
+def test_an_unforeseen_ramp_does_not_discredit_small_predictions_much() -> None:
+    """Ten ripples of −1 % predicted while +30 % came."""
+    surprised = Credibility()
+    for _ in range(10):
+        surprised.add(-0.01, 0.3, 1.0)
+    assert surprised.factor > 0.95
+
+
 def test_only_a_model_better_than_the_last_value_on_enough_outcomes_has_a_vote() -> None:
     assert has_vote(loss(0.9, outcomes=20), outcomes_min=20)
     assert not has_vote(loss(0.9, outcomes=19), outcomes_min=20)
