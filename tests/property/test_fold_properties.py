@@ -3,12 +3,14 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from foreroute.core.attempt import Attempt, Outcome, Usage
 from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId
+from foreroute.core.rollup import Rollup
 from foreroute.monitor.fold import Folder, fold, merge_rollups, summary
 from foreroute.testing.check_store import an_attempt
 
@@ -40,11 +42,50 @@ def test_order_and_batches_do_not_matter(batches: list[list[Attempt]], chance) -
     shuffled = list(flat)
     chance.shuffle(shuffled)
     folder = Folder(window_s=60.0, source="run")
-    emitted = {}
+    emitted: dict[tuple[float, ChannelId], Rollup] = {}
     for batch in batches:
         folder.add(batch)
         emitted |= {(r.window_start, r.channel): r for r in folder.changed()}
     assert tuple(emitted[key] for key in sorted(emitted)) == fold(shuffled, window_s=60.0, source="run")
+
+
+@given(st.lists(st.tuples(st.lists(attempts(), max_size=6), st.none() | st.floats(0.0, 900.0)), max_size=6))
+def test_an_attempt_that_comes_after_its_window_was_closed_adds_to_it(
+    rounds: list[tuple[list[Attempt], float | None]],
+) -> None:
+    folder = Folder(window_s=60.0, source="run")
+    stored: dict[tuple[float, ChannelId, str], Rollup] = {}
+    for batch, close_before in rounds:
+        folder.add(batch)
+        stored |= {(r.window_start, r.channel, r.source): r for r in folder.changed()}
+        if close_before is not None:
+            folder.forget(close_before)
+    windows: dict[tuple[float, ChannelId], list[Rollup]] = {}
+    for rollup in stored.values():
+        windows.setdefault((rollup.window_start, rollup.channel), []).append(rollup)
+    whole = fold([one for batch, _ in rounds for one in batch], window_s=60.0, source="run")
+    for rollup in whole:
+        merged = merge_rollups(windows.pop((rollup.window_start, rollup.channel)))
+        assert (merged.attempts, merged.failures, merged.usage) == (
+            rollup.attempts,
+            rollup.failures,
+            rollup.usage,
+        )
+        assert (merged.cost_usd, merged.latency.count) == (rollup.cost_usd, rollup.latency.count)
+        if rollup.latency.p95_s is not None:
+            assert merged.latency.p95_s == pytest.approx(rollup.latency.p95_s, rel=0.010001)
+    assert not windows
+
+
+@given(st.lists(attempts(), min_size=1, max_size=40), st.integers(1, 5))
+def test_merging_in_any_grouping_gives_the_same(flat: list[Attempt], groups: int) -> None:
+    one_channel = [replace(one, channel=ChannelId("a")) for one in flat]
+    rollups = fold(one_channel, window_s=60.0, source="run")
+    parts = [rollups[n::groups] for n in range(groups) if rollups[n::groups]]
+    regrouped, straight = merge_rollups([merge_rollups(part) for part in parts]), merge_rollups(rollups)
+    assert (regrouped.window_start, regrouped.window_s) == (straight.window_start, straight.window_s)
+    assert (regrouped.attempts, regrouped.cost_usd) == (straight.attempts, straight.cost_usd)
+    assert regrouped.latency.sketch == straight.latency.sketch
 
 
 @given(st.lists(attempts(), max_size=40))

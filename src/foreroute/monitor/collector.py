@@ -1,5 +1,6 @@
 """Where the gateway leaves its attempts: a queue that never blocks and never raises."""
 
+import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
@@ -20,24 +21,37 @@ class Collector:
     def __init__(self, waiting_max: int = WAITING_MAX) -> None:
         self._waiting: deque[Attempt] = deque()
         self._waiting_max = waiting_max
-        self.recorded = 0
-        self.dropped = 0
+        # Held by whoever takes attempts out, never waited for by whoever puts one in.
+        self._taking = threading.Lock()
+        self._drained = 0
+        self._dropped = 0
+
+    @property
+    def recorded(self) -> int:
+        # Counted from what left the queue: appending to a deque is atomic, counting beside it would not be.
+        with self._taking:
+            return self._drained + self._dropped + len(self._waiting)
+
+    @property
+    def dropped(self) -> int:
+        return self._dropped
 
     def record(self, attempt: Attempt) -> None:
         self._waiting.append(attempt)
-        self.recorded += 1
-        if len(self._waiting) > self._waiting_max:
-            self._waiting.popleft()
-            self.dropped += 1
+        # While another thread drains, the queue becomes short without our help.
+        if len(self._waiting) > self._waiting_max and self._taking.acquire(blocking=False):
+            try:
+                while len(self._waiting) > self._waiting_max:
+                    self._waiting.popleft()
+                    self._dropped += 1
+            finally:
+                self._taking.release()
 
     def drain(self) -> list[Attempt]:
-        """All that is waiting, in the order of its coming."""
-        taken = []
-        while self._waiting:
-            try:
-                taken.append(self._waiting.popleft())
-            except IndexError:  # another thread dropped the last one
-                break
+        """All that was waiting at the call, in the order of its coming."""
+        with self._taking:
+            taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            self._drained += len(taken)
         return taken
 
 

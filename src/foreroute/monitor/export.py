@@ -84,7 +84,10 @@ class AttemptCounters(Collector):
             self._attempts,
         )
         yield _counter(
-            "foreroute_failures", "Failed tries by cause.", ("channel", "failure_class"), self._failures
+            "foreroute_failures",
+            "Tries that did not succeed, by cause; throttled and ignored ones too.",
+            ("channel", "failure_class"),
+            self._failures,
         )
         yield _counter("foreroute_tokens", "Tokens by type.", ("channel", "type"), self._tokens)
         yield _histogram(
