@@ -8,7 +8,13 @@ import pytest
 from foreroute.monitor.fold import merge_rollups
 from foreroute.store.memory import MemoryStore
 from foreroute.store.sqlite import SqliteStore
-from foreroute.testing.check_store import check_ledger_store, check_record_store, check_rollup_store
+from foreroute.testing.check_store import (
+    check_ledger_pruning,
+    check_ledger_store,
+    check_ledger_takes_anything,
+    check_record_store,
+    check_rollup_store,
+)
 
 Store = MemoryStore | SqliteStore
 
@@ -30,6 +36,14 @@ async def test_rollups(store: Store) -> None:
 
 async def test_ledger(store: Store) -> None:
     await check_ledger_store(store.ledger)
+
+
+async def test_ledger_takes_anything(store: Store) -> None:
+    await check_ledger_takes_anything(store.ledger)
+
+
+async def test_ledger_pruning(store: Store) -> None:
+    await check_ledger_pruning(store.ledger)
 
 
 async def test_records(store: Store) -> None:

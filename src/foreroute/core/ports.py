@@ -76,6 +76,18 @@ class LedgerStore(Protocol):
         ...
 
 
+class KeptLedger(LedgerStore, Protocol):
+    """A ledger whose old rows are let go, as a `Store` holds one."""
+
+    async def prune(self, before_at: float) -> int:
+        """Forget the attempts of whole hours (of the epoch) that ended by then; returns how many attempts.
+
+        Their hourly totals stay: `spend` remains exact for windows that hold whole such hours, and leaves
+        out those that it would have to cut.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One line of a journal: decisions, incidents, anomalies, forecasts with their outcome, audit.
@@ -106,7 +118,7 @@ class Store(Protocol):
     def rollups(self) -> RollupStore: ...
 
     @property
-    def ledger(self) -> LedgerStore: ...
+    def ledger(self) -> KeptLedger: ...
 
     @property
     def records(self) -> RecordStore: ...

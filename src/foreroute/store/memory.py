@@ -1,6 +1,8 @@
 """The reference back end: plain dictionaries. What a real store must do is what these do."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
 
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
@@ -9,6 +11,8 @@ from foreroute.core.rollup import Rollup
 from foreroute.store.rows import to_picousd, to_usd
 
 Merge = Callable[[Sequence[Rollup]], Rollup]
+"""Makes one rollup of several of the same channel and window."""
+HOUR_S: Final = 3600.0
 
 
 class MemoryRollups:
@@ -38,21 +42,36 @@ class MemoryRollups:
 class MemoryLedger:
     def __init__(self) -> None:
         self._entries: dict[tuple[str, int], LedgerEntry] = {}
+        self._pruned: dict[float, dict[ChannelId, Spend]] = {}
 
     async def append(self, entries: Sequence[LedgerEntry]) -> None:
         for entry in entries:
             self._entries.setdefault((entry.attempt.request_id, entry.attempt.number), entry)
 
     async def spend(self, *, start_at: float, end_at: float) -> Mapping[ChannelId, Spend]:
-        groups: dict[ChannelId, list[LedgerEntry]] = {}
-        for entry in self._entries.values():
-            if start_at <= entry.attempt.started_at < end_at:
-                groups.setdefault(entry.attempt.channel, []).append(entry)
-        return {channel: _spend(entries) for channel, entries in groups.items()}
+        spends = [
+            (entry.attempt.channel, _spend(entry))
+            for entry in self._entries.values()
+            if start_at <= entry.attempt.started_at < end_at
+        ]
+        for hour_at, totals in self._pruned.items():
+            if start_at <= hour_at and hour_at + HOUR_S <= end_at:
+                spends += totals.items()
+        return _totals(spends)
 
     async def request(self, request_id: str) -> list[LedgerEntry]:
         found = [entry for (name, _), entry in self._entries.items() if name == request_id]
         return sorted(found, key=lambda entry: entry.attempt.number)
+
+    async def prune(self, before_at: float) -> int:
+        end_at = before_at // HOUR_S * HOUR_S
+        old = [key for key, entry in self._entries.items() if entry.attempt.started_at < end_at]
+        for key in old:
+            entry = self._entries.pop(key)
+            hour = self._pruned.setdefault(entry.attempt.started_at // HOUR_S * HOUR_S, {})
+            channel = entry.attempt.channel
+            hour[channel] = _sum(hour.get(channel, Spend()), _spend(entry))
+        return len(old)
 
 
 class MemoryRecords:
@@ -93,12 +112,30 @@ def merged(rollups: Iterable[Rollup], merge: Merge) -> Rollup:
     return known[0] if len(known) == 1 else merge(known)
 
 
-def _spend(entries: Sequence[LedgerEntry]) -> Spend:
-    usages = [entry.attempt.usage for entry in entries]
+def _spend(entry: LedgerEntry) -> Spend:
+    """In pico-dollars and bounded, as a real store keeps it."""
+    usage = entry.attempt.usage
     return Spend(
-        attempts=len(entries),
-        cost_usd=to_usd(sum(to_picousd(entry.cost_usd) for entry in entries if entry.cost_usd is not None)),
-        unpriced_attempts=sum(entry.cost_usd is None for entry in entries),
-        input_tokens=sum(u.input_tokens + u.cached_input_tokens + u.cache_write_tokens for u in usages),
-        output_tokens=sum(usage.output_tokens for usage in usages),
+        attempts=1,
+        cost_usd=Decimal(0) if entry.cost_usd is None else to_usd(to_picousd(entry.cost_usd)),
+        unpriced_attempts=int(entry.cost_usd is None),
+        input_tokens=usage.input_tokens + usage.cached_input_tokens + usage.cache_write_tokens,
+        output_tokens=usage.output_tokens,
+    )
+
+
+def _totals(spends: Iterable[tuple[ChannelId, Spend]]) -> dict[ChannelId, Spend]:
+    totals: dict[ChannelId, Spend] = {}
+    for channel, spend in spends:
+        totals[channel] = _sum(totals.get(channel, Spend()), spend)
+    return totals
+
+
+def _sum(one: Spend, other: Spend) -> Spend:
+    return Spend(
+        attempts=one.attempts + other.attempts,
+        cost_usd=one.cost_usd + other.cost_usd,
+        unpriced_attempts=one.unpriced_attempts + other.unpriced_attempts,
+        input_tokens=one.input_tokens + other.input_tokens,
+        output_tokens=one.output_tokens + other.output_tokens,
     )

@@ -1,4 +1,9 @@
-"""Values to table rows and back. No database in here."""
+"""Values to table rows and back. No database in here.
+
+Any value makes a row: one attempt with absurd numbers or broken text must not keep all others out of the
+store. Token counts above 10^15 and costs above a million dollars an attempt are a mistake of whoever
+reported them; they are kept as those bounds.
+"""
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
@@ -9,17 +14,29 @@ from foreroute.core.attempt import Attempt, Outcome, PickReason, Usage
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
 from foreroute.core.ledger import LedgerEntry
+from foreroute.core.ports import Record
 from foreroute.core.rollup import LatencySummary, Rollup
 
 _PICO: Final = Decimal(10) ** 12
+_PICOUSD_MAX: Final = 10**18
+_TOKENS_MAX: Final = 10**15
 _USAGE = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 
 Row = tuple[Any, ...]
 
 
+ROLLUP_COLUMNS: Final = (
+    "window_start, channel, source, window_s, attempts, successes, throttles, ignored, failures, "
+    "latency, latency_sketch, first_chunk, first_chunk_sketch, usage, cost_picousd, unpriced_attempts"
+)
+LEDGER_COLUMNS: Final = "request_id, number, started_at, channel, cost_picousd, price_source, input_tokens, output_tokens, attempt"
+RECORD_COLUMNS: Final = "kind, id, at, body"
+
+
 def to_picousd(usd: Decimal) -> int:
     """Whole pico-dollars. Exact for prices with up to six decimals per million tokens; rounded half-even beyond."""
-    return int((usd * _PICO).to_integral_value(ROUND_HALF_EVEN))
+    pico = int((usd * _PICO).to_integral_value(ROUND_HALF_EVEN))
+    return max(-_PICOUSD_MAX, min(pico, _PICOUSD_MAX))
 
 
 def to_usd(pico: int) -> Decimal:
@@ -76,10 +93,18 @@ def ledger_row(entry: LedgerEntry) -> Row:
         attempt.channel,
         None if entry.cost_usd is None else to_picousd(entry.cost_usd),
         entry.price_source,
-        usage.input_tokens + usage.cached_input_tokens + usage.cache_write_tokens,
-        usage.output_tokens,
+        sum(_tokens(usage)[:3]),
+        _tokens(usage)[3],
         _attempt(attempt),
     )
+
+
+def record_row(record: Record) -> Row:
+    return record.kind, record.id, record.at, record.body
+
+
+def record_of(row: Row) -> Record:
+    return Record(kind=row[0], id=row[1], at=row[2], body=row[3])
 
 
 def entry_of(row: Row) -> LedgerEntry:
@@ -125,10 +150,10 @@ def _attempt(attempt: Attempt) -> str:
         "failure_class": attempt.failure_class,
         "phase": attempt.phase,
         "status": attempt.status,
-        "usage": [getattr(attempt.usage, name) for name in _USAGE],
+        "usage": _tokens(attempt.usage),
         "hedge": attempt.hedge,
         "retry_after_s": attempt.retry_after_s,
-        "error": attempt.error,
+        "error": attempt.error.encode("utf-8", "replace").decode(),  # half a surrogate pair is no JSON
     }
     return orjson.dumps(body).decode()
 
@@ -138,7 +163,11 @@ def _named(kind: Any, value: str | None) -> Any:
 
 
 def _usage(usage: Usage) -> str:
-    return orjson.dumps([getattr(usage, name) for name in _USAGE]).decode()
+    return orjson.dumps(_tokens(usage)).decode()
+
+
+def _tokens(usage: Usage) -> list[int]:
+    return [min(getattr(usage, name), _TOKENS_MAX) for name in _USAGE]
 
 
 def _summary(summary: LatencySummary) -> str:

@@ -1,40 +1,35 @@
 """SQLite: one file, one writer thread, readers beside it (WAL). The default store.
 
 Every append is one transaction, answered when it is committed. Prepared for being killed at any moment:
-what was answered is there afterwards, what was not is there whole or not at all.
+what was answered is there afterwards, what was not is there whole or not at all. A power cut may cost the
+last seconds, never the file (`synchronous = NORMAL`).
 """
 
-import asyncio
-import queue
 import sqlite3
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import closing
-from importlib import resources
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from foreroute.core.errors import StoreCorrupt, StoreError, StoreUnavailable
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.ports import Record
 from foreroute.core.rollup import Rollup
 from foreroute.store import rows
-from foreroute.store.memory import Merge, merged
+from foreroute.store.memory import HOUR_S, Merge, merged
+from foreroute.store.sqlite_schema import check_owner, check_pages, check_small, migrate
+from foreroute.store.sqlite_worker import Worker
 
-_T = TypeVar("_T")
-_Work = Callable[[sqlite3.Connection], Any]
-_BUSY_S: Final = 5.0
-_HOUR_S: Final = 3600.0
+_PRUNED_ROWS: Final = 2000
+"""So many rows go in one transaction: appends get their turn in between."""
 
 
 class SqliteStore:
     """All three stores in one file. Open with `await SqliteStore.open(path, merge)`; close with `await close()`."""
 
     def __init__(self, path: Path, merge: Merge) -> None:
-        self._writer = _Worker(path, "foreroute-store-writer", write=True)
-        self._reader = _Worker(path, "foreroute-store-reader", write=False)
+        self._writer = Worker(path, "foreroute-store-writer", before_writing=check_owner)
+        self._reader = Worker(path, "foreroute-store-reader")
         self.rollups = SqliteRollups(self._writer, self._reader, merge)
         self.ledger = SqliteLedger(self._writer, self._reader)
         self.records = SqliteRecords(self._writer, self._reader)
@@ -43,17 +38,21 @@ class SqliteStore:
     async def open(cls, path: Path, merge: Merge) -> "SqliteStore":
         """Creates the file if need be and brings its schema up to date.
 
-        Raises StoreUnavailable (cannot be opened or written) or StoreCorrupt (not a database, damaged, or
-        written by a newer version), with a sentence for a person.
+        Raises StoreUnavailable (cannot be opened or written) or StoreCorrupt (not a database, damaged, another
+        program's, or written by a newer version), with a sentence for a person. Changes no file that is not ours.
         """
         store = cls(path, merge)
         try:
-            await store._writer.start(_migrate)
-            await store._reader.start(_is_readable)
-        except StoreError:
+            await store._writer.start(migrate)
+            await store._reader.start(check_small)
+        except BaseException:
             await store.close()
             raise
         return store
+
+    async def check(self) -> None:
+        """Reads the whole file, also a large one that `open` did not. Raises StoreCorrupt if it is damaged."""
+        await self._reader.run(check_pages)
 
     async def close(self) -> None:
         await self._reader.close()
@@ -61,232 +60,120 @@ class SqliteStore:
 
 
 class SqliteRollups:
-    def __init__(self, writer: "_Worker", reader: "_Worker", merge: Merge) -> None:
+    def __init__(self, writer: Worker, reader: Worker, merge: Merge) -> None:
         self._writer, self._reader, self._merge = writer, reader, merge
 
     async def append(self, rollups: Sequence[Rollup]) -> None:
-        values = [rows.rollup_row(rollup) for rollup in rollups]
-        marks = ",".join("?" * 16)
-        await self._writer.insert(f"INSERT OR REPLACE INTO rollups VALUES ({marks})", values)  # noqa: S608
+        statement = _insert("REPLACE", "rollups", rows.ROLLUP_COLUMNS)
+        await self._writer.insert(statement, [rows.rollup_row(rollup) for rollup in rollups])
 
     async def read(
         self, *, start_at: float, end_at: float, channels: Sequence[ChannelId] | None = None
     ) -> list[Rollup]:
-        query = "SELECT * FROM rollups WHERE window_start >= ? AND window_start < ?"
+        query = f"SELECT {rows.ROLLUP_COLUMNS} FROM rollups WHERE window_start >= ? AND window_start < ?"  # noqa: S608
         wanted: list[Any] = [start_at, end_at]
         if channels is not None:
             query += f" AND channel IN ({','.join('?' * len(channels))})"
             wanted += channels
         query += " ORDER BY window_start, channel, source"
-        found = await self._reader.run(lambda db: db.execute(query, wanted).fetchall())
-        windows: dict[tuple[float, str], list[Rollup]] = {}
-        for row in found:
-            windows.setdefault((row[0], row[1]), []).append(rows.rollup_of(row))
-        return [merged(sources, self._merge) for sources in windows.values()]
+
+        def work(db: sqlite3.Connection) -> list[Rollup]:
+            found = groupby(db.execute(query, wanted), key=lambda row: row[:2])
+            return [merged(map(rows.rollup_of, sources), self._merge) for _, sources in found]
+
+        return await self._reader.run(work)
 
     async def prune(self, before_at: float) -> int:
-        return await self._writer.run(
-            lambda db: db.execute("DELETE FROM rollups WHERE window_start < ?", (before_at,)).rowcount
+        return await _delete(
+            self._writer, "rollups", "window_start, channel, source", "window_start", before_at
         )
 
 
 class SqliteLedger:
-    def __init__(self, writer: "_Worker", reader: "_Worker") -> None:
+    def __init__(self, writer: Worker, reader: Worker) -> None:
         self._writer, self._reader = writer, reader
 
     async def append(self, entries: Sequence[LedgerEntry]) -> None:
-        values = [rows.ledger_row(entry) for entry in entries]
-        await self._writer.insert("INSERT OR IGNORE INTO ledger VALUES (?,?,?,?,?,?,?,?,?)", values)
+        statement = _insert("IGNORE", "ledger", rows.LEDGER_COLUMNS)
+        await self._writer.insert(statement, [rows.ledger_row(entry) for entry in entries])
 
     async def spend(self, *, start_at: float, end_at: float) -> Mapping[ChannelId, Spend]:
         """Whole hours come from the running totals, the edges from the rows."""
-        found = await self._reader.run(lambda db: _spend_rows(db, start_at, end_at))
-        return {
-            ChannelId(channel): Spend(
-                attempts=attempts,
-                cost_usd=rows.to_usd(cost),
-                unpriced_attempts=unpriced,
-                input_tokens=tokens_in,
-                output_tokens=tokens_out,
-            )
-            for channel, attempts, cost, unpriced, tokens_in, tokens_out in found
-        }
+        return await self._reader.run(lambda db: _spend(db, start_at, end_at))
 
     async def request(self, request_id: str) -> list[LedgerEntry]:
-        query = "SELECT * FROM ledger WHERE request_id = ? ORDER BY number"
-        found = await self._reader.run(lambda db: db.execute(query, (request_id,)).fetchall())
-        return [rows.entry_of(row) for row in found]
+        query = f"SELECT {rows.LEDGER_COLUMNS} FROM ledger WHERE request_id = ? ORDER BY number"  # noqa: S608
+        return await self._reader.run(
+            lambda db: [rows.entry_of(row) for row in db.execute(query, (request_id,))]
+        )
 
-
-def _spend_rows(db: sqlite3.Connection, start_at: float, end_at: float) -> list[Any]:
-    first = -(-start_at // _HOUR_S) * _HOUR_S
-    last = end_at // _HOUR_S * _HOUR_S
-    if first >= last:
-        first = last = end_at
-    edges = "SELECT channel, 1 AS n, coalesce(cost_picousd, 0) AS cost, cost_picousd IS NULL AS unpriced, \
-        input_tokens, output_tokens FROM ledger WHERE started_at >= ? AND started_at < ?"
-    query = f"""
-        SELECT channel, sum(n), sum(cost), sum(unpriced), sum(input_tokens), sum(output_tokens) FROM (
-            SELECT channel, attempts AS n, cost_picousd AS cost, unpriced_attempts AS unpriced,
-                input_tokens, output_tokens FROM spend_hours WHERE hour_at >= ? AND hour_at < ?
-            UNION ALL {edges} UNION ALL {edges}
-        ) GROUP BY channel ORDER BY channel"""  # noqa: S608 - no value of a user is in the text
-    return db.execute(query, (first, last, start_at, first, last, end_at)).fetchall()
+    async def prune(self, before_at: float) -> int:
+        return await _delete(self._writer, "ledger", "rowid", "started_at", before_at // HOUR_S * HOUR_S)
 
 
 class SqliteRecords:
-    def __init__(self, writer: "_Worker", reader: "_Worker") -> None:
+    def __init__(self, writer: Worker, reader: Worker) -> None:
         self._writer, self._reader = writer, reader
 
     async def append(self, records: Sequence[Record]) -> None:
-        values = [(record.kind, record.id, record.at, record.body) for record in records]
-        await self._writer.insert("INSERT OR REPLACE INTO records VALUES (?,?,?,?)", values)
+        statement = _insert("REPLACE", "records", rows.RECORD_COLUMNS)
+        await self._writer.insert(statement, [rows.record_row(record) for record in records])
 
     async def read(self, kind: str, *, since_at: float = 0.0, limit: int = 1000) -> list[Record]:
-        query = "SELECT kind, id, at, body FROM records WHERE kind = ? AND at >= ? ORDER BY at DESC, id DESC LIMIT ?"
-        found = await self._reader.run(
-            lambda db: db.execute(query, (kind, since_at, max(0, limit))).fetchall()
-        )
-        return [Record(kind=row[0], id=row[1], at=row[2], body=row[3]) for row in reversed(found)]
+        query = f"SELECT {rows.RECORD_COLUMNS} FROM records WHERE kind = ? AND at >= ? \
+            ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608
+        wanted = (kind, since_at, max(0, limit))
+        newest = await self._reader.run(lambda db: [rows.record_of(row) for row in db.execute(query, wanted)])
+        return newest[::-1]
 
     async def prune(self, before_at: float) -> int:
-        return await self._writer.run(
-            lambda db: db.execute("DELETE FROM records WHERE at < ?", (before_at,)).rowcount
+        return await _delete(self._writer, "records", "kind, id", "at", before_at)
+
+
+def _insert(otherwise: str, table: str, columns: str) -> str:
+    marks = ",".join("?" for _ in columns.split(","))
+    return f"INSERT OR {otherwise} INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
+
+
+async def _delete(writer: Worker, table: str, key: str, at: str, before_at: float) -> int:
+    """Deletes the rows that are older, some at a time, and returns how many they were."""
+    some = f"SELECT {key} FROM {table} WHERE {at} < ? ORDER BY {at} LIMIT {_PRUNED_ROWS}"  # noqa: S608
+    statement = f"DELETE FROM {table} WHERE ({key}) IN ({some})"  # noqa: S608
+    total = 0
+    while gone := await writer.run(lambda db: db.execute(statement, (before_at,)).rowcount):
+        total += gone
+    return total
+
+
+# Sums in two parts, whole micro-dollars and the rest: a sum of pico-dollars would leave 64 bits at nine million dollars.
+_SPEND: Final = """
+    SELECT channel, sum(n), sum(cost / 1000000), sum(cost % 1000000), sum(unpriced), sum(tokens_in), sum(tokens_out)
+    FROM (
+        SELECT channel, attempts AS n, cost_picousd AS cost, unpriced_attempts AS unpriced,
+            input_tokens AS tokens_in, output_tokens AS tokens_out
+        FROM spend_hours WHERE hour_at >= :first AND hour_at < :last
+        UNION ALL
+        SELECT channel, 1, coalesce(cost_picousd, 0), cost_picousd IS NULL, input_tokens, output_tokens
+        FROM ledger WHERE started_at >= :start AND started_at < :first
+        UNION ALL
+        SELECT channel, 1, coalesce(cost_picousd, 0), cost_picousd IS NULL, input_tokens, output_tokens
+        FROM ledger WHERE started_at >= :last AND started_at < :end
+    ) GROUP BY channel ORDER BY channel"""
+
+
+def _spend(db: sqlite3.Connection, start_at: float, end_at: float) -> dict[ChannelId, Spend]:
+    first = -(-start_at // HOUR_S) * HOUR_S
+    last = end_at // HOUR_S * HOUR_S
+    if first >= last:
+        first = last = end_at
+    found = db.execute(_SPEND, {"start": start_at, "first": first, "last": last, "end": end_at})
+    return {
+        ChannelId(channel): Spend(
+            attempts=attempts,
+            cost_usd=rows.to_usd(int(micro) * 1_000_000 + int(rest)),
+            unpriced_attempts=unpriced,
+            input_tokens=tokens_in,
+            output_tokens=tokens_out,
         )
-
-
-class _Worker:
-    """A thread with a connection of its own. Work is done in the order of its coming, each in one transaction."""
-
-    def __init__(self, path: Path, name: str, *, write: bool) -> None:
-        self._path = path
-        self._write = write
-        self._jobs: queue.SimpleQueue[tuple[_Work, Future[Any]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
-        self._closed = False
-
-    async def start(self, first: _Work) -> None:
-        done: Future[Any] = Future()
-        self._jobs.put((first, done))
-        self._thread.start()
-        await asyncio.wrap_future(done)
-
-    async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        if self._closed:
-            raise StoreUnavailable("the store is closed")
-        done: Future[_T] = Future()
-        self._jobs.put((work, done))
-        if not self._thread.is_alive():  # it ended between the check and the put: nobody else will answer
-            self._refuse(StoreUnavailable("the store is closed"))
-        return await asyncio.wrap_future(done)
-
-    async def insert(self, statement: str, values: Sequence[rows.Row]) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            db.executemany(statement, values)  # its cursor must not leave this thread
-
-        if values:
-            await self.run(work)
-
-    async def close(self) -> None:
-        self._closed = True
-        if self._thread.is_alive():
-            self._jobs.put(None)
-            await asyncio.to_thread(self._thread.join)
-
-    def _serve(self) -> None:
-        try:
-            connection = self._connect()
-        except sqlite3.Error as error:
-            self._refuse(_sentence(error, self._path))
-            return
-        with closing(connection):
-            while (job := self._jobs.get()) is not None:
-                self._do(connection, *job)
-        self._refuse(StoreUnavailable("the store is closed"))
-
-    def _do(self, connection: sqlite3.Connection, work: _Work, done: "Future[Any]") -> None:
-        if not done.set_running_or_notify_cancel():
-            return
-        try:
-            connection.execute("BEGIN IMMEDIATE" if self._write else "BEGIN")
-            result = work(connection)
-            connection.execute("COMMIT")
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the work
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            done.set_exception(_sentence(error, self._path) if isinstance(error, sqlite3.Error) else error)
-        else:
-            done.set_result(result)
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-        )
-        try:
-            if self._write:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = NORMAL")
-            else:
-                connection.execute("PRAGMA query_only = ON")
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
-
-    def _refuse(self, error: StoreError) -> None:
-        """Answers everything that waits, and whatever still comes, with the error."""
-        self._closed = True
-        while True:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return
-            if job is not None:
-                job[1].set_exception(error)
-
-
-def _is_readable(db: sqlite3.Connection) -> None:
-    db.execute("SELECT count(*) FROM records WHERE kind = ''")
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    """Applies the numbered scripts that this database has not seen, in one transaction with its version."""
-    scripts = sorted(
-        (
-            file
-            for file in resources.files("foreroute.store").joinpath("migrations").iterdir()
-            if file.name[0].isdigit()
-        ),
-        key=lambda file: file.name,
-    )
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(scripts):
-        raise StoreCorrupt(
-            f"the database has schema {version}, this version of Foreroute knows {len(scripts)}: "
-            "it was written by a newer one. Upgrade Foreroute, or choose another file with store.path"
-        )
-    for number, script in enumerate(scripts[version:], start=version + 1):
-        for statement in _statements(script.read_text(encoding="utf-8")):
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {number}")
-
-
-def _statements(script: str) -> list[str]:
-    """The script's statements one by one: `executescript` would commit in between."""
-    statements, lines = [], ""
-    for line in script.splitlines(keepends=True):
-        lines += line
-        if sqlite3.complete_statement(lines):
-            statements.append(lines)
-            lines = ""
-    return statements
-
-
-def _sentence(error: sqlite3.Error, path: Path) -> StoreError:
-    text = str(error)
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return StoreCorrupt(
-            f"{path} is damaged or not a Foreroute database ({text}). Restore it or move it away"
-        )
-    return StoreUnavailable(f"{path}: {text}")
+        for channel, attempts, micro, rest, unpriced, tokens_in, tokens_out in found
+    }

@@ -1,4 +1,8 @@
-"""What every store must do, as functions that a test calls with a fresh store. Public: for third-party stores too."""
+"""What every store must do, as functions that a test calls with a fresh store. Public: for third-party stores too.
+
+async def test_my_store(tmp_path):
+await check_rollup_store(await MyRollups.open(tmp_path))
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -7,7 +11,7 @@ from foreroute.core.attempt import Attempt, Outcome, PickReason, Usage
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
 from foreroute.core.ledger import LedgerEntry
-from foreroute.core.ports import LedgerStore, Record, RecordStore, RollupStore
+from foreroute.core.ports import KeptLedger, LedgerStore, Record, RecordStore, RollupStore
 from foreroute.core.rollup import Rollup
 from foreroute.monitor.fold import fold
 
@@ -103,6 +107,38 @@ async def check_ledger_store(store: LedgerStore) -> None:
         total = sum((e.cost_usd for e in inside if e.cost_usd is not None), Decimal(0))
         got = (await store.spend(start_at=start, end_at=end)).get(A)
         assert (got.attempts if got else 0, got.cost_usd if got else Decimal(0)) == (len(inside), total)
+
+
+async def check_ledger_takes_anything(store: LedgerStore) -> None:
+    """One attempt with absurd numbers or broken text keeps no other out, and sums stay exact beside it."""
+    strange = an_entry(request="strange")
+    absurd = Usage(2**64 - 1, 2**63, 0, 2**64 - 1, 0)
+    attempt = replace(strange.attempt, usage=absurd, error="half a pair: \ud800", retry_after_s=float("inf"))
+    million = "999999.000000000001"
+    large = [an_entry(request=f"large{n}", channel=B, at=n * 3600.0, cost=million) for n in range(20)]
+    await store.append([an_entry(), replace(strange, attempt=attempt), *large])
+    assert await store.request("q") == [an_entry()]
+    (kept,) = await store.request("strange")
+    assert kept.cost_usd == strange.cost_usd
+    spend = await store.spend(start_at=0.0, end_at=1e12)
+    assert spend[A].attempts == 2
+    assert spend[B].cost_usd == Decimal("19999980.000000000020")
+
+
+async def check_ledger_pruning(store: KeptLedger) -> None:
+    """Old attempts go by whole hours, their totals stay, and new ones are left alone."""
+    entries = [an_entry(1, request=f"h{n}", at=n * 1800.0, cost="0.1") for n in range(10)]
+    await store.append(entries)
+    before = await store.spend(start_at=0.0, end_at=18000.0)
+    assert await store.prune(3599.0) == 0
+    assert await store.prune(7300.0) == 4
+    assert await store.prune(7300.0) == 0
+    assert await store.request("h3") == []
+    assert await store.request("h4") == [entries[4]]
+    assert await store.spend(start_at=0.0, end_at=18000.0) == before
+    assert (await store.spend(start_at=3600.0, end_at=9000.0))[A].attempts == 3
+    assert (await store.spend(start_at=1800.0, end_at=9000.0))[A].attempts == 3
+    assert dict(await store.spend(start_at=0.0, end_at=3599.0)) == {}
 
 
 async def check_record_store(store: RecordStore) -> None:
