@@ -75,7 +75,9 @@ def _by_distance(
         return route
     places = {t.channel: (t.priority, rank(RegionId(channels[t.channel].region))) for t in route.targets}
     order = {place: number for number, place in enumerate(sorted(set(places.values())))}
-    targets = [target.model_copy(update={"priority": order[places[target.channel]]}) for target in route.targets]
+    targets = [
+        target.model_copy(update={"priority": order[places[target.channel]]}) for target in route.targets
+    ]
     return route.model_copy(update={"targets": tuple(targets)})
 
 

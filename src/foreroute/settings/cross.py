@@ -62,13 +62,23 @@ def _regions(settings: Settings) -> Iterator[Problem]:
 
 def _urls(settings: Settings) -> Iterator[Problem]:
     for index, channel in enumerate(settings.channels):
-        parts = urlsplit(channel.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            message = f"{channel.base_url!r} is not an http or https address"
-            yield Problem(("channels", index, "base_url"), message, "for example: https://api.openai.com/v1")
-        elif parts.username or parts.query or parts.fragment:
-            message = "the address may not hold a user, a query or a fragment"
-            yield Problem(("channels", index, "base_url"), message, "credentials go into api_key")
+        if (fault := _fault_of(channel.base_url)) is not None:
+            yield Problem(("channels", index, "base_url"), *fault)
+
+
+def _fault_of(url: str) -> tuple[str, str] | None:
+    """Message and hint. An address that may hold a password is never shown."""
+    example = "for example: https://api.openai.com/v1"
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it checks it
+    except ValueError:
+        return "is not a valid address: its host or port makes no sense", example
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        return "the address may not hold a user, a query or a fragment", "credentials go into api_key"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return f"{url!r} is not an http or https address", example
+    return None
 
 
 def _targets(settings: Settings) -> Iterator[Problem]:
@@ -102,7 +112,7 @@ def _zones(settings: Settings) -> Iterator[Problem]:
     for index, budget in enumerate(settings.budgets):
         try:
             ZoneInfo(budget.time_zone)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             message = f"there is no time zone {budget.time_zone!r}"
             yield Problem(("budgets", index, "time_zone"), message, "for example: UTC or Asia/Seoul")
 

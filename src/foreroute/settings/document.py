@@ -24,6 +24,8 @@ class Problem:
     path: Path
     message: str
     hint: str = ""
+    line: int = 0
+    """Where it stands; 0: at its path."""
 
 
 @dataclass(slots=True)
@@ -36,13 +38,17 @@ class Document:
     from_environment: set[Path] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
-    def where(self, path: Path) -> str:
-        """`file:line: key.path`, with the line of the nearest key that the file has."""
-        known = path
+    def line_of(self, problem: Problem) -> int:
+        """The problem's own line, or that of the nearest key that the file has: what is missing has none."""
+        known = problem.path
         while known and known not in self.lines:
             known = known[:-1]
-        line = self.lines.get(known, 1)
-        return f"{self.name}:{line}: {write_path(path)}" if path else f"{self.name}:{line}"
+        return problem.line or self.lines.get(known, 1)
+
+    def where(self, problem: Problem) -> str:
+        """`file:line: key.path`."""
+        place = f"{self.name}:{self.line_of(problem)}"
+        return f"{place}: {write_path(problem.path)}" if problem.path else place
 
 
 def write_path(path: Path) -> str:
@@ -63,17 +69,24 @@ def read_document(raw: bytes, name: str, environment: Mapping[str, str]) -> Docu
             where=f"{name}:{line}",
             hint="save the file as UTF-8",
         ) from None
+    document = Document(name)
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _build(document, root, environment)
     except yaml.YAMLError as error:
         raise _syntax(error, name) from None
+    except RecursionError:
+        raise ConfigError("nested too deeply, or an alias holds itself", where=name, hint=_EXAMPLE) from None
+    return document
+
+
+def _build(document: Document, root: yaml.Node | None, environment: Mapping[str, str]) -> None:
+    name = document.name
     if root is None:
         raise ConfigError("the file is empty", where=name, hint=_EXAMPLE)
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError("the file must hold a mapping of sections", where=f"{name}:1", hint=_EXAMPLE)
-    document = Document(name)
     _Builder(document, environment).mapping(root, (), document.data)
-    return document
 
 
 _EXAMPLE: Final = "it needs at least `channels:` and `routes:`; see configs/foreroute.yaml for an example"
@@ -81,7 +94,8 @@ _EXAMPLE: Final = "it needs at least `channels:` and `routes:`; see configs/fore
 
 def _syntax(error: yaml.YAMLError, name: str) -> ConfigError:
     mark = getattr(error, "problem_mark", None)
-    what = getattr(error, "problem", None) or str(error).splitlines()[0]
+    parts = [getattr(error, "problem", None) or str(error).splitlines()[0], getattr(error, "context", None)]
+    what = " ".join(part for part in parts if part)
     where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark is not None else name
     hint = "indent with spaces, put a space after each colon, and quote values with special characters"
     return ConfigError(f"not valid YAML: {what}", where=where, hint=hint)
@@ -99,12 +113,16 @@ class _Builder:
     def mapping(self, node: yaml.MappingNode, path: Path, into: dict[str, Any]) -> dict[str, Any]:
         first: dict[str, int] = {}
         for key_node, value_node in node.value:
-            key = str(getattr(key_node, "value", "?"))
             line = key_node.start_mark.line + 1
-            if key in first:
+            if not isinstance(key_node, yaml.ScalarNode):
                 self._problem(
-                    (*path, key), f"stands twice (first on line {first[key]})", "keep one of the two"
+                    path, "a key must be a plain word", "quote it, or remove the question mark", line
                 )
+                continue
+            key = str(key_node.value)
+            if key in first:
+                message = f"stands twice (first on line {first[key]})"
+                self._problem((*path, key), message, "keep one of the two", line)
                 continue
             first[key] = line
             self._document.lines[(*path, key)] = line
@@ -115,13 +133,19 @@ class _Builder:
         self._nodes += 1
         if self._nodes > _NODES_MAX:
             raise ConfigError(
-                f"more than {_NODES_MAX} values (aliases count each time)", where=self._document.name
+                f"more than {_NODES_MAX} values (aliases count each time)",
+                where=self._document.name,
+                hint="write out what is needed instead of nesting aliases",
             )
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path, {})
         if isinstance(node, yaml.SequenceNode):
             return [self._item(item, (*path, index)) for index, item in enumerate(node.value)]
-        value = self._loader.construct_object(node)
+        try:
+            value = self._loader.construct_object(node)
+        except (yaml.YAMLError, ValueError):
+            self._problem(path, f"{node.value!r} cannot be read as a value", "put it in quotes")
+            return node.value
         return self._expand(value, path) if isinstance(value, str) else value
 
     def _item(self, node: yaml.Node, path: Path) -> Any:
@@ -141,6 +165,5 @@ class _Builder:
 
         return _VARIABLE.sub(replace, text)
 
-    def _problem(self, path: Path, message: str, hint: str) -> None:
-        self._document.lines.setdefault(path, 1)
-        self._document.problems.append(Problem(path, message, hint))
+    def _problem(self, path: Path, message: str, hint: str, line: int = 0) -> None:
+        self._document.problems.append(Problem(path, message, hint, line))

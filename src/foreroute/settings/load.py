@@ -4,13 +4,14 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path as FilePath
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from pydantic import BaseModel, SecretStr, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from foreroute.core.errors import ConfigError
 from foreroute.settings.cross import cross_problems
+from foreroute.settings.describe import section_of
 from foreroute.settings.document import Document, Path, Problem, read_document
 from foreroute.settings.model import Settings
 
@@ -33,15 +34,28 @@ _EXAMPLES: Final = {
 }
 
 
+_PLAIN: Final = {
+    "missing": "is required",
+    "too_short": "must not be empty",
+    "model_type": "must be a section with settings of its own",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "string_type": "must be text",
+    "string_pattern_mismatch": "must begin with a letter or a digit and hold only letters, digits and . _ : / -",
+}
+_SECRETS: Final = frozenset({"api_key", "admin_key", "api_keys"})
+
+
 class SettingsError(ConfigError):
     """All problems of one file. `str()` is a line for each, with what would be right below it."""
 
     def __init__(self, document: Document, problems: Iterable[Problem]) -> None:
-        self.problems = sorted(problems, key=lambda problem: document.lines.get(problem.path, 0))
+        self.problems = sorted(problems, key=document.line_of)
         first = self.problems[0]
-        super().__init__(first.message, where=document.where(first.path), hint=first.hint)
+        super().__init__(first.message, where=document.where(first), hint=first.hint)
         self._text = "\n".join(
-            str(ConfigError(problem.message, where=document.where(problem.path), hint=problem.hint))
+            str(ConfigError(problem.message, where=document.where(problem), hint=problem.hint))
             for problem in self.problems
         )
 
@@ -60,7 +74,7 @@ def load_settings(path: FilePath, environment: Mapping[str, str] | None = None) 
         raise ConfigError(
             f"cannot be read: {error.strerror}",
             where=str(path),
-            hint="foreroute serve --config configs/foreroute.yaml",
+            hint="name another file, such as configs/foreroute.yaml",
         ) from None
     settings = parse_settings(
         raw, name=str(path), environment=os.environ if environment is None else environment
@@ -78,26 +92,44 @@ def parse_settings(raw: bytes, *, name: str, environment: Mapping[str, str]) -> 
     try:
         settings = Settings.model_validate(document.data)
     except ValidationError as error:
-        found = [_problem(one["loc"], one["type"], one["msg"], one.get("input")) for one in error.errors()]
-        raise SettingsError(document, [*document.problems, *_literal_secrets(document), *found]) from None
-    problems = [*document.problems, *_literal_secrets(document), *cross_problems(settings)]
+        found = [_problem(one) for one in error.errors() if not _said_by_its_items(one)]
+        raise SettingsError(document, _all_problems(document, found)) from None
+    problems = _all_problems(document, cross_problems(settings))
     if problems:
         raise SettingsError(document, problems)
     return settings
 
 
-def _problem(loc: tuple[str | int, ...], kind: str, message: str, value: Any) -> Problem:
-    path: Path = tuple(loc)
-    leaf = str(path[-1]) if path else ""
-    if kind == "extra_forbidden":
+def _all_problems(document: Document, found: Iterable[Problem]) -> list[Problem]:
+    """Those of the text first; what follows from them (an unset variable is no number either) is left out."""
+    own = [*document.problems, *_literal_secrets(document)]
+    said = {problem.path for problem in own}
+    return [*own, *(problem for problem in found if problem.path not in said)]
+
+
+def _said_by_its_items(error: ErrorDetails) -> bool:
+    """Items that are wrong do not count, so a list of them is too short as well: one complaint is enough."""
+    return error["type"] == "too_short" and bool(error["input"])
+
+
+def _problem(error: ErrorDetails) -> Problem:
+    path: Path = tuple(error["loc"])
+    if error["type"] == "extra_forbidden":
         return _unknown_key(path)
-    if kind == "missing":
-        example = _EXAMPLES.get(leaf)
-        return Problem(path, "is required", f"for example: {example}" if example else "")
-    text = message.removeprefix("Value error, ")
-    shown = f" (got {value!r})" if isinstance(value, str | int | float) and repr(value) not in text else ""
+    leaf = next((part for part in reversed(path) if isinstance(part, str)), "")
     example = _EXAMPLES.get(leaf)
-    return Problem(path, f"{text[:1].lower()}{text[1:]}{shown}", f"for example: {example}" if example else "")
+    return Problem(path, _message(error, leaf), f"for example: {example}" if example else "")
+
+
+def _message(error: ErrorDetails, leaf: str) -> str:
+    kind, value = error["type"], error["input"]
+    if kind in _PLAIN:
+        text = _PLAIN[kind]
+    else:
+        text = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
+        text = text[:1].lower() + text[1:]
+    is_shown = isinstance(value, str | int | float) and repr(value) not in text and leaf not in _SECRETS
+    return f"{text} (got {value!r})" if is_shown else text
 
 
 def _unknown_key(path: Path) -> Problem:
@@ -112,14 +144,8 @@ def _model_at(path: Path) -> type[BaseModel]:
     model: type[BaseModel] = Settings
     for part in path:
         if isinstance(part, str) and part in model.model_fields:
-            model = _inner(model.model_fields[part]) or model
+            model = section_of(model.model_fields[part]) or model
     return model
-
-
-def _inner(info: FieldInfo) -> type[BaseModel] | None:
-    candidates = [info.annotation, *get_args(info.annotation)]
-    models = [one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel)]
-    return models[0] if models else None
 
 
 def _literal_secrets(document: Document) -> list[Problem]:
@@ -127,12 +153,9 @@ def _literal_secrets(document: Document) -> list[Problem]:
     problems = []
     for path in document.lines:
         keys = [part for part in path if isinstance(part, str)]
-        is_secret = bool(keys) and keys[-1] in ("api_key", "admin_key", "api_keys")
-        if (
-            is_secret
-            and isinstance(_value_at(document.data, path), str)
-            and path not in document.from_environment
-        ):
+        is_secret = bool(keys) and keys[-1] in _SECRETS
+        value = _value_at(document.data, path) if is_secret else None
+        if isinstance(value, str | int | float) and path not in document.from_environment:
             if any(problem.path == path for problem in document.problems):
                 continue  # an unset variable is said already
             message = "a secret must not stand in the file"

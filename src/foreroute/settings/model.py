@@ -27,25 +27,32 @@ class TimeoutSettings(_Section):
     """How long one attempt may take, phase by phase."""
 
     connect: Duration = 5.0
+    """Until the connection stands, TLS included."""
     first_chunk: Duration = 60.0
     """Until the first byte of the answer."""
     stall: Duration = 30.0
     """The longest silence inside a stream."""
     total: Duration = 600.0
+    """The whole attempt, to the last byte."""
 
 
 class BreakerSettings(_Section):
     """When a channel's circuit breaker opens, and how it closes again."""
 
     consecutive_failures_max: int = Field(5, ge=1)
+    """This many failures in a row open it."""
     failure_ratio_max: Ratio = 0.5
+    """So does this part of failed attempts in the window."""
     attempts_min: int = Field(10, ge=1)
     """The ratio speaks only from this many attempts in the window on."""
     window: Duration = 30.0
+    """How far back the ratio looks."""
     open: Duration = 10.0
+    """How long it stays open at first."""
     open_max: Duration = 120.0
     """Each further opening doubles the wait, up to this."""
     half_open_successes_min: int = Field(2, ge=1)
+    """This many probing requests must succeed before it closes."""
 
 
 class GatewaySettings(_Section):
@@ -56,12 +63,13 @@ class GatewaySettings(_Section):
     port: int = Field(8080, ge=0, le=65535)
     """0 takes a free port."""
     api_keys: tuple[SecretStr, ...] = ()
-    """Keys that clients may use, from the environment: `["${FOREROUTE_KEY}"]`. None: open to the machine."""
+    """Keys that clients may use, from the environment: `["${FOREROUTE_KEY}"]`. Without any: open to the machine."""
     region: Name | None = None
     """Where this gateway stands: channels of near regions come first."""
     client_region_header: str | None = None
     """A header of a trusted proxy that names the client's region, such as `x-client-region`."""
     body_max: Size = 50_000_000
+    """The largest request body."""
     depth_max: int = Field(128, ge=4, le=1000)
     """The deepest nesting of a request body."""
     deadline: Duration = 600.0
@@ -72,6 +80,7 @@ class DashboardSettings(_Section):
     """The control plane's pages and JSON API."""
 
     enabled: bool = True
+    """`false` serves neither pages nor API."""
     host: str = "127.0.0.1"
     """Anything but a loopback address needs `admin_key`."""
     port: int = Field(8081, ge=0, le=65535)
@@ -88,18 +97,23 @@ class GuardrailSettings(_Section):
     share_floor: Ratio = 0.03
     """What a relieved channel keeps, so that its recovery can be seen."""
     share_change_min: Ratio = 0.01
+    """Smaller changes are not made: they are noise."""
     ejected_ratio_max: Ratio = 0.5
     """The largest part of a route's channels that may be relieved at a time."""
     healthy_ratio_min: Ratio = 0.3
     """Panic threshold: below this healthy part of the weight nothing is relieved any more."""
     samples_min: int = Field(5, ge=1)
+    """Attempts that the observed window must hold before it says anything."""
     failure_ratio_max: Ratio = 0.25
+    """More failed attempts than this relieve a channel (reactive)."""
     breach_probability_min: Ratio = 0.6
     """How sure a forecast must be before it moves traffic."""
     breach_probability_clear: Ratio = 0.3
+    """Below this the forecast trouble counts as over."""
     dwell: Duration = 300.0
     """How long trouble must be gone before the share returns."""
     actions_per_hour_max: int = Field(60, ge=0)
+    """Automatic changes of the plan; 0 makes none."""
     plan_valid: Duration = 600.0
     """After this long without the control loop the configured weights serve."""
 
@@ -108,6 +122,7 @@ class LoopSettings(_Section):
     """The control loop's rhythm."""
 
     tick: Duration = 60.0
+    """How often the loop looks, forecasts and decides."""
     history: Duration = 10800.0
     """How far back forecasts and detectors look."""
     observe: Duration = 180.0
@@ -115,26 +130,36 @@ class LoopSettings(_Section):
     horizon: Duration = 900.0
     """How far ahead a forecast may move traffic."""
     fit_every: Duration = 1800.0
+    """How often models are fitted again."""
     fit_workers: int = Field(1, ge=0, le=64)
     """Processes that fit models. 0: no fitted models."""
 
 
 class KeepSettings(_Section):
+    """How long what is stored is kept."""
+
     rollups: Duration = 30 * 86400.0
+    """Minutes of metrics."""
     records: Duration = 90 * 86400.0
+    """Decisions, incidents and anomalies."""
 
 
 class StoreSettings(_Section):
     """Where minutes, money and decisions are kept."""
 
     kind: Literal["sqlite", "memory"] = "sqlite"
+    """`memory` forgets everything when the process ends."""
     path: Path = Path("foreroute.db")
     """Relative to the working directory."""
     keep: KeepSettings = KeepSettings()
+    """How long."""
 
 
 class RegionSettings(_Section):
+    """A region, and how far the others are."""
+
     name: Name
+    """As channels, clients and `gateway.region` name it."""
     round_trip: dict[str, Duration] = {}
     """Round-trip times to other regions, both ways: `{eu-west: 80ms}`."""
 
@@ -143,30 +168,37 @@ class LimitSettings(_Section):
     """The provider's quota for this channel, as far as it is known."""
 
     requests_per_minute: int | None = Field(None, ge=1)
+    """Unset: unknown, which is not unlimited."""
     tokens_per_minute: int | None = Field(None, ge=1)
+    """Input and output together."""
     concurrency: int | None = Field(None, ge=1)
+    """Requests in flight at a time; more of them spill over to other channels."""
 
 
 class PriceSettings(_Section):
     """US dollars per million tokens. Wins over the price book."""
 
     input_usd_per_mtok: Usd
+    """Prompt tokens."""
     output_usd_per_mtok: Usd
+    """Answer tokens, reasoning included."""
     cached_input_usd_per_mtok: Usd | None = None
-    """None: as input."""
+    """Unset: as input."""
     cache_write_usd_per_mtok: Usd | None = None
-    """None: as input."""
+    """Unset: as input."""
 
 
 class ChannelSettings(_Section):
     """One way of getting a model's answer."""
 
     id: Name
+    """Your own name for it: routes, reports and headers use it."""
     provider: Name
     """The provider's name in the price book, such as `openai`, `azure`, `aws`, `google`, `anthropic`."""
     cloud: Name | None = None
-    """Where it runs; None: as the provider."""
+    """Where it runs; unset: as the provider."""
     region: Name
+    """Where it runs; one of `regions` if there are any."""
     model: str = Field(min_length=1)
     """The model name that the upstream expects."""
     base_url: str
@@ -174,22 +206,29 @@ class ChannelSettings(_Section):
     api_key: SecretStr | None = None
     """From the environment: `${OPENAI_API_KEY}`."""
     limits: LimitSettings = LimitSettings()
+    """The provider's quota."""
     price: PriceSettings | None = None
-    """None: the price book's."""
+    """Unset: the price book's."""
     quality: Ratio = 1.0
+    """Your own rating of its answers."""
     timeouts: TimeoutSettings | None = None
-    """None: the common ones."""
+    """Unset: the common ones."""
 
 
 class ObjectiveSettings(_Section):
     """What users may expect: `metric` of each minute stays under `limit`."""
 
     metric: Metric = Metric.FIRST_CHUNK_P95
+    """What is held against the limit."""
     limit: Duration
+    """The objective is missed above this."""
 
 
 class TargetSettings(_Section):
+    """One channel of a route."""
+
     channel: Name
+    """The `id` of a channel."""
     weight: float = Field(1.0, ge=0.0)
     """Share within its priority, relative to the others."""
     priority: int = Field(0, ge=0)
@@ -202,7 +241,9 @@ class RouteSettings(_Section):
     model: Name
     """The name that clients ask for."""
     objective: ObjectiveSettings | None = None
+    """Without one, forecasts move nothing on this route."""
     targets: tuple[TargetSettings, ...] = Field(min_length=1)
+    """Who serves it."""
     prefer: Literal["weights", "nearest"] = "weights"
     """`weights` shares traffic among all targets of a priority; `nearest` lets a farther region serve only when the
     nearer ones cannot (needs `gateway.region`)."""
@@ -211,9 +252,12 @@ class RouteSettings(_Section):
 
 
 class ForecastSettings(_Section):
+    """Which models forecast, how far, and when they may steer."""
+
     models: tuple[Name, ...] = ("naive", "smoothing", "trend", "ets")
     """Which models compete. `ets` needs the extra `stats`."""
     horizons: tuple[Duration, ...] = (900.0, 3600.0)
+    """How far ahead."""
     coverage: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.8
     """Of the prediction interval."""
     outcomes_min: int = Field(20, ge=1)
@@ -221,25 +265,37 @@ class ForecastSettings(_Section):
 
 
 class DetectSettings(_Section):
+    """What looks for strange values."""
+
     detectors: tuple[Name, ...] = ("zscore", "iqr")
+    """Which detectors vote."""
     false_alarms_per_day: float = Field(1.0, gt=0.0)
     """Wanted false-alarm rate of one channel's metric; thresholds calibrate themselves to it."""
 
 
 class BudgetSettings(_Section):
+    """What a month may cost."""
+
     name: Name = "monthly"
+    """As reports and alerts call it."""
     limit_usd: Usd
+    """US dollars for a calendar month."""
     time_zone: str = "UTC"
     """The month begins at midnight there: `Asia/Seoul`."""
 
 
 class HealSettings(_Section):
+    """How incidents are treated."""
+
     playbooks: Path | None = None
-    """None: the playbooks that come with Foreroute. Relative to the configuration file."""
+    """Unset: the playbooks that come with Foreroute. Relative to the configuration file."""
 
 
 class LogSettings(_Section):
+    """What is written to stderr."""
+
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important line that is written."""
     format: LogFormat = LogFormat.AUTO
     """`auto` is text on a terminal and JSON elsewhere."""
 
@@ -257,11 +313,15 @@ class Settings(_Section):
     regions: tuple[RegionSettings, ...] = ()
     """Known regions; empty: those that the channels name."""
     channels: tuple[ChannelSettings, ...] = Field(min_length=1)
+    """What can be called."""
     routes: tuple[RouteSettings, ...] = Field(min_length=1)
+    """What clients can ask for."""
     timeouts: TimeoutSettings = TimeoutSettings()
+    """Of every channel that has none of its own."""
     breaker: BreakerSettings = BreakerSettings()
     forecast: ForecastSettings = ForecastSettings()
     detect: DetectSettings = DetectSettings()
     budgets: tuple[BudgetSettings, ...] = ()
+    """What a month may cost."""
     heal: HealSettings = HealSettings()
     log: LogSettings = LogSettings()

@@ -1,10 +1,11 @@
 """Durations, sizes and money as people write them."""
 
+import math
 import re
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES: Final = {"B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2}
@@ -35,31 +36,59 @@ def money(value: Any) -> Decimal:
 
 
 def write_seconds(value: float) -> str:
-    return f"{value * 1000:g}ms" if 0 < value < 1 else f"{value:.12g}s"
+    """As a person would write it; reading it back gives exactly the same value."""
+    for unit in ("d", "h", "m"):
+        if value % _SECONDS[unit] == 0 and value >= _SECONDS[unit]:
+            return f"{value / _SECONDS[unit]:.0f}{unit}"
+    short = f"{value * 1000:g}ms"
+    exact = f"{Decimal(repr(value)).normalize():f}s"
+    return short if value < 1 and "e" not in short and seconds(short) == value else exact
+
+
+def write_size(value: int) -> str:
+    for unit in ("GB", "MB", "kB"):
+        if value % _BYTES[unit] == 0:
+            return f"{value // _BYTES[unit]}{unit}"
+    return f"{value}B"
 
 
 def _number(value: Any, units: dict[str, float], what: str, example: str) -> float:
     match = _NUMBER.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None or match[2] not in units:
         raise ValueError(f"{value!r} is not {what}; write a number and a unit, such as {example}")
-    return float(match[1]) * units[match[2]]
+    number = float(match[1]) * units[match[2]]
+    if not math.isfinite(number):
+        raise ValueError(
+            f"{what} as long as that makes no sense; write a number and a unit, such as {example}"
+        )
+    return number
+
+
+def _schema(units: dict[str, Any], *examples: str) -> WithJsonSchema:
+    pattern = rf"^\s*\d+(\.\d+)?\s*({'|'.join(units)})\s*$"
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
 
 
 Duration = Annotated[
     float,
-    BeforeValidator(seconds, json_schema_input_type=str),
+    BeforeValidator(seconds),
     PlainSerializer(write_seconds, return_type=str),
     Field(gt=0),
+    _schema(_SECONDS, "250ms", "30s", "5m"),
 ]
 Size = Annotated[
     int,
-    BeforeValidator(size, json_schema_input_type=str),
-    PlainSerializer(lambda value: f"{value}B", return_type=str),
+    BeforeValidator(size),
+    PlainSerializer(write_size, return_type=str),
     Field(gt=0),
+    _schema(_BYTES, "50MB"),
 ]
 Usd = Annotated[
     Decimal,
-    BeforeValidator(money, json_schema_input_type=float | str),
+    BeforeValidator(money),
     PlainSerializer(str, return_type=str),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?$"}]}
+    ),
 ]
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
