@@ -1,4 +1,4 @@
-"""Prometheus exposition from counters of our own: an attempt costs a few dictionary increments, not label look-ups.
+"""Counters of attempts for Prometheus: an attempt costs a few dictionary increments, not label look-ups.
 
 Labels are bounded: channel, route, outcome, failure class, token type. Never a request, a key, a user or a text.
 """
@@ -7,15 +7,14 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
-
 from foreroute.core.attempt import Attempt
+from foreroute.monitor.exposition import Sample, braced, family, labels
 
 _BUCKETS: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2)
+_BOUNDS: Final = (*map(str, _BUCKETS), "+Inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +29,31 @@ class Gauge:
 
 @dataclass(slots=True)
 class _Histogram:
-    counts: list[int] = field(default_factory=lambda: [0] * (len(_BUCKETS) + 1))
+    counts: list[int] = field(default_factory=lambda: [0] * len(_BOUNDS))
     total: float = 0.0
 
     def observe(self, value: float) -> None:
         self.counts[bisect_left(_BUCKETS, value)] += 1
         self.total += value
 
-    def buckets(self) -> list[tuple[str, float]]:
-        running, found = 0, []
-        for bound, count in zip((*map(str, _BUCKETS), "+Inf"), self.counts, strict=True):
-            running += count
-            found.append((bound, float(running)))
-        return found
+    def samples(self, pairs: str) -> Iterator[Sample]:
+        running = list(accumulate(self.counts))
+        for bound, count in zip(_BOUNDS, running, strict=True):
+            yield f'_bucket{{{pairs},le="{bound}"}}', count
+        yield f"_sum{{{pairs}}}", self.total
+        yield f"_count{{{pairs}}}", running[-1]
 
 
-class AttemptCounters(Collector):
+class AttemptCounters:
     """An attempt sink that counts. Written by the gateway's thread alone; read by whoever asks for the metrics."""
 
     def __init__(self, gauges: Sequence[Gauge] = ()) -> None:
         self._gauges = tuple(gauges)
-        self._attempts: dict[tuple[str, str, str], int] = defaultdict(int)
-        self._failures: dict[tuple[str, str], int] = defaultdict(int)
-        self._tokens: dict[tuple[str, str], int] = defaultdict(int)
-        self._durations: dict[tuple[str, str], _Histogram] = defaultdict(_Histogram)
-        self._first_chunks: dict[tuple[str, str], _Histogram] = defaultdict(_Histogram)
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
+        self._attempts: dict[tuple[str, ...], int] = defaultdict(int)
+        self._failures: dict[tuple[str, ...], int] = defaultdict(int)
+        self._tokens: dict[tuple[str, ...], int] = defaultdict(int)
+        self._durations: dict[tuple[str, ...], _Histogram] = defaultdict(_Histogram)
+        self._first_chunks: dict[tuple[str, ...], _Histogram] = defaultdict(_Histogram)
 
     def record(self, attempt: Attempt) -> None:
         channel, route = attempt.channel, attempt.route
@@ -73,50 +70,42 @@ class AttemptCounters(Collector):
         self._tokens[channel, "output"] += usage.output_tokens
 
     def render(self) -> bytes:
-        """The text format of Prometheus."""
-        return generate_latest(self._registry)
+        """The text format of Prometheus, version 0.0.4, UTF-8."""
+        return "".join(self._lines()).encode("utf-8", "replace")
 
-    def collect(self) -> Iterator[Metric]:
-        yield _counter(
-            "foreroute_attempts",
+    def _lines(self) -> Iterator[str]:
+        yield from _counter(
+            "foreroute_attempts_total",
             "Tries on a channel by outcome.",
             ("channel", "route", "outcome"),
             self._attempts,
         )
-        yield _counter(
-            "foreroute_failures",
+        yield from _counter(
+            "foreroute_failures_total",
             "Tries that did not succeed, by cause; throttled and ignored ones too.",
             ("channel", "failure_class"),
             self._failures,
         )
-        yield _counter("foreroute_tokens", "Tokens by type.", ("channel", "type"), self._tokens)
-        yield _histogram(
+        yield from _counter("foreroute_tokens_total", "Tokens by type.", ("channel", "type"), self._tokens)
+        yield from _histogram(
             "foreroute_attempt_duration_seconds", "Time from the start of a try to its end.", self._durations
         )
-        yield _histogram(
+        yield from _histogram(
             "foreroute_time_to_first_chunk_seconds", "Time to the first byte of the body.", self._first_chunks
         )
         for gauge in self._gauges:
-            family = GaugeMetricFamily(gauge.name, gauge.help, labels=gauge.labels)
-            for labels, value in gauge.read():
-                family.add_metric(list(labels), value)
-            yield family
+            samples = ((braced(labels(gauge.labels, values)), value) for values, value in gauge.read())
+            yield from family(gauge.name, "gauge", gauge.help, samples)
 
 
 def _counter(
-    name: str,
-    text: str,
-    labels: tuple[str, ...],
-    counts: "dict[tuple[str, str], int] | dict[tuple[str, str, str], int]",
-) -> Metric:
-    family = CounterMetricFamily(name, text, labels=labels)
-    for key, count in list(counts.items()):
-        family.add_metric(list(key), count)
-    return family
+    name: str, text: str, names: tuple[str, ...], counts: dict[tuple[str, ...], int]
+) -> Iterator[str]:
+    samples = ((braced(labels(names, key)), count) for key, count in list(counts.items()))
+    return family(name, "counter", text, samples)
 
 
-def _histogram(name: str, text: str, histograms: dict[tuple[str, str], _Histogram]) -> Metric:
-    family = HistogramMetricFamily(name, text, labels=("channel", "route"))
-    for key, histogram in list(histograms.items()):
-        family.add_metric(list(key), buckets=histogram.buckets(), sum_value=histogram.total)
-    return family
+def _histogram(name: str, text: str, histograms: dict[tuple[str, ...], _Histogram]) -> Iterator[str]:
+    known = list(histograms.items())
+    samples = (sample for key, one in known for sample in one.samples(labels(("channel", "route"), key)))
+    return family(name, "histogram", text, samples)
