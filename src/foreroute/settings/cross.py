@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from foreroute.settings.document import Path, Problem
 from foreroute.settings.model import RouteSettings, Settings
+from foreroute.settings.units import write_seconds
 
 
 def cross_problems(settings: Settings) -> list[Problem]:
@@ -135,8 +136,8 @@ def _open_doors(settings: Settings) -> Iterator[Problem]:
 
 def _forecasts(settings: Settings) -> Iterator[Problem]:
     if settings.loop.horizon not in settings.forecast.horizons:
-        wanted = ", ".join(f"{horizon:g}s" for horizon in settings.forecast.horizons)
-        message = f"{settings.loop.horizon:g}s is not one of the forecast horizons"
+        wanted = ", ".join(write_seconds(horizon) for horizon in settings.forecast.horizons)
+        message = f"{write_seconds(settings.loop.horizon)} is not one of the forecast horizons"
         yield Problem(("loop", "horizon"), message, f"forecast.horizons has {wanted}")
 
 
