@@ -54,13 +54,14 @@ class SettingsError(ConfigError):
         self.problems = sorted(problems, key=document.line_of)
         first = self.problems[0]
         super().__init__(first.message, where=document.where(first), hint=first.hint)
-        self._text = "\n".join(
-            str(ConfigError(problem.message, where=document.where(problem), hint=problem.hint))
+        self.errors = [
+            ConfigError(problem.message, where=document.where(problem), hint=problem.hint)
             for problem in self.problems
-        )
+        ]
+        """The same, each with its place."""
 
     def __str__(self) -> str:
-        return self._text
+        return "\n".join(str(error) for error in self.errors)
 
 
 def load_settings(path: FilePath, environment: Mapping[str, str] | None = None) -> Settings:

@@ -1,0 +1,134 @@
+# ruff: noqa: PLC0415 - a server's libraries are loaded when one is started
+"""Verbs that start something: `demo` and `serve`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from foreroute.cli.options import AsJson, config_path
+from foreroute.cli.say import CommandError
+
+if TYPE_CHECKING:
+    from foreroute.settings import Settings
+
+_Port = Annotated[
+    int | None,
+    typer.Option("--port", metavar="N", min=0, max=65535, help="Instead of gateway.port; 0: a free one."),
+]
+_DashboardPort = Annotated[
+    int | None,
+    typer.Option(
+        "--dashboard-port", metavar="N", min=0, max=65535, help="Instead of dashboard.port; 0: a free one."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("demo")(demo)
+    app.command("serve")(serve)
+
+
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="No dashboard; ends by itself.")] = False,
+    seconds: Annotated[
+        int | None,
+        typer.Option(
+            "--seconds", metavar="N", min=1, help="How long it runs. Default: until Ctrl-C; 90 when headless."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="The same seed makes the same world and decisions.")
+    ] = 1,
+    speed: Annotated[
+        float,
+        typer.Option("--speed", metavar="X", min=1.0, max=600.0, help="Simulated seconds per real second."),
+    ] = 60.0,
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port", metavar="N", min=0, max=65535, help="The gateway's; the next free one if busy."
+        ),
+    ] = 8080,
+    dashboard_port: Annotated[
+        int,
+        typer.Option(
+            "--dashboard-port",
+            metavar="N",
+            min=0,
+            max=65535,
+            help="The dashboard's; the next free one if busy.",
+        ),
+    ] = 8081,
+    kill_loop_at: Annotated[
+        float | None,
+        typer.Option(
+            "--kill-loop-at",
+            min=0.0,
+            metavar="MINUTE",
+            help="Kill the control loop at this simulated minute, to see that requests go on.",
+        ),
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            "--trace",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Replay the arrivals of this recorded trace.",
+        ),
+    ] = None,
+) -> None:
+    """Show it all on this machine, without keys.
+
+    Six channels answer over real HTTP, and one of them is going to slow down: watch its traffic move before it does.
+    """
+    from foreroute.demo.run import DemoOptions, run_demo
+
+    options = DemoOptions(
+        headless=headless,
+        seconds=seconds,
+        as_json=as_json,
+        seed=seed,
+        speed=speed,
+        port=port,
+        dashboard_port=dashboard_port,
+        kill_loop_at=kill_loop_at,
+        trace=trace,
+    )
+    raise typer.Exit(run_demo(options))
+
+
+def serve(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            metavar="FILE",
+            help="The configuration file. Default: foreroute.yaml or configs/foreroute.yaml, whichever is there.",
+            show_default=False,
+        ),
+    ] = None,
+    port: _Port = None,
+    dashboard_port: _DashboardPort = None,
+) -> None:
+    """Run the gateway and the control loop until Ctrl-C or SIGTERM."""
+    from foreroute.app.serve import serve as run
+    from foreroute.settings import load_settings
+
+    settings = load_settings(config_path(config))
+    raise typer.Exit(run(_with_ports(settings, port, dashboard_port)))
+
+
+def _with_ports(settings: "Settings", port: int | None, dashboard_port: int | None) -> "Settings":
+    gateway = settings.gateway if port is None else settings.gateway.model_copy(update={"port": port})
+    dashboard = settings.dashboard
+    if dashboard_port is not None:
+        dashboard = dashboard.model_copy(update={"port": dashboard_port})
+    if gateway.port and gateway.port == dashboard.port and dashboard.enabled:
+        message = f"the gateway and the dashboard cannot share port {gateway.port}"
+        raise CommandError(message, hint="give one of them another port with --port or --dashboard-port")
+    return settings.model_copy(update={"gateway": gateway, "dashboard": dashboard})

@@ -1,0 +1,81 @@
+# ruff: noqa: PLC0415 - the HTTP client is loaded when it is needed
+"""Verbs that change what a running server does. Each takes effect at once and is on record there."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from foreroute.cli.options import URL, AsJson, Key, Url
+from foreroute.cli.say import CommandError, print_json
+from foreroute.core.decision import Autopilot
+
+
+class Switch(StrEnum):
+    ON = "on"
+    OFF = "off"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("autopilot")(autopilot)
+    app.command("kill-switch")(kill_switch)
+    app.command("undo")(undo)
+
+
+def autopilot(
+    mode: Annotated[
+        Autopilot | None,
+        typer.Argument(
+            help="observe: record only; suggest: propose; act: do it within the guardrails.",
+            metavar="observe|suggest|act",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = URL,
+    key: Key = None,
+) -> None:
+    """Say or set how far the loop may go. Without an argument it says how far that is."""
+    from foreroute.cli.api import AdminApi
+
+    api = AdminApi(url, key)
+    if mode is None:
+        answer = {"autopilot": api.get("status").get("autopilot")}
+        _say(answer, f"autopilot: {answer['autopilot']}", as_json=as_json)
+    else:
+        _say(api.post("autopilot", mode=mode.value), f"autopilot: {mode.value}", as_json=as_json)
+
+
+def kill_switch(
+    position: Annotated[
+        Switch,
+        typer.Argument(metavar="on|off", help="on: the configured weights serve, whatever is forecast."),
+    ],
+    as_json: AsJson = False,
+    url: Url = URL,
+    key: Key = None,
+) -> None:
+    """Hold the configured weights, or let go. Takes effect at once."""
+    from foreroute.cli.api import AdminApi
+
+    answer = AdminApi(url, key).post("kill-switch", on=position is Switch.ON)
+    held = "the configured weights serve" if position is Switch.ON else "the control loop may steer again"
+    _say(answer, f"kill switch: {position.value}, {held}", as_json=as_json)
+
+
+def undo(as_json: AsJson = False, url: Url = URL, key: Key = None) -> None:
+    """Take the newest decision back. Its channels are then left alone for a while."""
+    from foreroute.cli.api import AdminApi
+
+    answer = AdminApi(url, key).post("undo")
+    if answer.get("undone") is False:
+        raise CommandError(
+            "there is nothing to undo", hint="no decision was applied since the server started"
+        )
+    _say(answer, "the newest decision is undone", as_json=as_json)
+
+
+def _say(answer: dict[str, Any], words: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(words)
