@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -14,7 +13,7 @@ from foreroute.core.decision import Autopilot
 from foreroute.core.ids import ChannelId
 from foreroute.detect.registry import detectors
 from foreroute.forecast.registry import forecasters
-from foreroute.settings import Settings, load_settings
+from foreroute.settings import Settings
 from foreroute.settings.convert import channels_of
 from foreroute.settings.cross import is_loopback
 from foreroute.settings.model import RouteSettings
@@ -65,14 +64,13 @@ class Examined:
         }
 
 
-def examine(path: Path) -> Examined:
-    """Raises ConfigError for a file that could not be served, its playbooks and model names included."""
-    settings = load_settings(path)
+def examine(settings: Settings, file: str) -> Examined:
+    """Raises ConfigError for playbooks that are wrong and for models or detectors that do not exist."""
     forecasters(settings.forecast.models)
     detectors(settings.detect.detectors)
     prices = _price_sources(settings)
     return Examined(
-        file=str(path),
+        file=file,
         settings=settings,
         playbooks=len(playbooks_of(settings)),
         prices=prices,

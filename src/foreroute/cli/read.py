@@ -25,9 +25,14 @@ def register(app: typer.Typer) -> None:
 
 def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Check a configuration, offline. Says what it comes to, and what in it may surprise."""
+    from foreroute.settings import load_settings
+
+    path = config_path(config)
+    settings = load_settings(path)
+    # What follows loads the stages: a file that is wrong is refused before that.
     from foreroute.cli.check import examine, show
 
-    found = examine(config_path(config))
+    found = examine(settings, str(path))
     if as_json:
         print_json(found.as_dict())
     else:
