@@ -11,5 +11,5 @@ class SystemClock:
         return time.time()
 
     async def sleep_until(self, at: float) -> None:
-        while (left := at - time.time()) > 0:
+        while (left := at - time.time()) > 0:  # noqa: ASYNC110 - waits for an instant, not for an event
             await asyncio.sleep(min(left, 60.0))

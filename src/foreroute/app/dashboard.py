@@ -3,5 +3,5 @@
 from foreroute.testing.serving import Server
 
 
-async def serve_dashboard(plane: object) -> Server:
+async def serve_dashboard(_plane: object) -> Server:
     raise OSError("no dashboard")

@@ -74,7 +74,9 @@ class CostStage:
     price: Callable[[Sequence[Attempt]], Sequence[LedgerEntry]]
     period_start: Callable[[float], float]
     """The start of the longest budget period that holds an instant."""
-    budgets: Callable[[float, Mapping[ChannelId, Spend], Mapping[ChannelId, Spend], float], Sequence[BudgetStatus]]
+    budgets: Callable[
+        [float, Mapping[ChannelId, Spend], Mapping[ChannelId, Spend], float], Sequence[BudgetStatus]
+    ]
     """(at, spend since the period began, recent spend, how many seconds that is) → budgets."""
     channel_costs: Callable[[float, Sequence[Rollup]], Sequence[ChannelCost]]
 

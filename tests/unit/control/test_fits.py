@@ -34,7 +34,7 @@ async def test_a_pool_that_is_gone_is_reported_and_costs_nothing_else() -> None:
 async def test_workers_are_processes_of_their_own() -> None:
     errors: list[str] = []
     with process_pool(1) as pool:
-        fits = Fits(operator.neg, pool, errors.append)
+        fits: Fits[int, int] = Fits(operator.neg, pool, errors.append)
         fits.submit([21])
         assert await fits.finished(wait=True) == [-21]
     assert errors == []
