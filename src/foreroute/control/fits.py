@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -24,6 +25,15 @@ def _quiet_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # One thread a worker: spinning OpenMP threads would take the gateway's core.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", NIXTLA_ID_AS_COL="1")
+    threading.Thread(target=_end_with_parent, name="foreroute-parent-watch", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed has told nobody: its workers would wait for work for good."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class Fits(Generic[Job, Result]):

@@ -25,7 +25,7 @@ from foreroute.control.decision_log import (
 )
 from foreroute.control.fits import Fits
 from foreroute.control.history import History
-from foreroute.control.observe import Observed, channel_states, observe
+from foreroute.control.observe import NOTHING_OBSERVED, Observed, channel_states, observe, observe_all
 from foreroute.control.stages import Healed, Stages
 from foreroute.control.state import Board
 from foreroute.control.views import views_of
@@ -90,11 +90,14 @@ class ControlLoop:
         self._started_at = clock.now()
         self._pruned_at = self._started_at
         self._seen: dict[ChannelId, Observed] = {}
+        self._total = NOTHING_OBSERVED
+        self._shown: dict[ChannelId, Series] = {}
         self._last_change: Decision | None = None
         self._stop = False
         self.ticks = 0
         self.board: Board | None = None
-        self.on_tick: list[Callable[[Board], None]] = []
+        self.on_board: list[Callable[[Board], None]] = []
+        """Called with each new board: at the start, after every tick, and after whatever an operator did."""
 
     async def run(self) -> None:
         """Ticks at every boundary of `tick_s` until `stop`."""
@@ -120,6 +123,8 @@ class ControlLoop:
         self._guard("detect", lambda: self._stages.detect.warm(_measured(series)), None)
         self._publish(replace(self._plan, made_at=at, valid_until=at + self._rails.plan_valid_s))
         await self._refit(at, wait=self._settings.wait_for_fits)
+        self._observe(at, past)
+        self._show(at, Findings())
 
     async def tick(self, at: float) -> Decision:
         """One round. `at` is the end of the newest whole window."""
@@ -185,11 +190,9 @@ class ControlLoop:
         return tuple(cost.budgets(at, period, day, recent_s))
 
     def _snapshot(self, at: float, rollups: list[Rollup], findings: Findings) -> Snapshot:
-        settings, steering = self._settings, self._steering
+        settings, steering, metrics = self._settings, self._steering, self._stages.metrics
         steering.expire(at)
-        recent = [rollup for rollup in rollups if rollup.window_start >= at - settings.observe_s]
-        metrics = self._stages.metrics
-        self._seen = observe(recent, metrics, self._stages.merge, window_s=settings.observe_s)
+        self._observe(at, rollups)
         return Snapshot(
             at=at,
             decision_id=DecisionId(f"d{at:.0f}"),
@@ -205,6 +208,12 @@ class ControlLoop:
             actions_last_hour=steering.applied_since(at - 3600.0),
             missing_stages=findings.missing,
         )
+
+    def _observe(self, at: float, rollups: Sequence[Rollup]) -> None:
+        window_s, metrics, merge = self._settings.observe_s, self._stages.metrics, self._stages.merge
+        recent = [rollup for rollup in rollups if at - window_s <= rollup.window_start < at]
+        self._seen = observe(recent, metrics, merge, window_s=window_s)
+        self._total = observe_all(recent, metrics, merge, window_s=window_s)
 
     def _act(self, decision: Decision) -> None:
         if decision.changes and decision.applied:
@@ -227,13 +236,15 @@ class ControlLoop:
         await self._try("store", self._stages.records.append(records), None)
 
     async def _refit(self, at: float, *, wait: bool) -> None:
-        """Adopts models that are ready and asks for those that are due. `wait` makes it one step."""
+        """Adopts models that are ready and asks for those that are due. With `wait`, those that were asked for at
+        the last call are ready now, however long they take.
+        """
         if self._fits is None:
             return
         fits = self._fits
-        self._guard("forecast", lambda: fits.submit(self._stages.fits.due_fits(at)), None)
         for result in await fits.finished(wait=wait):
             self._guard("forecast", partial(self._stages.fits.adopt, result), None)
+        self._guard("forecast", lambda: fits.submit(self._stages.fits.due_fits(at)), None)
 
     async def _housekeep(self, at: float) -> None:
         if self._prune is not None and at - self._pruned_at >= self._settings.prune_every_s:
@@ -293,18 +304,26 @@ class ControlLoop:
             objectives=self._objectives,
             views=views_of(self._stages.channels, self._seen, self._objectives, self._plan, self._causes),
             findings=findings,
+            total=self._total,
+            series=dict(self._shown),
+            can_undo=bool(self._steering.applied),
             decision=self._last_change,
             forecast_record=self._stages.forecast_record(),
             stage_errors=dict(self._errors),
         )
-        for listener in self.on_tick:
+        for listener in self.on_board:
             listener(self.board)
 
     def _series(self, at: float, rollups: list[Rollup] | None = None) -> list[Series]:
         known = rollups if rollups is not None else self._history.rollups(start_at=0.0, end_at=at)
         wanted = [(channel, metric) for channel, metric in self._stages.metrics.items()]
         wanted += [(channel, Metric.FAILURE_RATIO) for channel in self._stages.metrics]
-        return [self._history.series(c, metric, end_at=at, rollups=known) for c, metric in wanted]
+        mine: dict[ChannelId, list[Rollup]] = {channel: [] for channel in self._stages.metrics}
+        for rollup in known:
+            mine.setdefault(rollup.channel, []).append(rollup)
+        found = [self._history.series(c, metric, end_at=at, rollups=mine[c]) for c, metric in wanted]
+        self._shown = {one.channel: one for one in found if one.metric is self._stages.metrics[one.channel]}
+        return found
 
     async def _read_history(self, at: float) -> list[Rollup]:
         return await self._stages.rollups.read(start_at=at - self._settings.history_s, end_at=at)

@@ -1,8 +1,10 @@
 """From rollups and findings to what a decision may know about each channel."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from foreroute.core.findings import Findings, Forecast, ForecastSkill
 from foreroute.core.ids import ChannelId
@@ -11,6 +13,7 @@ from foreroute.core.series import Metric, value_of
 from foreroute.decide.snapshot import ChannelState, Outlook
 
 Merge = Callable[[Sequence[Rollup]], Rollup]
+_EVERYONE: Final = ChannelId("*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,9 @@ class Observed:
     attempts_per_minute: float = 0.0
 
 
+NOTHING_OBSERVED: Final = Observed()
+
+
 def observe(
     rollups: Iterable[Rollup], metrics: Mapping[ChannelId, Metric], merge: Merge, *, window_s: float
 ) -> dict[ChannelId, Observed]:
@@ -32,9 +38,20 @@ def observe(
         if rollup.channel in by_channel:
             by_channel[rollup.channel].append(rollup)
     return {
-        channel: _observed(merge(found), metrics[channel], window_s) if found else Observed()
+        channel: _observed(merge(found), metrics[channel], window_s) if found else NOTHING_OBSERVED
         for channel, found in by_channel.items()
     }
+
+
+def observe_all(
+    rollups: Iterable[Rollup], metrics: Mapping[ChannelId, Metric], merge: Merge, *, window_s: float
+) -> Observed:
+    """All channels of `metrics` together, by the metric that most of them are judged by: what users saw."""
+    everyone = [replace(rollup, channel=_EVERYONE) for rollup in rollups if rollup.channel in metrics]
+    if not everyone:
+        return NOTHING_OBSERVED
+    metric = Counter(metrics.values()).most_common(1)[0][0]
+    return _observed(merge(everyone), metric, window_s)
 
 
 def _observed(rollup: Rollup, metric: Metric, window_s: float) -> Observed:
@@ -59,7 +76,7 @@ def channel_states(
     prices = {cost.channel: cost.usd_per_request for cost in findings.costs}
     states = {}
     for channel, metric in metrics.items():
-        seen = observed.get(channel, Observed())
+        seen = observed.get(channel, NOTHING_OBSERVED)
         states[channel] = ChannelState(
             now_s=seen.now_s,
             failure_ratio=seen.failure_ratio,

@@ -6,11 +6,13 @@ The dashboard, the command line and `/metrics` read this and the stores; nothing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from foreroute.control.observe import NOTHING_OBSERVED, Observed
 from foreroute.core.channel import Channel, Health
 from foreroute.core.decision import Autopilot, Decision, Reason
 from foreroute.core.findings import Findings
 from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.plan import Objective, RoutingPlan
+from foreroute.core.series import Series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,11 @@ class Board:
     objectives: Mapping[RouteName, Objective]
     views: Mapping[ChannelId, ChannelView]
     findings: Findings
+    total: Observed = NOTHING_OBSERVED
+    """All channels together over the observation window: what users saw."""
+    series: Mapping[ChannelId, Series] = field(default_factory=dict)
+    """The objective's metric of each channel, as far back as the loop looks."""
+    can_undo: bool = False
     decision: Decision | None = None
     """The newest decision that changed something, or proposed to."""
     forecast_record: ForecastRecord = field(default_factory=ForecastRecord)

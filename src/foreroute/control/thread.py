@@ -25,6 +25,8 @@ class ControlThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready = threading.Event()
+        self._killed = False
+        self._killed = False
         self._thread = threading.Thread(target=self._run, name="foreroute-control", daemon=True)
         self.error: BaseException | None = None
         """What ended it, if it was not asked to end."""
@@ -50,6 +52,8 @@ class ControlThread:
 
     def kill(self) -> None:
         """Ends the thread where it stands, without any farewell: for drills and tests."""
+        self._killed = True
+        self._killed = True
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._cancel)
 
@@ -67,7 +71,8 @@ class ControlThread:
             asyncio.run(self._supervise())
         except BaseException as error:  # noqa: BLE001 - the thread boundary: kept for the owner to read
             self.error = error
-            _log.error("control_thread_ended", extra={"error": f"{type(error).__name__}: {error}"})
+            level = logging.INFO if self._killed else logging.ERROR
+            _log.log(level, "control_thread_ended", extra={"error": f"{type(error).__name__}: {error}"})
         finally:
             self._on_exit()
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from foreroute.control.health import grade
-from foreroute.control.observe import Observed
+from foreroute.control.observe import NOTHING_OBSERVED, Observed
 from foreroute.control.state import ChannelView
 from foreroute.core.channel import Channel
 from foreroute.core.decision import Cause, Reason
@@ -22,7 +22,7 @@ def views_of(
     limits = limits_of(plan, objectives)
     return {
         channel.id: _view(
-            seen.get(channel.id, Observed()),
+            seen.get(channel.id, NOTHING_OBSERVED),
             limits.get(channel.id),
             why.get(channel.id),
             out=_is_out(channel, plan),

@@ -97,7 +97,7 @@ class SeriesBook:
         return list(self.records[steps].predictions) if steps in self._settings.horizons else []
 
     def skills(self, series: Series, *, recent: bool) -> Iterator[ForecastSkill]:
-        """Every model's record and the ensemble's, by horizon; with `recent`, of about the last 33 outcomes."""
+        """Every model's record and the ensemble's, by horizon; with `recent`, of about the last 120 outcomes."""
         for steps in self._settings.horizons:
             record = self.records[steps]
             for name, loss in sorted(record.losses.items()):

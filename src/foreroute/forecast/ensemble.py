@@ -15,8 +15,13 @@ from foreroute.forecast.values import Floats
 
 _SHARPNESS = 4.0
 """Weight = error ** −sharpness: high enough that a model much worse than the others does not count."""
-_MEMORY = 0.97
-"""How much of an error's weight is left after one more outcome."""
+_LOSS_MEMORY = 0.992
+"""How much of an error's weight is left after one more outcome: about the last 120 count.
+
+Outcomes a minute apart, of forecasts a quarter of an hour ahead, share most of their way: of 30 of them, only two are
+independent, and a vote that hangs on two is lost to chance, most often at the start of a ramp, when it is needed.
+"""
+_CHANGE_MEMORY = 0.97
 _TRACKING_MEMORY = 0.88
 _PRIOR_CHANGES = 20.0
 _PRIOR_SPREAD = 0.08
@@ -39,9 +44,9 @@ class Loss:
         self.outcomes += 1
         self.total += error
         self.naive_total += naive_error
-        self.recent = _MEMORY * self.recent + error
-        self.naive_recent = _MEMORY * self.naive_recent + naive_error
-        self.weight = _MEMORY * self.weight + 1.0
+        self.recent = _LOSS_MEMORY * self.recent + error
+        self.naive_recent = _LOSS_MEMORY * self.naive_recent + naive_error
+        self.weight = _LOSS_MEMORY * self.weight + 1.0
 
     @property
     def mean(self) -> float:
@@ -53,7 +58,7 @@ class Loss:
 
     @property
     def recent_mean(self) -> float:
-        """With exponential forgetting: about the last 33 outcomes count."""
+        """With exponential forgetting: about the last 120 outcomes count."""
         return self.recent / self.weight if self.weight else 0.0
 
     @property
@@ -104,8 +109,8 @@ class Credibility:
         if level > 0:
             change = predicted / level
             most = _REALISED_MAX * abs(change)
-            self.product = _MEMORY * self.product + change * min(max(realised / level, -most), most)
-            self.square = _MEMORY * self.square + change * change
+            self.product = _CHANGE_MEMORY * self.product + change * min(max(realised / level, -most), most)
+            self.square = _CHANGE_MEMORY * self.square + change * change
 
     @property
     def factor(self) -> float:

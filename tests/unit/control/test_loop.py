@@ -385,19 +385,20 @@ async def test_a_restart_goes_on_counting_plans() -> None:
     assert house.published.plans[-1].version > last
 
 
-async def test_the_loop_ticks_at_every_boundary_until_it_is_stopped() -> None:
+async def test_the_loop_shows_a_board_at_its_start_and_ticks_at_every_boundary_until_it_is_stopped() -> None:
     house = House()
     house.clock.at = 59.0
     seen: list[float] = []
 
     def note(board: Any) -> None:
         seen.append(board.at)
-        if len(seen) == 5:
+        if len(seen) == 6:
             house.loop.stop()
 
-    house.loop.on_tick.append(note)
+    house.loop.on_board.append(note)
     await house.loop.run()
-    assert seen == [60.0, 120.0, 180.0, 240.0, 300.0]
+    assert seen == [0.0, 60.0, 120.0, 180.0, 240.0, 300.0]
+    assert house.loop.ticks == 5
 
 
 def _changes(body: bytes) -> Any:

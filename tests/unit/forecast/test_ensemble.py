@@ -89,7 +89,7 @@ def test_only_a_model_better_than_the_last_value_on_enough_outcomes_has_a_vote()
 
 def test_a_vote_is_lost_when_the_model_gets_worse_than_the_last_value() -> None:
     record = loss(0.5, outcomes=200)
-    for _ in range(60):
+    for _ in range(120):
         record.add(1.5, 1.0)
     assert record.mean < record.naive_mean
     assert not has_vote(record, outcomes_min=20)
