@@ -1,12 +1,15 @@
 """A reason for every share that changes, in words and numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from foreroute.core.decision import Cause, Reason, ReasonCode, ShareChange
 from foreroute.core.findings import BudgetStatus
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route
 from foreroute.decide.snapshot import Snapshot
+
+Moves = Mapping[ChannelId, tuple[float, float]]
+"""Share before and after."""
 
 
 def shares_of(route: Route) -> dict[ChannelId, float]:
@@ -23,26 +26,54 @@ def share_changes(
     snapshot: Snapshot, route: Route, current: Route, causes: Sequence[Cause]
 ) -> tuple[ShareChange, ...]:
     """One entry for each channel of the route whose share is not what it was."""
-    before = shares_of(current)
+    before, after = shares_of(current), shares_of(route)
+    moves = {
+        c: (before.get(c, 0.0), share) for c, share in after.items() if _differs(share, before.get(c, 0.0))
+    }
     own = {cause.channel: cause for cause in causes}
-    gone = {cause.channel: cause for cause in snapshot.causes if cause.route == route.name}
+    returning = _returning(snapshot, moves, own)
     changes = []
-    for channel, share in shares_of(route).items():
-        was = before.get(channel, 0.0)
-        if abs(share - was) > 1e-9:
-            reason = _reason(snapshot, channel, share - was, own, gone)
-            changes.append(
-                ShareChange(route=route.name, channel=channel, before=was, after=share, reason=reason)
+    for channel, (was, share) in moves.items():
+        if channel == returning:
+            reason = _without_trouble(snapshot, route, channel, share - was)
+        elif returning and share < was and _is_crowded_out(channel, moves, snapshot, own):
+            reason = Reason(
+                returning, ReasonCode.RECOVERED, f"makes room for {returning}, whose share returns"
             )
+        else:
+            reason = _reason(snapshot, route, channel, share - was, own)
+        changes.append(ShareChange(route=route.name, channel=channel, before=was, after=share, reason=reason))
     return tuple(changes)
 
 
+def _differs(one: float, other: float) -> bool:
+    return abs(one - other) > 1e-9
+
+
+def _returning(snapshot: Snapshot, moves: Moves, own: Mapping[ChannelId, Cause]) -> ChannelId | None:
+    """The channel that gets back what trouble had taken from it. Only then do shares without any trouble shrink."""
+    well = {channel: share - was for channel, (was, share) in moves.items() if channel not in own}
+    if snapshot.kill_switch or overrun_of(snapshot) is not None or min(well.values(), default=0.0) >= 0:
+        return None
+    gains = {channel: gain for channel, gain in well.items() if gain > 0}
+    return max(gains, key=lambda channel: (gains[channel], channel), default=None)
+
+
+def _is_crowded_out(
+    channel: ChannelId, moves: Moves, snapshot: Snapshot, own: Mapping[ChannelId, Cause]
+) -> bool:
+    """Whether a share shrinks only as those without any trouble shrink, to make room for one that returns."""
+    cause = own.get(channel)
+    if cause is None:
+        return True
+    stood = any(old.channel == channel and old.bound <= cause.bound for old in snapshot.causes)
+    factors = [share / was for other, (was, share) in moves.items() if share < was and other not in own]
+    was, share = moves[channel]
+    return stood and share / was >= min(factors, default=1.0) - 1e-6
+
+
 def _reason(
-    snapshot: Snapshot,
-    channel: ChannelId,
-    change: float,
-    own: dict[ChannelId, Cause],
-    gone: dict[ChannelId, Cause],
+    snapshot: Snapshot, route: Route, channel: ChannelId, change: float, own: Mapping[ChannelId, Cause]
 ) -> Reason:
     cause = own.get(channel)
     if snapshot.kill_switch:
@@ -51,20 +82,21 @@ def _reason(
         return Reason(channel, cause.code, cause.detail)
     if change > 0 and (relieved := _newest(own, channel)):
         return Reason(relieved.channel, relieved.code, f"takes over from {relieved.channel}")
-    return _returning(snapshot, channel, change, gone)
+    return _without_trouble(snapshot, route, channel, change)
 
 
-def _newest(causes: dict[ChannelId, Cause], apart_from: ChannelId) -> Cause | None:
+def _newest(causes: Mapping[ChannelId, Cause], apart_from: ChannelId) -> Cause | None:
     others = [cause for cause in causes.values() if cause.channel != apart_from]
     return max(others, key=lambda cause: (cause.since_at, cause.channel), default=None)
 
 
-def _returning(snapshot: Snapshot, channel: ChannelId, change: float, gone: dict[ChannelId, Cause]) -> Reason:
+def _without_trouble(snapshot: Snapshot, route: Route, channel: ChannelId, change: float) -> Reason:
     overrun = overrun_of(snapshot)
     if overrun is not None:
         where = "favours" if change > 0 else "spares"
         detail = f"budget {overrun.name}: ${overrun.projected_usd:.2f} expected of ${overrun.limit_usd:.2f}, {where} it"
         return Reason(channel, ReasonCode.BUDGET, detail)
+    gone = {cause.channel: cause for cause in snapshot.causes if cause.route == route.name}
     was = gone.get(channel)
     if was is not None and was.code is ReasonCode.FORECAST:
         return Reason(channel, ReasonCode.FORECAST_CLEARED, "the forecast trouble is over; its share returns")

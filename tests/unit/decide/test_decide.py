@@ -263,3 +263,28 @@ def test_an_overrun_favours_cheap_channels_and_an_unknown_price_is_not_cheap() -
 def test_a_failed_stage_is_named() -> None:
     decision = decide(snapshot({}, missing_stages=("forecast",)), RAILS)
     assert "forecast failed" in decision.reasons[0].detail
+
+
+def test_who_makes_room_for_a_returning_channel_is_not_blamed() -> None:
+    slow = replace(GOOD, outlook=outlook(0.9))
+    held = Remedy(channel=B, incident=IncidentId("i"), playbook="p", weight_max_ratio=0.2, until=630.0)
+    start = snapshot({A: slow, B: replace(GOOD, remedies=(held,))})
+    settled = follow(start, 8)
+    assert {c.channel for c in settled.causes} == {A, B}
+    after = replace(
+        start, at=660.0, current=settled.plan, causes=settled.causes, channels=start.channels | {B: GOOD}
+    )
+    changes = {change.channel: change for change in decide(after, RAILS).changes}
+    assert changes[B].after > changes[B].before
+    assert all(changes[other].after < changes[other].before for other in (A, C, D))
+    reasons = {changes[other].reason for other in (A, C, D)}
+    assert [(reason.channel, reason.code) for reason in reasons] == [(B, ReasonCode.RECOVERED)]
+
+
+def test_a_second_step_away_from_a_slowing_channel_keeps_its_reason() -> None:
+    start = snapshot({A: replace(GOOD, outlook=outlook(0.9))}, route(a=0.7, b=0.1, c=0.1, d=0.1))
+    second = follow(start, 2)
+    changes = {change.channel: change for change in second.changes}
+    assert changes[A].after < changes[A].before
+    assert {change.reason.channel for change in changes.values()} == {A}
+    assert {change.reason.code for change in changes.values()} == {ReasonCode.FORECAST}
