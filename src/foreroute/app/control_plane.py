@@ -55,6 +55,8 @@ class ControlPlane:
     stages: Stages | None = None
     store: Store | None = None
     dashboard_url: str | None = None
+    gateway_url: str | None = None
+    """Set by whoever starts the gateway, for people to see."""
 
     def last_tick_at(self) -> float | None:
         loop = self.loop
@@ -75,16 +77,24 @@ class ControlPlane:
             if self.options.prepare is not None:
                 await self.options.prepare(store, self.stages)
             self.loop = self._make_loop(self.stages, store, pool)
-            await self._run(self.loop)
+            await self._run(self.loop, self.stages, store)
         finally:
             await self._farewell(store, pool)
 
-    async def _run(self, loop: ControlLoop) -> None:
+    async def _run(self, loop: ControlLoop, stages: Stages, store: Store) -> None:
         if self.options.headless or not self.settings.dashboard.enabled:
             self.ready.set()
             await loop.run()
             return
-        async with await serve_dashboard(self) as dashboard:
+        async with await serve_dashboard(
+            self.settings,
+            loop,
+            stages,
+            store,
+            self.clock,
+            gateway_url=lambda: self.gateway_url,
+            demo=self.options.demo,
+        ) as dashboard:
             self.dashboard_url = dashboard.url
             self.ready.set()
             await loop.run()

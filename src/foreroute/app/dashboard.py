@@ -1,7 +1,60 @@
 """The dashboard of a control plane, served on the control thread's event loop."""
 
-from foreroute.testing.serving import Server
+from collections.abc import Callable
+from typing import Final
+
+from foreroute.control.loop import ControlLoop
+from foreroute.control.stages import Stages
+from foreroute.core.errors import ForerouteError
+from foreroute.core.ports import Clock, Store
+from foreroute.dashboard.door import Door
+from foreroute.dashboard.routes import Dashboard
+from foreroute.dashboard.sources import Sources
+from foreroute.settings.cross import is_loopback
+from foreroute.settings.model import Settings
+from foreroute.testing.serving import Server, serve_asgi
+
+_PORTS_TRIED: Final = 20
+_GRACE_S: Final = 0.2
+"""Open pages reconnect by themselves; nobody waits for their streams to end."""
 
 
-async def serve_dashboard(_plane: object) -> Server:
-    raise OSError("no dashboard")
+async def serve_dashboard(
+    settings: Settings,
+    loop: ControlLoop,
+    stages: Stages,
+    store: Store,
+    clock: Clock,
+    *,
+    gateway_url: Callable[[], str | None],
+    demo: bool,
+) -> Server:
+    """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port."""
+    section = settings.dashboard
+    dashboard = Dashboard(
+        Sources(
+            board=lambda: loop.board,
+            controls=loop,
+            ledger=store.ledger,
+            records=store.records,
+            past_predictions=stages.past_predictions,
+            period_start=stages.cost.period_start,
+            clock=clock,
+            store_kind=settings.store.kind,
+            gateway_url=gateway_url,
+            demo=demo,
+        )
+    )
+    loop.on_board.append(dashboard.advance)
+    key = section.admin_key.get_secret_value() if section.admin_key is not None else None
+    door = Door(dashboard.app, admin_key=key, loopback_only=is_loopback(section.host))
+    last = section.port + (_PORTS_TRIED if demo and section.port else 1)
+    for port in range(section.port, last):
+        try:
+            return await serve_asgi(door, section.host, port, grace_s=_GRACE_S)
+        except OSError as error:
+            reason = error.strerror or str(error)
+    raise ForerouteError(
+        f"the dashboard cannot listen on {section.host}:{section.port}: {reason}. "
+        "Choose another port with dashboard.port or --dashboard-port, or switch it off with dashboard.enabled: false"
+    )

@@ -44,6 +44,7 @@ async def _serve(settings: Settings) -> int:
         await asyncio.to_thread(thread.join, _FAREWELL_S)
         raise thread.error if isinstance(thread.error, ForerouteError) else ForerouteError(str(thread.error))
     server = await _listen(settings, data)
+    control.gateway_url = server.url
     _greet(settings, server, control)
     try:
         await _until_signal()

@@ -11,7 +11,7 @@ from foreroute.core.ledger import Spend
 from foreroute.demo.client import Tally
 from foreroute.demo.summary import Books
 from foreroute.settings import Settings
-from foreroute.simulate.traffic import Arrival
+from foreroute.simulate.traffic import Arrival, mean_input_tokens
 
 _EVER = 1e12
 _ALL = 1_000_000
@@ -42,7 +42,7 @@ async def close_books(
             anomalies=len(await store.records.read(ANOMALY, limit=_ALL)),
             ticks=control.loop.ticks if control.loop is not None else 0,
             record=control.stages.forecast_record() if control.stages is not None else ForecastRecord(),
-            input_tokens=round(sum(arrival.input_tokens for arrival in arrivals) / len(arrivals)),
+            input_tokens=mean_input_tokens(arrivals),
         )
     finally:
         await store.close()

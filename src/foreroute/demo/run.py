@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -21,11 +22,20 @@ from foreroute.demo.client import DemoClient
 from foreroute.demo.config import demo_settings
 from foreroute.demo.history import write_history
 from foreroute.demo.providers import serve_world
-from foreroute.demo.scene import ROUTE, build_world
+from foreroute.demo.scene import (
+    CYCLE_S,
+    FAILING,
+    FAILS_AFTER_S,
+    LIMIT_S,
+    ROUTE,
+    SLOWING,
+    build_world,
+)
 from foreroute.demo.summary import summarise
-from foreroute.demo.talk import Talk
+from foreroute.demo.talk import Story, Talk
 from foreroute.settings import Settings
-from foreroute.simulate.traffic import Arrival, read_trace, repeat, synthetic_trace
+from foreroute.simulate.traffic import Arrival, mean_input_tokens, read_trace, repeat, synthetic_trace
+from foreroute.simulate.world import World
 from foreroute.testing.serving import Server, serve_asgi
 from foreroute.testing.virtual_loop import LoopClock, VirtualTimeLoop, run_virtual
 
@@ -131,7 +141,7 @@ class _Demo:
         if control.loop is None:
             await asyncio.to_thread(thread.join, 20.0)
             raise ForerouteError(f"the demo's control loop did not start: {thread.error}")
-        control.loop.on_tick.append(self._talk.tick)
+        control.loop.on_board.append(self._talk.tick)
 
     async def _live(
         self,
@@ -141,7 +151,17 @@ class _Demo:
         control: ControlPlane,
         thread: ControlThread,
     ) -> int:
-        self._talk.greet(server.url, control.dashboard_url, str(ROUTE), self._trace_name)
+        control.gateway_url = server.url
+        if control.dashboard_url and not control.dashboard_url.endswith(f":{settings.dashboard.port}"):
+            taken = settings.dashboard.port
+            self._talk.say(f"port {taken} is taken; the dashboard is on {control.dashboard_url}")
+        self._talk.greet(
+            server.url,
+            control.dashboard_url,
+            str(ROUTE),
+            self._trace_name,
+            story_of(self._world, self._arrivals),
+        )
         if self._options.kill_loop_at is not None:
             self._loop.call_at(self._options.kill_loop_at * 60.0, thread.kill)
         client = DemoClient(f"{server.url}/v1", ROUTE)
@@ -178,6 +198,21 @@ class _Demo:
         if self._options.seconds is not None:
             return max(1, round(self._options.seconds * self._options.speed / 60.0))
         return _HEADLESS_MINUTES if self._options.headless else _FOREVER_MINUTES
+
+
+def story_of(world: World, arrivals: Sequence[Arrival]) -> Story:
+    """Told from the world's own truth."""
+    tokens = mean_input_tokens(arrivals)
+    crossing = world.crossing_at(
+        SLOWING, LIMIT_S, start_at=LIVE_AT, end_at=LIVE_AT + CYCLE_S, input_tokens=tokens
+    )
+    return Story(
+        slowing=SLOWING,
+        limit_s=LIMIT_S,
+        crosses_at_minute=((crossing or LIVE_AT + CYCLE_S) - LIVE_AT) / 60.0,
+        failing=FAILING,
+        fails_at_minute=FAILS_AFTER_S / 60.0,
+    )
 
 
 async def _listen(data: DataPlane, port: int, talk: Talk) -> Server:

@@ -21,6 +21,8 @@ SLOWING: Final = ChannelId("azure-us-east")
 FAILING: Final = ChannelId("gcp-us-east")
 CYCLE_S: Final = 7200.0
 """The story repeats after two simulated hours."""
+FAILS_AFTER_S: Final = 2160.0
+"""From the start of the story."""
 _MINUTE: Final = 60.0
 
 
@@ -142,7 +144,12 @@ def _story(live_at: float, until_at: float) -> list[Fault]:
             )
         )
         faults.append(
-            ErrorBurst(channel=FAILING, start_at=start + 36 * _MINUTE, end_at=start + 43 * _MINUTE, ratio=0.7)
+            ErrorBurst(
+                channel=FAILING,
+                start_at=start + FAILS_AFTER_S,
+                end_at=start + FAILS_AFTER_S + 7 * _MINUTE,
+                ratio=0.7,
+            )
         )
         start += CYCLE_S
     return faults

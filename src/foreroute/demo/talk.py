@@ -1,5 +1,6 @@
 """What the demo says while it runs. Stdout keeps quiet: all of it goes to stderr."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -7,6 +8,17 @@ from rich.text import Text
 
 from foreroute.control.state import Board
 from foreroute.core.decision import Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What is going to happen: simulated minutes after the start."""
+
+    slowing: str
+    limit_s: float
+    crosses_at_minute: float
+    failing: str
+    fails_at_minute: float
 
 
 class Talk:
@@ -21,7 +33,7 @@ class Talk:
     def say(self, text: str) -> None:
         self._console.print(text, markup=False)
 
-    def greet(self, gateway: str, dashboard: str | None, route: str, trace: str) -> None:
+    def greet(self, gateway: str, dashboard: str | None, route: str, trace: str, story: Story) -> None:
         if self._quiet:
             return
         say = self._console.print
@@ -35,16 +47,21 @@ class Talk:
             f'-d \'{{"model":"{route}","messages":[{{"role":"user","content":"hi"}}]}}\''
         )
         say(f"  traffic          {trace}")
-        say(f"  clock            {self._speed:g} simulated seconds per second: a minute passes in a second\n")
+        say(f"  clock            {self._speed:g} simulated seconds per second\n")
+        crosses, fails = (self._second(at) for at in (story.crosses_at_minute, story.fails_at_minute))
         say(
-            "What will happen: in a few seconds azure-us-east begins to slow down, little by little. Around second 20"
+            f"What will happen: {story.slowing} slows down little by little and will miss its {story.limit_s * 1000:.0f} ms"
         )
         say(
-            "the forecast sees that it will miss its 900 ms objective, and its traffic moves before that happens."
+            f"objective from second {crosses} on. The forecast sees it coming, and its traffic moves before that."
         )
         say(
-            "At second 36 gcp-us-east starts to fail out of the blue: breaker and playbook take over. Ctrl-C ends it.\n"
+            f"At second {fails} {story.failing} starts to fail out of the blue: breaker and playbook take over."
         )
+        say("Ctrl-C ends it.\n")
+
+    def _second(self, minute: float) -> str:
+        return f"{minute * 60.0 / self._speed:.0f}"
 
     def tick(self, board: Board) -> None:
         decision = board.decision

@@ -60,6 +60,11 @@ def synthetic_trace(rng: Random, *, per_minute: float, minutes: int) -> list[Arr
     return arrivals
 
 
+def mean_input_tokens(arrivals: Sequence[Arrival]) -> int:
+    """What a typical request brings."""
+    return round(sum(arrival.input_tokens for arrival in arrivals) / len(arrivals))
+
+
 def repeat(arrivals: Sequence[Arrival], *, until_s: float) -> Iterator[Arrival]:
     """The trace over and over, until `until_s` seconds after the start."""
     length = max(60.0, arrivals[-1].offset_s + 1e-3)

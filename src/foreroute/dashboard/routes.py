@@ -1,0 +1,272 @@
+"""The dashboard's application: the page, the JSON API behind it, and the live stream."""
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from foreroute.control.decision_log import ANOMALY, DECISION, INCIDENT
+from foreroute.control.state import Board
+from foreroute.core.decision import Autopilot
+from foreroute.core.ids import ChannelId
+from foreroute.core.ledger import LedgerEntry
+from foreroute.core.series import Metric
+from foreroute.dashboard.charts import SHOWN_S, channel_of, skill_row, sparks_of
+from foreroute.dashboard.money import spend_of
+from foreroute.dashboard.sources import Sources
+from foreroute.dashboard.status import Row, status_of
+from foreroute.dashboard.ticker import READERS_MAX, Ticker
+
+_STATIC: Final = Path(__file__).parent / "static"
+_INCIDENTS: Final = 20
+_RECORDS_MAX: Final = 500
+_BODY_BYTES_MAX: Final = 10_000
+
+
+class Refusal(HTTPException):
+    """An answer that is an error: what is wrong, and what would be right."""
+
+    def __init__(self, status: int, message: str, hint: str = "") -> None:
+        super().__init__(status, message)
+        self.hint = hint
+
+
+class Dashboard:
+    """`advance` after each tick; `app` answers."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._ticker = Ticker()
+        self._rendered: tuple[Board, bytes] | None = None
+        get, post = self._get, self._post
+        self.app = Starlette(
+            routes=[
+                get("/api/status", self._status),
+                get("/api/sparks", self._sparks),
+                get("/api/channels/{channel}", self._channel),
+                get("/api/forecasts", self._forecasts),
+                get("/api/decisions", self._decisions),
+                get("/api/spend", self._spend),
+                get("/api/requests/{request_id:path}", self._request),
+                Route("/api/stream", self._stream, methods=["GET"]),
+                post("/api/autopilot", self._autopilot),
+                post("/api/kill-switch", self._kill_switch),
+                post("/api/undo", self._undo),
+                Mount("/", StaticFiles(directory=_STATIC, html=True)),
+            ],
+            exception_handlers={HTTPException: _refused},
+        )
+
+    def advance(self, _board: Board) -> None:
+        self._ticker.advance()
+
+    # What is read -----------------------------------------------------------------------------------------------
+
+    async def _status(self, _request: Request) -> Row:
+        return status_of(self._board(), self._sources, await self._incidents())
+
+    async def _sparks(self, _request: Request) -> Row:
+        return sparks_of(self._board())
+
+    async def _channel(self, request: Request) -> Row:
+        board = self._board()
+        channel = _known_channel(board, request.path_params["channel"])
+        since_at = board.at - SHOWN_S
+        decisions = [
+            row
+            for row in await self._read(DECISION, since_at=since_at, limit=_RECORDS_MAX)
+            if _is_about(row, channel)
+        ]
+        anomalies = await self._read(ANOMALY, since_at=since_at, limit=_RECORDS_MAX)
+        mine = [row for row in anomalies if row["channel"] == channel]
+        return channel_of(board, self._sources, channel, decisions=decisions, anomalies=mine)
+
+    async def _forecasts(self, request: Request) -> Row:
+        board = self._board()
+        channel, metric = request.query_params.get("channel"), request.query_params.get("metric")
+        if channel is not None:
+            _known_channel(board, channel)
+        if metric is not None and metric not in {known.value for known in Metric}:
+            raise Refusal(400, f"there is no metric {metric!r}", f"known: {', '.join(Metric)}")
+
+        def wanted(one: Any) -> bool:
+            return channel in (None, one.channel) and metric in (None, one.metric.value)
+
+        return {
+            "forecasts": [one for one in board.findings.forecasts if wanted(one)],
+            "skills": [skill_row(one) for one in board.findings.skills if wanted(one)],
+        }
+
+    async def _decisions(self, request: Request) -> Row:
+        limit = _limit(request.query_params.get("limit", "50"))
+        return {"decisions": await self._read(DECISION, limit=limit)}
+
+    async def _spend(self, _request: Request) -> Row:
+        return await spend_of(self._sources, self._board().at)
+
+    async def _request(self, request: Request) -> Row:
+        name = request.path_params["request_id"]
+        entries = await self._sources.ledger.request(name)
+        if not entries:
+            hint = "it is the x-request-id of an answer; attempts are on record from the next tick on"
+            raise Refusal(404, f"no attempt of request {name!r} is on record", hint)
+        plans = {entry.attempt.plan_version for entry in entries}
+        decisions = await self._read(DECISION, limit=_RECORDS_MAX)
+        behind = [row for row in decisions if row["applied"] and row["plan_version"] <= max(plans)]
+        return {
+            "request_id": name,
+            "attempts": [_attempt(entry) for entry in entries],
+            "decision": behind[0] if behind else None,
+        }
+
+    async def _stream(self, _request: Request) -> Response:
+        if self._ticker.readers >= READERS_MAX:
+            raise Refusal(503, f"{READERS_MAX} pages are open already", "close one of them")
+        return StreamingResponse(self._ticker.events(self._frame), media_type="text/event-stream")
+
+    async def _frame(self) -> bytes | None:
+        """The same bytes for every reader of one board."""
+        board = self._sources.board()
+        if board is None:
+            return None
+        if self._rendered is None or self._rendered[0] is not board:
+            status = status_of(board, self._sources, await self._incidents())
+            self._rendered = board, _json({"status": status, "sparks": sparks_of(board)})
+        return self._rendered[1]
+
+    # What is changed --------------------------------------------------------------------------------------------
+
+    async def _autopilot(self, body: Row) -> Row:
+        try:
+            mode = Autopilot(body["mode"])
+        except (KeyError, ValueError):
+            raise Refusal(400, "mode must be observe, suggest or act", 'send {"mode": "observe"}') from None
+        await self._sources.controls.set_autopilot(mode)
+        return {"autopilot": mode.value}
+
+    async def _kill_switch(self, body: Row) -> Row:
+        on = body.get("on")
+        if not isinstance(on, bool):
+            raise Refusal(400, "on must be true or false", 'send {"on": true}')
+        await self._sources.controls.kill_switch(on=on)
+        return {"kill_switch": on}
+
+    async def _undo(self, _body: Row) -> Row:
+        return {"undone": await self._sources.controls.undo()}
+
+    # How --------------------------------------------------------------------------------------------------------
+
+    def _board(self) -> Board:
+        board = self._sources.board()
+        if board is None:
+            raise Refusal(503, "the control loop is not ready yet", "ask again in a moment")
+        return board
+
+    async def _read(self, kind: str, *, since_at: float = 0.0, limit: int) -> list[Row]:
+        """Records, newest first."""
+        records = await self._sources.records.read(kind, since_at=since_at, limit=limit)
+        return [orjson.loads(record.body) for record in reversed(records)]
+
+    async def _incidents(self) -> list[Row]:
+        return await self._read(INCIDENT, limit=_INCIDENTS)
+
+    def _get(self, path: str, answer: Callable[[Request], Awaitable[Row]]) -> Route:
+        async def handle(request: Request) -> Response:
+            return Response(_json(await answer(request)), media_type="application/json")
+
+        return Route(path, handle, methods=["GET"])
+
+    def _post(self, path: str, change: Callable[[Row], Awaitable[Row]]) -> Route:
+        async def handle(request: Request) -> Response:
+            answer = await change(await _body(request))
+            self._rendered = None
+            self._ticker.advance()
+            return Response(_json(answer), media_type="application/json")
+
+        return Route(path, handle, methods=["POST"])
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = error.detail if isinstance(error, HTTPException) else ""
+    hint = error.hint if isinstance(error, Refusal) else ""
+    return Response(
+        _json({"error": {"message": detail, "hint": hint}}), status, media_type="application/json"
+    )
+
+
+async def _body(request: Request) -> Row:
+    parts, size = [], 0
+    async for chunk in request.stream():
+        parts.append(chunk)
+        size += len(chunk)
+        if size > _BODY_BYTES_MAX:
+            raise Refusal(413, f"the body is larger than {_BODY_BYTES_MAX} bytes")
+    try:
+        body = orjson.loads(b"".join(parts) or b"{}")
+    except orjson.JSONDecodeError as error:
+        raise Refusal(400, f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise Refusal(400, "the body must be a JSON object")
+    return body
+
+
+def _known_channel(board: Board, name: str) -> ChannelId:
+    if ChannelId(name) not in board.series:
+        known = ", ".join(channel.id for channel in board.channels[:20])
+        raise Refusal(404, f"there is no channel {name!r}", f"known: {known}")
+    return ChannelId(name)
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= _RECORDS_MAX:
+        raise Refusal(400, f"limit must be a number from 1 to {_RECORDS_MAX}", "for example: ?limit=50")
+    return int(text)
+
+
+def _is_about(decision: Row, channel: ChannelId) -> bool:
+    return any(change["channel"] == channel for change in decision["changes"])
+
+
+def _attempt(entry: LedgerEntry) -> Row:
+    attempt = entry.attempt
+    return {
+        "number": attempt.number,
+        "channel": attempt.channel,
+        "route": attempt.route,
+        "reason": attempt.reason.value,
+        "outcome": attempt.outcome.value,
+        "failure_class": attempt.failure_class,
+        "phase": attempt.phase.value,
+        "status": attempt.status,
+        "error": attempt.error,
+        "started_at": attempt.started_at,
+        "duration_s": attempt.duration_s,
+        "time_to_first_chunk_s": attempt.time_to_first_chunk_s,
+        "input_tokens": attempt.usage.input_tokens
+        + attempt.usage.cached_input_tokens
+        + attempt.usage.cache_write_tokens,
+        "output_tokens": attempt.usage.output_tokens,
+        "cost_usd": None if entry.cost_usd is None else str(entry.cost_usd),
+        "price_source": entry.price_source,
+        "plan_version": attempt.plan_version,
+    }
+
+
+def _json(value: object) -> bytes:
+    """NaN becomes null; money stays exact, as a string."""
+    return orjson.dumps(value, default=_plain)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
