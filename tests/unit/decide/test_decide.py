@@ -272,7 +272,11 @@ def test_who_makes_room_for_a_returning_channel_is_not_blamed() -> None:
     settled = follow(start, 8)
     assert {c.channel for c in settled.causes} == {A, B}
     after = replace(
-        start, at=660.0, current=settled.plan, causes=settled.causes, channels=start.channels | {B: GOOD}
+        start,
+        at=660.0,
+        current=settled.plan,
+        causes=settled.causes,
+        channels={A: slow, B: GOOD, C: GOOD, D: GOOD},
     )
     changes = {change.channel: change for change in decide(after, RAILS).changes}
     assert changes[B].after > changes[B].before
