@@ -10,9 +10,9 @@ from foreroute.core.ports import Clock, Store
 from foreroute.dashboard.door import Door
 from foreroute.dashboard.routes import Dashboard
 from foreroute.dashboard.sources import Sources
+from foreroute.serving import Server, serve_asgi
 from foreroute.settings.cross import is_loopback
 from foreroute.settings.model import Settings
-from foreroute.testing.serving import Server, serve_asgi
 
 _PORTS_TRIED: Final = 20
 _GRACE_S: Final = 0.2

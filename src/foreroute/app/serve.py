@@ -14,8 +14,8 @@ from foreroute.app.logs import set_up_logs
 from foreroute.clock import SystemClock
 from foreroute.control.thread import ControlThread
 from foreroute.core.errors import ForerouteError
+from foreroute.serving import Server, serve_asgi
 from foreroute.settings.model import Settings
-from foreroute.testing.serving import Server, serve_asgi
 
 _FAREWELL_S: Final = 15.0
 

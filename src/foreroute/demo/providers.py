@@ -5,9 +5,9 @@ from typing import Final
 from foreroute.core.ids import ChannelId
 from foreroute.core.ports import Clock
 from foreroute.demo.client import work_of
+from foreroute.serving import Server, serve_asgi
 from foreroute.simulate.world import World
 from foreroute.testing.fake_provider import FakeProvider, ProviderAnswer, ProviderRequest
-from foreroute.testing.serving import Server, serve_asgi
 
 _CHUNKS_MAX: Final = 6
 """Tokens travel in a few large chunks: what is measured is time, not the number of events."""

@@ -33,10 +33,10 @@ from foreroute.demo.scene import (
 )
 from foreroute.demo.summary import summarise
 from foreroute.demo.talk import Story, Talk
+from foreroute.serving import Server, serve_asgi
 from foreroute.settings import Settings
 from foreroute.simulate.traffic import Arrival, mean_input_tokens, read_trace, repeat, synthetic_trace
 from foreroute.simulate.world import World
-from foreroute.testing.serving import Server, serve_asgi
 from foreroute.testing.virtual_loop import LoopClock, VirtualTimeLoop, run_virtual
 
 LIVE_AT: Final = 1_772_442_000.0

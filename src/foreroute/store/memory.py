@@ -42,22 +42,33 @@ class MemoryRollups:
 class MemoryLedger:
     def __init__(self) -> None:
         self._entries: dict[tuple[str, int], LedgerEntry] = {}
-        self._pruned: dict[float, dict[ChannelId, Spend]] = {}
+        self._hours: dict[float, list[tuple[LedgerEntry, Spend]]] = {}
+        """Rows by the hour in which they started."""
+        self._totals: dict[float, dict[ChannelId, Spend]] = {}
+        """Totals of each hour: they outlive its rows, and a month's spend is not a walk through all of them."""
 
     async def append(self, entries: Sequence[LedgerEntry]) -> None:
         for entry in entries:
-            self._entries.setdefault((entry.attempt.request_id, entry.attempt.number), entry)
+            key = (entry.attempt.request_id, entry.attempt.number)
+            if key not in self._entries:
+                self._entries[key] = entry
+                hour_at, spend = entry.attempt.started_at // HOUR_S * HOUR_S, _spend(entry)
+                self._hours.setdefault(hour_at, []).append((entry, spend))
+                totals = self._totals.setdefault(hour_at, {})
+                channel = entry.attempt.channel
+                totals[channel] = _sum([totals[channel], spend] if channel in totals else [spend])
 
     async def spend(self, *, start_at: float, end_at: float) -> Mapping[ChannelId, Spend]:
-        spends = [
-            (entry.attempt.channel, _spend(entry))
-            for entry in self._entries.values()
-            if start_at <= entry.attempt.started_at < end_at
-        ]
-        for hour_at, totals in self._pruned.items():
+        spends: dict[ChannelId, list[Spend]] = {}
+        for hour_at, totals in self._totals.items():
             if start_at <= hour_at and hour_at + HOUR_S <= end_at:
-                spends += totals.items()
-        return _totals(spends)
+                for channel, total in totals.items():
+                    spends.setdefault(channel, []).append(total)
+            elif start_at < hour_at + HOUR_S and hour_at < end_at:
+                for entry, spend in self._hours.get(hour_at, ()):
+                    if start_at <= entry.attempt.started_at < end_at:
+                        spends.setdefault(entry.attempt.channel, []).append(spend)
+        return {channel: _sum(found) for channel, found in spends.items()}
 
     async def request(self, request_id: str) -> list[LedgerEntry]:
         found = [entry for (name, _), entry in self._entries.items() if name == request_id]
@@ -65,12 +76,10 @@ class MemoryLedger:
 
     async def prune(self, before_at: float) -> int:
         end_at = before_at // HOUR_S * HOUR_S
-        old = [key for key, entry in self._entries.items() if entry.attempt.started_at < end_at]
-        for key in old:
-            entry = self._entries.pop(key)
-            hour = self._pruned.setdefault(entry.attempt.started_at // HOUR_S * HOUR_S, {})
-            channel = entry.attempt.channel
-            hour[channel] = _sum(hour.get(channel, Spend()), _spend(entry))
+        old = [entry for hour in self._hours if hour < end_at for entry, _ in self._hours[hour]]
+        for entry in old:
+            del self._entries[entry.attempt.request_id, entry.attempt.number]
+        self._hours = {hour: rows for hour, rows in self._hours.items() if hour >= end_at}
         return len(old)
 
 
@@ -124,18 +133,11 @@ def _spend(entry: LedgerEntry) -> Spend:
     )
 
 
-def _totals(spends: Iterable[tuple[ChannelId, Spend]]) -> dict[ChannelId, Spend]:
-    totals: dict[ChannelId, Spend] = {}
-    for channel, spend in spends:
-        totals[channel] = _sum(totals.get(channel, Spend()), spend)
-    return totals
-
-
-def _sum(one: Spend, other: Spend) -> Spend:
+def _sum(spends: Sequence[Spend]) -> Spend:
     return Spend(
-        attempts=one.attempts + other.attempts,
-        cost_usd=one.cost_usd + other.cost_usd,
-        unpriced_attempts=one.unpriced_attempts + other.unpriced_attempts,
-        input_tokens=one.input_tokens + other.input_tokens,
-        output_tokens=one.output_tokens + other.output_tokens,
+        attempts=sum(one.attempts for one in spends),
+        cost_usd=sum((one.cost_usd for one in spends), Decimal(0)),
+        unpriced_attempts=sum(one.unpriced_attempts for one in spends),
+        input_tokens=sum(one.input_tokens for one in spends),
+        output_tokens=sum(one.output_tokens for one in spends),
     )

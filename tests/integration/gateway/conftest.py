@@ -20,8 +20,8 @@ from foreroute.gateway.asgi import Gateway
 from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.settings import GatewaySettings
 from foreroute.gateway.transport import AiohttpTransport
+from foreroute.serving import serve_asgi
 from foreroute.testing.fake_provider import Always, FakeProvider, ProviderAnswer
-from foreroute.testing.serving import serve_asgi
 from foreroute.testing.virtual_loop import VirtualTimeLoop
 
 EPOCH_AT = 1_700_000_000.0

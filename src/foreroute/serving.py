@@ -5,13 +5,15 @@ second, which a loop on virtual time would have to live through, minute by simul
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Self, cast
 
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from foreroute.testing.streaming_asgi import App
+App = Callable[[Any, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+"""An ASGI application."""
 
 
 class _Protocol(HttpToolsProtocol):
