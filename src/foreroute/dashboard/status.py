@@ -17,7 +17,7 @@ from foreroute.dashboard.sources import Sources
 HORIZONS_S: Final = (900.0, 3600.0)
 """What is shown of a forecast: a quarter of an hour and an hour ahead."""
 _TICKS_UNTIL_DEAD: Final = 3
-_UNWELL: Final = frozenset({Health.DEGRADED, Health.POOR})
+_UNWELL: Final = frozenset({Health.DEGRADED, Health.POOR, Health.OFFLINE})
 
 Row = dict[str, Any]
 
@@ -161,8 +161,8 @@ def _channel(
 
 
 def _group(view: ChannelView, *, out: bool, strained: bool) -> str:
-    """What a person should think of it: acted, watching, healthy or out."""
-    if out or view.health is Health.OFFLINE:
+    """What a person should think of it: acted, watching, healthy or out (of rotation: it has no share at all)."""
+    if out:
         return "out"
     if view.why is not None and view.why.code is ReasonCode.FORECAST:
         return "acted"

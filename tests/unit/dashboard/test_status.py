@@ -49,7 +49,7 @@ async def test_a_standby_has_no_share_while_the_first_priority_serves(stage: Any
         (ReasonCode.SLOW, Health.GOOD, "watching"),
         (None, Health.POOR, "watching"),
         (None, Health.EXCELLENT, "healthy"),
-        (ReasonCode.REMEDY, Health.OFFLINE, "out"),
+        (ReasonCode.REMEDY, Health.OFFLINE, "watching"),
     ],
 )
 async def test_channels_are_grouped_by_what_a_person_should_think_of_them(
@@ -59,6 +59,16 @@ async def test_channels_are_grouped_by_what_a_person_should_think_of_them(
     views = dict(board.views) | {ChannelId("b"): replace(board.views[ChannelId("b")], health=health, why=why)}
     stage.board = replace(board, views=views)
     assert row(await stage.get("/api/status"), "b")["group"] == group
+
+
+async def test_a_channel_without_a_share_is_out_of_rotation(stage: Any, board: Board) -> None:
+    routes = {
+        name: replace(route, targets=tuple(replace(t, weight=float(t.channel == "b")) for t in route.targets))
+        for name, route in board.plan.routes.items()
+    }
+    stage.board = replace(board, plan=replace(board.plan, routes=routes))
+    status = await stage.get("/api/status")
+    assert [row(status, name)["group"] for name in ("a", "b", "spare")] == ["out", "healthy", "out"]
 
 
 async def test_an_anomaly_or_a_forecast_over_the_limit_puts_a_channel_on_watch(

@@ -1,0 +1,34 @@
+// What is fetched beside the stream: the selected channel, the decisions, the spend. Never twice at a time.
+
+import { ApiError, get } from './api.js';
+
+const PATHS = {
+  detail: ({ selected }) => `/api/channels/${encodeURIComponent(selected)}`,
+  decisions: () => '/api/decisions?limit=50',
+  spend: () => '/api/spend',
+};
+const PICK = { detail: (answer) => answer, decisions: (answer) => answer.decisions, spend: (answer) => answer };
+
+/** poll(name, youngMs) puts the answer into state[name], unless the last one is younger than that. */
+export function makeFeeds({ state, onChange, onKey }) {
+  const fetchedAt = {};
+  const busy = new Set();
+
+  return async function poll(name, youngMs) {
+    if (busy.has(name) || (name === 'detail' && state.selected === null)) return;
+    if (fetchedAt[name] && performance.now() - fetchedAt[name] < youngMs) return;
+    busy.add(name);
+    const asked = state.selected;
+    try {
+      state[name] = PICK[name](await get(PATHS[name](state)));
+      onChange();
+    } catch (error) {
+      // What was fetched before stays; the live mark says how old the page is.
+      if (error instanceof ApiError && error.status === 401) onKey();
+    } finally {
+      fetchedAt[name] = performance.now();
+      busy.delete(name);
+    }
+    if (name === 'detail' && asked !== state.selected) poll(name, 0);
+  };
+}

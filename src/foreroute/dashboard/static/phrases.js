@@ -1,0 +1,39 @@
+// The server explains its decisions in English sentences of a fixed form. In Korean the known forms are said in
+// Korean; a sentence that is not known stays as it is, rather than being half translated.
+
+import { language } from './i18n.js';
+
+const KOREAN = [
+  [/^(?:(.+?) now, )?(.+?) expected in (\d+) min \((.+?) to (.+?)\), limit (.+?), (\d+%) sure to miss it$/,
+    (now, value, minutes, low, high, limit, sure) =>
+      `${now ? `현재 ${now}, ` : ''}${minutes}분 뒤 ${value} 예상 (${low}~${high}), 한도 ${limit}, 초과 확률 ${sure}`],
+  [/^(.+?) now, over the limit of (.+)$/, (now, limit) => `현재 ${now}, 한도 ${limit} 초과`],
+  [/^(\S+) of (\d+) attempts failed \(limit (.+?)\)$/, (share, n, limit) => `시도 ${n}건 중 ${share} 실패 (한도 ${limit})`],
+  [/^playbook (\S+) holds it at (\S+) of its weight$/, (name, share) => `플레이북 ${name}에 따라 가중치의 ${share}로 제한`],
+  [/^takes over from (.+)$/, (channels) => `${channels} 채널의 트래픽을 넘겨받음`],
+  [/^the weight in the configuration$/, () => '설정 파일의 가중치'],
+  [/^on its way back to the configured weight, a bounded step at a time$/, () => '설정된 가중치로 조금씩 되돌아가는 중'],
+  [/^(favoured|spared): the budget (.+) is expected to overrun$/,
+    (which, name) => `예산 ${name} 초과가 예상되어 ${which === 'favoured' ? '더 저렴한 이 채널을 우선함' : '이 채널을 덜 씀'}`],
+  [/^back to its configured weight$/, () => '설정된 가중치로 복귀'],
+  [/^the forecast trouble is over; its share returns$/, () => '예측된 문제가 해소되어 비중을 되돌림'],
+  [/^healthy again; its share returns$/, () => '다시 정상이므로 비중을 되돌림'],
+  [/^makes room for (\S+), whose share returns$/, (channel) => `${channel} 채널의 비중을 되돌리도록 자리를 내줌`],
+  [/^undid decision (\S+); held for (\d+) min$/, (id, minutes) => `결정 ${id}을(를) 되돌리고 ${minutes}분간 유지`],
+  [/^gives back what it had taken over$/, () => '넘겨받은 트래픽을 돌려줌'],
+  [/^budget (\S+): (\S+) expected of (\S+), favours it$/, (name, value, limit) => `예산 ${name}: ${limit} 중 ${value} 예상, 더 저렴한 이 채널을 우선함`],
+  [/^budget (\S+): (\S+) expected of (\S+), spares it$/, (name, value, limit) => `예산 ${name}: ${limit} 중 ${value} 예상, 이 채널을 덜 씀`],
+  [/^(\d+) of (\d+) attempts failed in (\d+) min \((.*)\); other channels fail (\S+)$/,
+    (failed, n, minutes, kinds, peers) => `${minutes}분간 시도 ${n}건 중 ${failed}건 실패 (${kinds}), 다른 채널의 실패율은 ${peers}`],
+  [/^(\d+) of (\d+) attempts were throttled in (\d+) min$/, (hit, n, minutes) => `${minutes}분간 시도 ${n}건 중 ${hit}건이 속도 제한에 걸림`],
+];
+
+export function inWords(sentence) {
+  const text = String(sentence ?? '');
+  if (language() !== 'ko') return text;
+  for (const [form, say] of KOREAN) {
+    const match = form.exec(text);
+    if (match) return say(...match.slice(1));
+  }
+  return text;
+}

@@ -1,0 +1,225 @@
+"""The dashboard in a real browser, on a running demo: what a person sees, clicks and types."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+pytestmark = [pytest.mark.service("chromium"), pytest.mark.slow]
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIX = ["aws-us-east", "azure-eu-west", "azure-us-east", "gcp-eu-west", "gcp-us-east", "local-gpu"]
+PATIENCE_MS = 60_000
+"""A loaded machine may take its time; nothing here waits longer than it must."""
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A demo whose first story has been told: a forecast has moved traffic and a playbook has run."""
+    command = [sys.executable, "-m", "foreroute", "demo", "--port", "0", "--dashboard-port", "0"]
+    with subprocess.Popen(
+        [*command, "--seed", "3", "--speed", "240"], stderr=subprocess.PIPE, text=True
+    ) as demo:
+        try:
+            said = ""
+            assert demo.stderr is not None
+            for line in demo.stderr:
+                said += line
+                if found := re.search(r"dashboard\s+(http://\S+)", line):
+                    address = found.group(1)
+                if re.search(r"minute.*remedy:", line):
+                    break
+            else:
+                pytest.fail(f"the demo ended early: {said}")
+            yield address
+        finally:
+            demo.send_signal(signal.SIGINT)
+            demo.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A page with a note of all that went wrong on it, and of all that it asked for."""
+
+    def __init__(self, browser: Browser, url: str, **context: Any) -> None:
+        self.context: BrowserContext = browser.new_context(
+            **({"viewport": {"width": 1440, "height": 1000}, "locale": "en-GB"} | context)
+        )
+        self.context.set_default_timeout(PATIENCE_MS)
+        self.problems: list[str] = []
+        self.asked: list[str] = []
+        self.url = url
+        self.page = self.open()
+
+    def open(self) -> Page:
+        page = self.context.new_page()
+        page.on(
+            "console", lambda message: self.problems.append(message.text) if message.type == "error" else None
+        )
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.goto(self.url)
+        page.wait_for_selector("#channels tr.row")
+        return page
+
+    def ids(self) -> list[str]:
+        return [
+            row.get_attribute("data-channel") or "" for row in self.page.locator("#channels tr.row").all()
+        ]
+
+
+@pytest.fixture
+def visit(browser: Browser, url: str) -> Iterator[Visit]:
+    visit = Visit(browser, url)
+    yield visit
+    visit.context.close()
+    assert visit.problems == []
+    assert {address.split("/")[2] for address in visit.asked} == {url.split("/")[2]}, "nothing of elsewhere"
+
+
+def api(page: Page, path: str) -> Any:
+    return orjson.loads(page.evaluate("path => fetch(path).then(answer => answer.text())", path))
+
+
+def test_the_first_screen_says_what_matters(visit: Visit) -> None:
+    page = visit.page
+    assert sorted(visit.ids()) == SIX
+    headline = page.locator("#headline").inner_text()
+    assert len(headline.split()) > 3
+    assert page.locator("#kpis .kpi").count() == 5
+    assert page.locator("#demo").is_visible()
+    expect(page.locator("#decisions")).to_contain_text("forecast")
+    expect(page.locator("#budget")).to_contain_text("$")
+    expect(page.locator("#incidents")).to_contain_text("gcp-us-east")
+    assert page.locator("#channels svg").count() >= len(SIX)
+
+
+def test_it_is_live(visit: Visit) -> None:
+    page = visit.page
+    before = page.locator("#clock").inner_text()
+    expect(page.locator("#clock")).not_to_have_text(before, timeout=PATIENCE_MS)
+
+
+def test_a_channel_can_be_chosen_by_click_and_by_key(visit: Visit) -> None:
+    page = visit.page
+    page.locator("tr.row[data-channel=local-gpu] button").click()
+    expect(page.locator("#detail h2")).to_contain_text("local-gpu")
+    expect(page.locator("#detail")).to_contain_text(re.compile("share", re.IGNORECASE))
+    assert page.locator("#detail svg path").count() > 5
+    page.keyboard.press("k")
+    expect(page.locator("#detail h2")).not_to_contain_text("local-gpu")
+    page.keyboard.press("j")
+    expect(page.locator("#detail h2")).to_contain_text("local-gpu")
+
+
+def test_the_chart_is_read_with_the_arrow_keys(visit: Visit) -> None:
+    chart = visit.page.locator("#detail [tabindex='0']").first
+    chart.focus()
+    visit.page.keyboard.press("ArrowLeft")
+    expect(visit.page.locator("#detail")).to_contain_text(re.compile(r"\d\d:\d\d.*\d+ ms", re.DOTALL))
+
+
+def test_the_levers_reach_the_loop(visit: Visit) -> None:
+    page = visit.page
+    page.locator("#pilot label", has=page.locator("input[value=suggest]")).click()
+    expect(page.locator("#answer")).not_to_be_empty()
+    assert api(page, "/api/status")["autopilot"] == "suggest"
+    page.locator("#pilot label", has=page.locator("input[value=act]")).click()
+    expect(page.locator("#pilot input[value=act]")).to_be_checked()
+    page.locator("#kill").click()
+    assert api(page, "/api/status")["kill_switch"] is False, "one click only arms it"
+    page.locator("#kill").click()
+    expect(page.locator("#kill")).to_have_attribute("aria-pressed", "true")
+    assert api(page, "/api/status")["kill_switch"] is True
+    page.locator("#kill").click()
+    if page.locator("#kill").get_attribute("aria-pressed") == "true":
+        page.locator("#kill").click()
+    expect(page.locator("#kill")).to_have_attribute("aria-pressed", "false")
+    assert api(page, "/api/status")["kill_switch"] is False
+    assert api(page, "/api/status")["autopilot"] == "act"
+
+
+def test_it_speaks_korean_throughout_and_remembers(visit: Visit) -> None:
+    page = visit.page
+    page.locator("#lang").click()
+    expect(page.locator("html")).to_have_attribute("lang", "ko")
+    headings = page.locator("h1, h2, h3, th").all_inner_texts()
+    plain = [
+        text for text in headings if text and not re.search("[가-힣]", text) and not re.search(r"-|\d", text)
+    ]
+    assert plain == []
+    texts = "Promise.all([import('/text-en.js'), import('/text-ko.js')])"
+    pick = "([{EN}, {KO}]) => [EN, KO].map(texts => Object.entries(texts).map(([k, v]) => [k, v.match(/\\{\\w+\\}/g)?.sort()]))"
+    english, korean = (dict(entries) for entries in page.evaluate(f"{texts}.then({pick})"))
+    assert english == korean, "the same keys, and the same values in each text"
+    page.reload()
+    page.wait_for_selector("#channels tr.row")
+    expect(page.locator("html")).to_have_attribute("lang", "ko")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 820, 1440])
+def test_nothing_sticks_out(browser: Browser, url: str, width: int, theme: str) -> None:
+    visit = Visit(browser, url, viewport={"width": width, "height": 900}, color_scheme=theme)
+    page = visit.page
+    expect(page.locator("html")).to_have_attribute("data-theme", theme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    visit.context.close()
+    assert visit.problems == []
+
+
+def test_eight_pages_are_live_at_once(visit: Visit) -> None:
+    pages = [visit.page, *(visit.open() for _ in range(7))]
+    for page in pages:
+        before = page.locator("#clock").inner_text()
+        page.bring_to_front()
+        expect(page.locator("#clock")).not_to_have_text(before, timeout=PATIENCE_MS)
+
+
+def test_the_page_does_not_grow(visit: Visit) -> None:
+    """Each tick replaces what the one before drew."""
+    page = visit.page
+    count = "document.getElementsByTagName('*').length"
+    started, before = api(page, "/api/status")["ticks"], page.evaluate(count)
+    while api(page, "/api/status")["ticks"] < started + 15:
+        page.wait_for_timeout(500)
+    assert page.evaluate(count) < before * 1.5 + 100
+
+
+def test_text_of_elsewhere_is_shown_as_text(visit: Visit) -> None:
+    """What a server says is never markup."""
+    page = visit.page
+    evil = "<img src=x onerror=document.title='gone'>"
+
+    def twisted(route: Any) -> None:
+        answer = route.fetch()
+        body = orjson.loads(answer.body())
+        body["why_share"] = [{"factor": "forecast", "effect": -0.1, "detail": evil}]
+        route.fulfill(response=answer, body=orjson.dumps(body).decode())
+
+    page.route("**/api/channels/*", twisted)
+    page.locator("tr.row[data-channel=aws-us-east] button").click()
+    expect(page.locator("#detail")).to_contain_text("onerror")
+    assert page.locator("img").count() == 0
+    assert page.title() != "gone"
