@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -72,7 +73,7 @@ def run_demo(options: DemoOptions) -> int:
     with tempfile.TemporaryDirectory(prefix="foreroute-demo-") as folder:
         try:
             return run_virtual(lambda loop: _Demo(options, loop, Path(folder)).run(), speed=options.speed)
-        except KeyboardInterrupt:
+        except asyncio.CancelledError:
             return 0
 
 
@@ -88,6 +89,9 @@ class _Demo:
         self._talk = Talk(quiet=options.as_json, speed=options.speed)
 
     async def run(self) -> int:
+        """Ctrl-C and a polite kill cancel it, so that both leave nothing behind."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, _cancel, asyncio.current_task())
         providers = await serve_world(self._world, self._clock)
         try:
             settings = demo_settings(
@@ -198,6 +202,11 @@ class _Demo:
         if self._options.seconds is not None:
             return max(1, round(self._options.seconds * self._options.speed / 60.0))
         return _HEADLESS_MINUTES if self._options.headless else _FOREVER_MINUTES
+
+
+def _cancel(task: "asyncio.Task[int] | None") -> None:
+    if task is not None:
+        task.cancel()
 
 
 def story_of(world: World, arrivals: Sequence[Arrival]) -> Story:

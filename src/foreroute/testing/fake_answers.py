@@ -1,12 +1,11 @@
 """Complete OpenAI objects: every key that the specification requires is there, null where it may be."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
-if TYPE_CHECKING:
-    from foreroute.testing.fake_provider import ProviderAnswer, ProviderRequest
+from foreroute.testing.fake_script import ProviderAnswer, ProviderRequest
 
 _ARGUMENT_FRAGMENT = 6
 _EXAMPLES: Mapping[str, Any] = {"string": "value", "integer": 1, "number": 1.5, "boolean": True, "array": []}
@@ -15,9 +14,7 @@ _EXAMPLES: Mapping[str, Any] = {"string": "value", "integer": 1, "number": 1.5, 
 class FakeAnswers:
     """One answer to one request in all its forms."""
 
-    def __init__(
-        self, request: "ProviderRequest", answer: "ProviderAnswer", *, ident: str, created: int
-    ) -> None:
+    def __init__(self, request: ProviderRequest, answer: ProviderAnswer, *, ident: str, created: int) -> None:
         self._request = request
         self._answer = answer
         self._chat = request.path == "/chat/completions"
