@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -71,15 +70,15 @@ class ControlPlane:
 
     async def _serve(self, store: Store) -> None:
         workers = self.settings.loop.fit_workers
-        pool = process_pool(workers) if workers else None
+        fits = Fits[Any, Any](run_fit, lambda: process_pool(workers), _fit_failed) if workers else None
         try:
             self.stages = build_stages(self.settings, self.data, store, source=self.options.source)
             if self.options.prepare is not None:
                 await self.options.prepare(store, self.stages)
-            self.loop = self._make_loop(self.stages, store, pool)
+            self.loop = self._make_loop(self.stages, store, fits)
             await self._run(self.loop, self.stages, store)
         finally:
-            await self._farewell(store, pool)
+            await self._farewell(store, fits)
 
     async def _run(self, loop: ControlLoop, stages: Stages, store: Store) -> None:
         if self.options.headless or not self.settings.dashboard.enabled:
@@ -99,7 +98,7 @@ class ControlPlane:
             self.ready.set()
             await loop.run()
 
-    def _make_loop(self, stages: Stages, store: Store, pool: Executor | None) -> ControlLoop:
+    def _make_loop(self, stages: Stages, store: Store, fits: Fits[Any, Any] | None) -> ControlLoop:
         settings = self.settings
         keep = settings.store.keep
 
@@ -107,7 +106,6 @@ class ControlPlane:
             await store.rollups.prune(at - keep.rollups)
             await store.records.prune(at - keep.records)
 
-        fits: Fits[Any, Any] | None = None if pool is None else Fits(run_fit, pool, _fit_failed)
         return ControlLoop(
             loop_settings(settings, wait_for_fits=self.options.wait_for_fits),
             guardrails(settings),
@@ -120,12 +118,12 @@ class ControlPlane:
             prune=prune,
         )
 
-    async def _farewell(self, store: Store, pool: Executor | None) -> None:
+    async def _farewell(self, store: Store, fits: Fits[Any, Any] | None) -> None:
         """Stores what has come in so far and lets go of everything, also when the loop was killed."""
         if self.loop is not None:
             await self.loop.flush()
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
+        if fits is not None:
+            fits.close()
         await store.close()
 
 

@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
@@ -37,13 +36,16 @@ def _end_with_parent() -> None:
 
 
 class Fits(Generic[Job, Result]):
-    """Sends jobs to the pool and collects results between ticks. A job that fails is reported and dropped."""
+    """Sends jobs to a pool and collects results between ticks. A job that fails is reported and dropped; a pool whose
+    worker has died is made anew.
+    """
 
     def __init__(
-        self, run: Callable[[Job], Result], executor: Executor, on_error: Callable[[str], None]
+        self, run: Callable[[Job], Result], make_pool: Callable[[], Executor], on_error: Callable[[str], None]
     ) -> None:
         self._run = run
-        self._executor = executor
+        self._make_pool = make_pool
+        self._pool = make_pool()
         self._on_error = on_error
         self._pending: set[asyncio.Future[Result]] = set()
 
@@ -52,12 +54,23 @@ class Fits(Generic[Job, Result]):
         return len(self._pending)
 
     def submit(self, jobs: Sequence[Job]) -> None:
+        """Raises RuntimeError when a pool that was made anew takes no jobs either."""
+        try:
+            self._send(jobs)
+        except RuntimeError as error:  # BrokenProcessPool is one, and so is a pool that was shut down
+            self._on_error(f"the fit pool is gone and made anew: {error}")
+            self.close()
+            self._pool = self._make_pool()
+            self._send(jobs)
+
+    def close(self) -> None:
+        """Waits for nothing: what is being fitted is not needed any more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _send(self, jobs: Sequence[Job]) -> None:
         loop = asyncio.get_running_loop()
-        for job in jobs:
-            try:
-                self._pending.add(loop.run_in_executor(self._executor, self._run, job))
-            except (BrokenProcessPool, RuntimeError) as error:
-                self._on_error(f"the fit pool is gone: {error}")
+        sent = {loop.run_in_executor(self._pool, self._run, job) for job in jobs}
+        self._pending |= sent
 
     async def finished(self, *, wait: bool) -> list[Result]:
         """Results that are ready; with `wait`, of all jobs sent so far."""

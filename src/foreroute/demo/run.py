@@ -141,7 +141,12 @@ class _Demo:
         return control, thread
 
     async def _until_ready(self, control: ControlPlane, thread: ControlThread) -> None:
-        await asyncio.to_thread(control.ready.wait)
+        hold = self._loop.hold()  # virtual time must not run on before the users come
+        hold.take()
+        try:
+            await asyncio.to_thread(control.ready.wait)
+        finally:
+            hold.release()
         if control.loop is None:
             await asyncio.to_thread(thread.join, 20.0)
             raise ForerouteError(f"the demo's control loop did not start: {thread.error}")

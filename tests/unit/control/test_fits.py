@@ -13,7 +13,7 @@ def double(number: int) -> int:
 async def test_results_are_collected_and_errors_reported() -> None:
     errors: list[str] = []
     with ThreadPoolExecutor(1) as pool:
-        fits = Fits(double, pool, errors.append)
+        fits = Fits(double, lambda: pool, errors.append)
         fits.submit([1, -1, 3])
         assert sorted(await fits.finished(wait=True)) == [2, 6]
         assert errors == ["ValueError: negative"]
@@ -21,20 +21,34 @@ async def test_results_are_collected_and_errors_reported() -> None:
         assert await fits.finished(wait=True) == []
 
 
-async def test_a_pool_that_is_gone_is_reported_and_costs_nothing_else() -> None:
+async def test_a_pool_that_is_gone_is_reported_and_made_anew() -> None:
     errors: list[str] = []
-    pool = ThreadPoolExecutor(1)
-    pool.shutdown()
-    fits = Fits(double, pool, errors.append)
-    fits.submit([1])
+    pools = [ThreadPoolExecutor(1), ThreadPoolExecutor(1)]
+    pools[0].shutdown()
+    waiting = iter(pools)
+    fits = Fits(double, lambda: next(waiting), errors.append)
+    fits.submit([1, 2])
+    assert sorted(await fits.finished(wait=True)) == [2, 4]
+    assert len(errors) == 1
+    assert "the fit pool is gone and made anew" in errors[0]
+    fits.close()
+
+
+async def test_a_worker_that_was_killed_is_replaced() -> None:
+    errors: list[str] = []
+    fits: Fits[str, int] = Fits(eval, lambda: process_pool(1), errors.append)
+    fits.submit(["__import__('os')._exit(1)"])
     assert await fits.finished(wait=True) == []
-    assert "the fit pool is gone" in errors[0]
+    fits.submit(["6 * 7"])
+    assert await fits.finished(wait=True) == [42]
+    fits.close()
+    assert len(errors) == 2, "the job that was lost, and the pool"
 
 
 async def test_workers_are_processes_of_their_own() -> None:
     errors: list[str] = []
     with process_pool(1) as pool:
-        fits: Fits[int, int] = Fits(operator.neg, pool, errors.append)
+        fits: Fits[int, int] = Fits(operator.neg, lambda: pool, errors.append)
         fits.submit([21])
         assert await fits.finished(wait=True) == [-21]
     assert errors == []
