@@ -1,6 +1,7 @@
 # make            what there is
 # make demo       a fresh machine to a running demo
 # make test       a fresh machine to a tested project
+# Stdout belongs to what a verb is asked for: setting up talks on stderr.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -14,18 +15,21 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 .venv/.uv: requirements/bootstrap.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Foreroute needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")' >&2
-	$(PYTHON) -m venv .venv >&2
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt >&2
+	@echo "making the environment in .venv" >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Foreroute needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")' >&2
+	@$(PYTHON) -m venv .venv >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt >&2
 	@touch $@
 
 .venv/.demo: .venv/.uv requirements/demo.txt pyproject.toml
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/demo.txt >&2
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . >&2
+	@echo "installing what the demo needs (pinned, hashed)" >&2
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/demo.txt >&2
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . >&2
 	@touch $@
 
 .venv/.dev: .venv/.demo requirements/dev.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt >&2
+	@echo "installing what development needs (pinned, hashed)" >&2
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt >&2
 	@touch $@
 
 setup: .venv/.dev ## the environment with everything that development needs
