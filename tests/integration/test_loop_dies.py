@@ -113,9 +113,7 @@ def test_what_the_gateway_recorded_after_the_death_is_stored_once(open_house, at
     run_virtual(main)
 
 
-def test_the_death_of_the_fit_worker_stops_neither_ticks_nor_requests(
-    open_house, at_pace
-) -> None:
+def test_the_death_of_the_fit_worker_stops_neither_ticks_nor_requests(open_house, at_pace) -> None:
     async def main(loop: VirtualTimeLoop) -> None:
         rhythm = {"loop": {"fit_workers": 1, "fit_every": "2m"}}
         async with open_house(loop, {"a": answers(0.3), "b": answers(0.3)}, rhythm) as house:
