@@ -48,7 +48,7 @@ async def serve_dashboard(
     loop.on_board.append(dashboard.advance)
     key = section.admin_key.get_secret_value() if section.admin_key is not None else None
     door = Door(dashboard.app, admin_key=key, loopback_only=is_loopback(section.host))
-    last = section.port + (_PORTS_TRIED if demo and section.port else 1)
+    last = min(section.port + (_PORTS_TRIED if demo and section.port else 1), 65_536)
     for port in range(section.port, last):
         try:
             return await serve_asgi(door, section.host, port, grace_s=_GRACE_S)

@@ -26,7 +26,6 @@ class ControlThread:
         self._task: asyncio.Task[None] | None = None
         self._ready = threading.Event()
         self._killed = False
-        self._killed = False
         self._thread = threading.Thread(target=self._run, name="foreroute-control", daemon=True)
         self.error: BaseException | None = None
         """What ended it, if it was not asked to end."""
@@ -52,7 +51,6 @@ class ControlThread:
 
     def kill(self) -> None:
         """Ends the thread where it stands, without any farewell: for drills and tests."""
-        self._killed = True
         self._killed = True
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._cancel)

@@ -66,7 +66,8 @@ def _is_crowded_out(
     cause = own.get(channel)
     if cause is None:
         return True
-    stood = any(old.channel == channel and old.bound <= cause.bound for old in snapshot.causes)
+    standing = [old for old in snapshot.causes if (old.route, old.channel) == (cause.route, channel)]
+    stood = any(old.bound <= cause.bound for old in standing)
     factors = [share / was for other, (was, share) in moves.items() if share < was and other not in own]
     was, share = moves[channel]
     return stood and share / was >= min(factors, default=1.0) - 1e-6

@@ -161,8 +161,8 @@ class _Demo:
         thread: ControlThread,
     ) -> int:
         control.gateway_url = server.url
-        if control.dashboard_url and not control.dashboard_url.endswith(f":{settings.dashboard.port}"):
-            taken = settings.dashboard.port
+        taken = settings.dashboard.port
+        if taken and control.dashboard_url and not control.dashboard_url.endswith(f":{taken}"):
             self._talk.say(f"port {taken} is taken; the dashboard is on {control.dashboard_url}")
         self._talk.greet(
             server.url,
