@@ -7,8 +7,13 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreroute.gateway.openai import Endpoint, ModelRequest, read_request
-from foreroute.gateway.sse import EventSplitter, StreamWatch
+from foreroute.gateway.wire.paths import Call, Endpoint
+from foreroute.gateway.wire.request import ModelRequest, read_small_request
+from foreroute.gateway.wire.spans import BadJson, Span, skim, spans_of, without
+from foreroute.gateway.wire.sse import EventSplitter
+from foreroute.gateway.wire.watch import StreamWatch
+
+CHAT = Call(Endpoint.CHAT, "/chat/completions")
 
 JSON = st.recursive(
     st.none()
@@ -54,7 +59,7 @@ def test_a_watched_stream_does_not_depend_on_the_chunks(cuts: list[int], strip: 
     usage = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 4}}
     sent = [b": hello\n\n", *(b"data: " + orjson.dumps(e) + b"\n\n" for e in events)]
     asked = [b"data: " + orjson.dumps(usage) + b"\r\n\r\n"]
-    watch = StreamWatch(status=200, content_type="text/event-stream", strip_usage=strip)
+    watch = StreamWatch(Endpoint.CHAT, status=200, content_type="text/event-stream", strip_usage=strip)
     out = b"".join(watch.feed(c) for c in chunked(b"".join([*sent, *asked, b"data: [DONE]\n\n"]), cuts))
     assert out + watch.end() == b"".join([*sent, *([] if strip else asked), b"data: [DONE]\n\n"])
     assert watch.complete
@@ -82,7 +87,7 @@ def bodies(draw: st.DrawFn) -> bytes:
 
 @given(bodies())
 def test_rewriting_changes_the_model_and_the_usage_wish_and_nothing_else(body: bytes) -> None:
-    request = read_request(Endpoint.CHAT, body, depth_max=200)
+    request = read_small_request(CHAT, body, depth_max=200)
     assert isinstance(request, ModelRequest)
     before, after = orjson.loads(body), orjson.loads(request.for_channel("other"))
     expected = {**before, "model": "other"}
@@ -91,3 +96,27 @@ def test_rewriting_changes_the_model_and_the_usage_wish_and_nothing_else(body: b
     assert after == expected
     if not request.stream:
         assert request.for_channel(request.model) is body, "not a byte is touched without need"
+
+
+@given(bodies())
+def test_skimming_finds_what_parsing_finds(body: bytes) -> None:
+    assert [span for span in skim(body) if span is not None] == list(spans_of(body))
+
+
+@given(bodies(), st.integers(0, 400), st.sampled_from([b"", b"{", b"}", b"[", b'"', b",", b":", b"x", b"\\"]))
+def test_skimming_damaged_text_ends_in_spans_or_a_clear_error(body: bytes, at: int, put: bytes) -> None:
+    at %= len(body)
+    damaged = body[:at] + put + body[at + 1 :]
+    try:
+        spans = [span for span in skim(damaged) if span is not None]
+    except BadJson as error:
+        assert str(error)
+        return
+    assert all(isinstance(span, Span) and span.start <= span.end <= len(damaged) for span in spans)
+
+
+@given(bodies(), st.sets(KEYS, max_size=3))
+def test_members_are_taken_out_and_the_others_stay(body: bytes, names: set[str]) -> None:
+    left, spans = without(body, tuple(spans_of(body)), names)
+    assert orjson.loads(left) == {k: v for k, v in orjson.loads(body).items() if k not in names}
+    assert [left[s.start : s.end] for s in spans] == [left[s.start : s.end] for s in spans_of(left)]

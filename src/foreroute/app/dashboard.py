@@ -1,13 +1,18 @@
 """The dashboard of a control plane, served on the control thread's event loop."""
 
+import secrets
 from collections.abc import Callable
 from typing import Final
+
+from starlette.routing import Route
 
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
 from foreroute.core.errors import ForerouteError
-from foreroute.core.ports import Clock, Store
+from foreroute.core.ports import Clock, KeyedStore, Store
 from foreroute.dashboard.door import Door
+from foreroute.dashboard.key_desk import KeySources
+from foreroute.dashboard.keys import key_routes
 from foreroute.dashboard.routes import Dashboard
 from foreroute.dashboard.sources import Sources
 from foreroute.serving import Server, serve_asgi
@@ -28,8 +33,12 @@ async def serve_dashboard(
     *,
     gateway_url: Callable[[], str | None],
     demo: bool,
+    keys_changed: Callable[[], None] = lambda: None,
 ) -> Server:
-    """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port."""
+    """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
+
+    `keys_changed` is called on this event loop after each change of a virtual key or team.
+    """
     section = settings.dashboard
     dashboard = Dashboard(
         Sources(
@@ -43,7 +52,8 @@ async def serve_dashboard(
             store_kind=settings.store.kind,
             gateway_url=gateway_url,
             demo=demo,
-        )
+        ),
+        more=_key_routes(store, clock, keys_changed),
     )
     loop.on_board.append(dashboard.advance)
     key = section.admin_key.get_secret_value() if section.admin_key is not None else None
@@ -57,4 +67,20 @@ async def serve_dashboard(
     raise ForerouteError(
         f"the dashboard cannot listen on {section.host}:{section.port}: {reason}. "
         "Choose another port with dashboard.port or --dashboard-port, or switch it off with dashboard.enabled: false"
+    )
+
+
+def _key_routes(store: Store, clock: Clock, changed: Callable[[], None]) -> list[Route]:
+    """None for a store that keeps no keys."""
+    if not isinstance(store, KeyedStore):
+        return []
+    return key_routes(
+        KeySources(
+            store=store.keys,
+            spend=lambda start_at, end_at: store.key_spend.spend_by_key(start_at=start_at, end_at=end_at),
+            records=store.records,
+            clock=clock,
+            rng_bytes=secrets.token_bytes,
+            changed=changed,
+        )
     )

@@ -68,6 +68,11 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
         depth_max=section.depth_max,
         keys=key_hashes_of(settings),
         deadline_s=section.deadline,
+        queue_s=section.queue,
+        queue_max=section.queue_max,
+        keep_alive_s=section.keep_alive,
+        passthrough=frozenset(section.passthrough),
+        probe=section.probe,
     )
 
 

@@ -7,9 +7,10 @@ from foreroute.core.ids import ChannelId, RegionId
 
 
 class Dialect(StrEnum):
-    """The wire format that a channel speaks."""
+    """The wire format that a channel speaks, and a caller."""
 
     OPENAI = "openai"
+    ANTHROPIC = "anthropic"
 
 
 class Health(StrEnum):

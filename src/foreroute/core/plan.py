@@ -32,6 +32,10 @@ class BreakerPolicy:
     open_s_max: float = 120.0
     """Each further opening doubles the wait, up to this."""
     half_open_successes_min: int = 2
+    outlier_ratio_min: float = 0.3
+    """A channel whose failures prove at least this ratio, and twice that of its peers, is left out at once."""
+    ejected_ratio_max: float = 0.5
+    """So much of a route's channels may be left out as outliers at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,8 @@ class CallPolicy:
     timeouts: Timeouts = field(default_factory=Timeouts)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     concurrency_max: int | None = None
+    hedge_after_s: float | None = None
+    """When nothing has come after this long, a second attempt runs beside the first. None: never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,10 @@ class Route:
     attempts_max: int = 3
     backoff_s: float = 0.25
     """Base of the full-jitter backoff before a retry on a channel that was tried already."""
+    sticky: bool = False
+    """Prompts with the same beginning go to the same channel, which may have it cached."""
+    fallbacks: tuple[RouteName, ...] = ()
+    """Routes to try when no channel of this one has answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

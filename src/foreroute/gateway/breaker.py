@@ -8,6 +8,7 @@ closed ──failures──▶ open ──open_s passed──▶ half-open ─�
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import Final
 
 from foreroute.core.plan import BreakerPolicy
 
@@ -25,8 +26,13 @@ class Verdict(Enum):
 
     SUCCESS = "success"
     FAILURE = "failure"
+    DOWN = "down"
+    """It will fail until somebody changes something: a wrong key, an empty account, an unknown model."""
     NEUTRAL = "neutral"
     """Nothing: throttled, the request's own fault, or the client left."""
+
+
+_FAILED: Final = frozenset({Verdict.FAILURE, Verdict.DOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,26 @@ class Breaker:
             case BreakerState.HALF_OPEN:
                 return self._state is BreakerState.OPEN or self._probes < policy.half_open_successes_min
 
+    def close(self, at: float) -> None:
+        """A probe of the gateway's own has succeeded."""
+        self._closed_at = at
+        self._become(BreakerState.CLOSED)
+
+    def reopen(self, policy: BreakerPolicy, at: float) -> None:
+        """A probe of the gateway's own has failed: wait longer."""
+        self._open(policy, at)
+
+    def open(self, policy: BreakerPolicy, at: float) -> None:
+        """The channel fails so much more than its peers that it is left out."""
+        if self._state is BreakerState.CLOSED:
+            self._forgive(policy, at)
+            self._open(policy, at)
+
+    def window(self, policy: BreakerPolicy, at: float) -> tuple[int, int]:
+        """(attempts, failures) of the policy's window."""
+        recent = [bucket for bucket in self._recent if bucket[0] > at - policy.window_s]
+        return int(sum(bucket[1] for bucket in recent)), int(sum(bucket[2] for bucket in recent))
+
     def enter(self, at: float) -> Permit:
         """Begin an attempt; each one must end in `leave`. A last resort may enter an open breaker too."""
         if self._state is BreakerState.OPEN and at >= self._open_until:
@@ -95,14 +121,18 @@ class Breaker:
     def _count(self, verdict: Verdict, policy: BreakerPolicy, at: float) -> None:
         if verdict is Verdict.NEUTRAL:
             return
-        failed = verdict is Verdict.FAILURE
+        failed = verdict in _FAILED
         self.consecutive_failures = self.consecutive_failures + 1 if failed else 0
         attempts, failures = self._window(policy, at, failed=failed)
         too_many = attempts >= policy.attempts_min and failures / attempts >= policy.failure_ratio_max
-        if failed and (too_many or self.consecutive_failures >= policy.consecutive_failures_max):
-            if at - self._closed_at > policy.window_s:
-                self._reopenings = 0
+        too_many |= self.consecutive_failures >= policy.consecutive_failures_max
+        if failed and (too_many or verdict is Verdict.DOWN):
+            self._forgive(policy, at)
             self._open(policy, at)
+
+    def _forgive(self, policy: BreakerPolicy, at: float) -> None:
+        if at - self._closed_at > policy.window_s:
+            self._reopenings = 0
 
     def _window(self, policy: BreakerPolicy, at: float, *, failed: bool) -> tuple[float, float]:
         recent = self._recent
@@ -116,7 +146,7 @@ class Breaker:
 
     def _judge_probe(self, verdict: Verdict, policy: BreakerPolicy, at: float) -> None:
         self._probes -= 1
-        if verdict is Verdict.FAILURE:
+        if verdict in _FAILED:
             self._open(policy, at)
         elif verdict is Verdict.SUCCESS:
             self._probe_successes += 1

@@ -5,9 +5,9 @@ from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
-from foreroute.gateway import errors
 from foreroute.gateway.delivery import Delivery, Receive
-from foreroute.gateway.errors import ErrorAnswer
+from foreroute.gateway.wire import errors
+from foreroute.gateway.wire.errors import ErrorAnswer
 
 
 async def read_body(

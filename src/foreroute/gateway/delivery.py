@@ -1,34 +1,66 @@
 """The answer on its way to the client: the gateway's half of one ASGI exchange."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Final
 
-from foreroute.gateway.errors import ErrorAnswer
+from foreroute.core.channel import Dialect
+from foreroute.gateway.wire.errors import ErrorAnswer
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_PASSED_ON = ("openai-", "x-ratelimit-")
-_PASSED_ON_EXACTLY = frozenset({"content-type", "retry-after", "retry-after-ms"})
+_PASSED_ON: Final = ("openai-", "x-ratelimit-", "anthropic-")
+_PASSED_ON_EXACTLY: Final = frozenset(
+    {"content-type", "content-disposition", "retry-after", "retry-after-ms", "x-should-retry"}
+)
+_STREAM: Final = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
 
 
 class Delivery:
     """Sends one response. `own_headers` go out with whatever is sent, success or error."""
 
-    def __init__(self, send: Send, own_headers: list[tuple[bytes, bytes]]) -> None:
-        self.own_headers = own_headers
+    def __init__(self, send: Send, request_id: str, cut: Callable[[], None] | None = None) -> None:
+        self.request_id = request_id
+        self.own_headers = [(b"x-request-id", request_id.encode())]
+        self.dialect = Dialect.OPENAI
+        self.typed_events = False
         self.started = False
+        self.committed = False
+        """A part of the answer has left: no other channel's answer can take its place."""
         self.ended = False
+        self.written_at = asyncio.get_running_loop().time()
+        self.is_event_stream = False
         self._send = send
+        self._cut = cut
+
+    def speak(self, dialect: Dialect, *, typed_events: bool = False) -> None:
+        """The form of errors. Anthropic's clients read the request's id from a header of their own."""
+        self.dialect, self.typed_events = dialect, typed_events
+        if dialect is Dialect.ANTHROPIC:
+            self.own_headers = [*self.own_headers, (b"request-id", self.request_id.encode())]
 
     async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.started = True
+        own = {name for name, _ in self.own_headers}
+        kept = [header for header in headers if header[0] not in own]
         await self._send(
-            {"type": "http.response.start", "status": status, "headers": headers + self.own_headers}
+            {"type": "http.response.start", "status": status, "headers": kept + self.own_headers}
         )
 
+    async def start_stream(self, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+        """The head of a stream of events, unless a comment has sent it before."""
+        if not self.started:
+            self.is_event_stream = True
+            await self.start(200, [*(h for h in headers or () if h[0] != b"content-type"), *_STREAM])
+
     async def write(self, body: bytes) -> None:
+        self.written_at = asyncio.get_running_loop().time()
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def end(self, body: bytes = b"") -> None:
@@ -36,11 +68,24 @@ class Delivery:
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def whole(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.committed = True
         await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
         await self.end(body)
 
     async def error(self, answer: ErrorAnswer) -> None:
-        await self.whole(answer.status, answer.headers(), answer.body())
+        """As a response, or as the last event of a stream that has begun."""
+        if self.started:
+            return await self.end(self.error_event(answer))
+        return await self.whole(answer.status, answer.headers(), answer.body(self.dialect, self.request_id))
+
+    def abort(self) -> None:
+        """End the connection as it is now: there is no other way to say that what was sent is not all."""
+        self.ended = True
+        if self._cut is not None:
+            self._cut()
+
+    def error_event(self, answer: ErrorAnswer) -> bytes:
+        return answer.event(self.dialect, self.request_id, typed=self.typed_events)
 
 
 def passed_on(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

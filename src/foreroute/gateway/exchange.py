@@ -1,152 +1,153 @@
 """One request from choice to answer: the hot path, and what happens when an attempt fails."""
 
 import asyncio
-import random
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
-from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureEvidence, FailureFamily
+from foreroute.core.attempt import PickReason
+from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route, Target
-from foreroute.core.ports import AttemptSink, Classifier, Clock
-from foreroute.gateway import errors, retry
+from foreroute.gateway import retry
 from foreroute.gateway.delivery import Delivery, passed_on
-from foreroute.gateway.evidence import answer_evidence
-from foreroute.gateway.fleet import Fleet
-from foreroute.gateway.openai import ModelRequest
-from foreroute.gateway.plan_cell import PlanCell, ServedRoute
-from foreroute.gateway.ports import Transport, TransportFailure, UpstreamRequest, UpstreamResponse
-from foreroute.gateway.relay import read_error, relay_stream, relay_whole
+from foreroute.gateway.dialogue import Dialogue, Failure
+from foreroute.gateway.hedge import race
+from foreroute.gateway.narrow import Wants, narrowed
+from foreroute.gateway.plan_cell import ServedRoute
+from foreroute.gateway.ports import UpstreamRequest
+from foreroute.gateway.relay import Ending
 from foreroute.gateway.select import Choice, Pick, again, choose
-from foreroute.gateway.settings import GatewaySettings
-from foreroute.gateway.sse import StreamWatch
 from foreroute.gateway.trial import Origin, Trial
+from foreroute.gateway.wire import errors
+from foreroute.gateway.wire.errors import ErrorAnswer
+from foreroute.gateway.wire.request import ModelRequest
+from foreroute.gateway.works import Works
 
-
-@dataclass(slots=True)
-class Tally:
-    """Counts since the start. `attempts` equals the number of records that the sink was given."""
-
-    requests: int = 0
-    attempts: int = 0
-    refused: int = 0
-    """Requests for which no channel could be asked."""
-    failed: int = 0
-    """Requests that ended in an error of the gateway's or a channel's making."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Works:
-    """Everything that the requests share."""
-
-    settings: GatewaySettings
-    plans: PlanCell
-    fleet: Fleet
-    sink: AttemptSink
-    transport: Transport
-    classifier: Classifier
-    clock: Clock
-    rng: random.Random
-    budget: retry.RetryBudget
-    tally: Tally
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A failed attempt of which the client has seen nothing. `answer` is the upstream's own error body."""
-
-    kind: FailureClass
-    evidence: FailureEvidence
-    channel: ChannelId
-    answer: tuple[int, Mapping[str, str], bytes] | None = None
+_LAST_WORDS: Final = frozenset({FailureFamily.REQUEST_FAULT, FailureFamily.REQUEST_MISMATCH})
 
 
 class Exchange:
-    def __init__(self, works: Works, request: ModelRequest, origin: Origin, delivery: Delivery) -> None:
+    """Serves one request. `headers` go to the channels with every attempt."""
+
+    def __init__(
+        self,
+        works: Works,
+        request: ModelRequest,
+        origin: Origin,
+        delivery: Delivery,
+        headers: Mapping[str, str],
+    ) -> None:
         self._works = works
         self._request = request
         self._origin = origin
+        self._route = Route(name=origin.route, targets=())
         self._delivery = delivery
+        self._headers = headers
         self._common_headers = delivery.own_headers
-        self._headers: Mapping[str, str] = {}
+        self._attempts = 0
         self._tries: list[ChannelId] = []
         self._failures: list[Failure] = []
+        self._trial: Trial | None = None
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + works.settings.deadline_s
 
-    async def run(self, served: ServedRoute, headers: Mapping[str, str]) -> None:
-        """Try channels until one answers or none is left. The client always gets an answer."""
-        self._headers = headers
-        self._works.tally.requests += 1
-        self._works.budget.request(self._loop.time())
-        pick = choose(self._choice(served))
-        if pick is None:
-            return await self._refuse(served.route)
-        while True:
+    async def run(self, routes: Sequence[ServedRoute]) -> None:
+        """Try the channels of each route until one answers or none is left. The client always gets an answer."""
+        works = self._works
+        works.tally.requests += 1
+        works.budget.request(self._loop.time())
+        self._route = routes[0].route
+        wants = Wants(
+            dialect=self._request.endpoint.dialect,
+            preferences=self._request.preferences,
+            pinned=works.affinity.channel_of(self._request.follows),
+        )
+        refusal: ErrorAnswer | None = None
+        for served in routes:
+            route = narrowed(served.route, wants, works.knowledge)
+            if not route.targets:
+                refusal = refusal or errors.no_match(route.name, wants.dialect)
+                continue
+            refusal, self._route = None, route
+            if await self._serve(served if route is served.route else replace(served, route=route)):
+                return None
+            if not self._may_go_on():
+                break
+        if refusal is not None:
+            return await self._delivery.error(refusal)
+        return await self._give_up()
+
+    async def _serve(self, served: ServedRoute) -> bool:
+        """Whether the client has got its answer from one of the route's channels, or what there was of it."""
+        self._tries, self._origin = [], replace(self._origin, route=served.route.name)
+        pick = choose(self._choice(served)) or await self._queue(served)
+        while pick is not None:
             failure = await self._attempt(pick, served)
             if failure is None:
-                return None
+                return True
             self._failures.append(failure)
-            next_pick = await self._next(served, failure)
-            if next_pick is None:
-                return await self._give_up(served.route)
-            pick = next_pick
+            pick = await self._next(served, failure)
+        return False
 
     async def _attempt(self, pick: Pick, served: ServedRoute) -> Failure | None:
-        """One try. Recorded exactly once, whatever happens, before its connection is given back."""
-        works, target = self._works, pick.target
-        trial = self._begin(pick, served.version)
-        permit = works.fleet.enter(target, self._loop.time())
-        upstream: UpstreamResponse | None = None
+        """One try, and the answer if it has one. Recorded exactly once, before the client sees the end."""
+        dialogue = self._begin(pick, served.version)
+        after_s = pick.target.policy.hedge_after_s
         try:
-            try:
-                upstream = await works.transport.send(self._upstream_request(target))
-                trial.status = upstream.status
-                return await self._receive(upstream, trial)
-            except TransportFailure as error:
-                return await self._failed(trial, error.evidence)
-            finally:
-                now = self._loop.time()
-                works.fleet.leave(target, permit, trial.verdict(), now)
-                works.tally.attempts += 1
-                works.sink.record(trial.attempt(self._origin, now))
+            if after_s is None:
+                failure = await dialogue.reach(self._upstream_request(pick.target))
+            else:
+                dialogue, failure = await self._hedged(dialogue, served, after_s)
+            if failure is None:
+                await self._hand_over(dialogue)
+            return failure
         finally:
-            if upstream is not None:
-                await upstream.aclose(linger_s=works.settings.linger_s if self._delivery.ended else 0.0)
+            await dialogue.aclose(linger_s=self._works.settings.linger_s if self._delivery.ended else 0.0)
 
-    async def _receive(self, upstream: UpstreamResponse, trial: Trial) -> Failure | None:
-        request, settings = self._request, self._works.settings
-        content_type = upstream.headers.get("content-type", "")
-        if not 200 <= upstream.status < 300:
-            body = await read_error(upstream, trial)
-            evidence = answer_evidence(upstream.status, upstream.headers, body, self._works.clock.now())
-            return await self._failed(trial, evidence, (upstream.status, upstream.headers, body))
-        if content_type.startswith("text/event-stream"):
-            watch = StreamWatch(
-                status=upstream.status, content_type=content_type, strip_usage=not request.wants_usage
+    async def _hedged(
+        self, first: Dialogue, served: ServedRoute, after_s: float
+    ) -> tuple[Dialogue, Failure | None]:
+        """The one of two attempts that has something for the client first; the second begins after a while."""
+
+        def second() -> tuple[Dialogue, UpstreamRequest] | None:
+            pick = choose(self._choice(served))
+            if (
+                pick is None
+                or pick.reason is PickReason.LAST_RESORT
+                or not self._works.hedges.take(self._loop.time())
+            ):
+                return None
+            hedge = self._begin(Pick(pick.target, PickReason.HEDGE), served.version, hedge=True)
+            return hedge, self._upstream_request(pick.target)
+
+        return await race(first, self._upstream_request(first.trial.target), after_s, second)
+
+    async def _hand_over(self, dialogue: Dialogue) -> None:
+        delivery = self._delivery
+        if not delivery.started:
+            delivery.own_headers = self._headers_of(dialogue.trial)
+        ending = await dialogue.relay(delivery)
+        if dialogue.answer is not None:
+            self._works.affinity.note(dialogue.answer.answer_id, dialogue.channel)
+        dialogue.settle()
+        if ending.fault is not None:
+            self._works.tally.failed += 1
+        await self._finish(ending, dialogue)
+
+    async def _finish(self, ending: Ending, dialogue: Dialogue) -> None:
+        """The last bytes: of the answer, or of what tells the client that this was not all of it."""
+        delivery, fault = self._delivery, ending.fault
+        if ending.head is not None and not delivery.started:
+            return await delivery.whole(*ending.head, ending.body)
+        if fault is None:
+            return await delivery.end(ending.body)
+        if delivery.is_event_stream:
+            broken = errors.interrupted(
+                dialogue.trial.failure_class or FailureClass.STREAM_INTERRUPTED, fault.message
             )
-            fault = await relay_stream(upstream, trial, self._delivery, settings, watch)
-        else:
-            fault = await relay_whole(request.endpoint, upstream, trial, self._delivery, settings)
-        return None if fault is None else await self._failed(trial, fault)
-
-    async def _failed(
-        self,
-        trial: Trial,
-        evidence: FailureEvidence,
-        answer: tuple[int, Mapping[str, str], bytes] | None = None,
-    ) -> Failure | None:
-        """Name the cause. If the client has a part of the answer already, tell it inside the stream."""
-        kind = self._works.classifier.classify(evidence)
-        trial.failed(kind, evidence)
-        channel = trial.target.channel
-        if evidence.retry_after_s:
-            self._works.fleet.throttle(channel, evidence.retry_after_s, self._loop.time())
-        if not self._delivery.started:
-            return Failure(kind, evidence, channel, answer)
-        self._works.tally.failed += 1
-        await self._delivery.end(errors.interrupted(kind, evidence.message).event())
-        return None
+            return await delivery.end(delivery.error_event(broken))
+        return delivery.abort()
 
     async def _next(self, served: ServedRoute, failure: Failure) -> Pick | None:
         """The channel for the next attempt, after the backoff if it was tried before; None to give up."""
@@ -171,6 +172,11 @@ class Exchange:
         free = new and len(self._tries) <= self._works.settings.free_failovers
         return free or self._works.budget.take(at)
 
+    def _may_go_on(self) -> bool:
+        """Whether another route may do better, and there is time for it."""
+        last = self._failures[-1] if self._failures else None
+        return self._loop.time() < self._deadline and (last is None or retry.may_fail_over(last.kind))
+
     def _choice(self, served: ServedRoute) -> Choice:
         works, now = self._works, self._loop.time()
         return Choice(
@@ -180,63 +186,94 @@ class Exchange:
             draws=(works.rng.random(), works.rng.random()),
             tried=self._tries,
             static=served.static,
+            slowdown=lambda channel: works.fleet.slowdown(channel, now),
+            trust=lambda channel: works.fleet.trust(channel, now),
+            prefix=self._request.prefix() if served.route.sticky else None,
+            explore=works.rng.random() < works.settings.explore_ratio,
         )
 
-    def _begin(self, pick: Pick, plan_version: int) -> Trial:
+    def _begin(self, pick: Pick, plan_version: int, *, hedge: bool = False) -> Dialogue:
         self._tries.append(pick.target.channel)
-        self._delivery.own_headers = [
-            *self._common_headers,
-            (b"x-foreroute-channel", pick.target.channel.encode()),
-            (b"x-foreroute-reason", pick.reason.encode()),
-            (b"x-foreroute-attempts", b"%d" % len(self._tries)),
-        ]
-        return Trial(
-            number=len(self._tries),
+        self._works.fleet.note_asked(pick.target.channel, self._request.endpoint, self._route.name)
+        self._attempts += 1
+        trial = Trial(
+            number=self._attempts,
             target=pick.target,
             reason=pick.reason,
             plan_version=plan_version,
             wall_at=self._works.clock.now(),
             at=self._loop.time(),
+            hedge=hedge,
         )
+        trial.peers = self._route.targets
+        self._trial = trial
+        return Dialogue(self._works, self._request, self._origin, trial)
+
+    def _headers_of(self, trial: Trial | None) -> list[tuple[bytes, bytes]]:
+        if trial is None:
+            return [*self._common_headers, (b"x-foreroute-attempts", b"0")]
+        return [
+            *self._common_headers,
+            (b"x-foreroute-channel", trial.target.channel.encode()),
+            (b"x-foreroute-reason", trial.reason.encode()),
+            (b"x-foreroute-attempts", b"%d" % self._attempts),
+        ]
 
     def _upstream_request(self, target: Target) -> UpstreamRequest:
-        channel = self._works.fleet.channels[target.channel]
+        channel, request = self._works.fleet.channels[target.channel], self._request
         timeouts = target.policy.timeouts
         left_s = self._deadline - self._loop.time()
         return UpstreamRequest(
             channel=channel,
-            path=self._request.endpoint.value,
-            body=self._request.for_channel(channel.model),
-            stream=self._request.stream,
+            method=request.method,
+            path=request.path,
+            body=request.for_channel(channel.model),
+            content_type=request.content_type,
+            stream=request.stream,
             timeouts=timeouts if timeouts.total_s <= left_s else replace(timeouts, total_s=left_s),
             headers=self._headers,
         )
 
-    async def _refuse(self, route: Route) -> None:
-        self._works.tally.refused += 1
-        now = self._loop.time()
-        self._delivery.own_headers = [*self._common_headers, (b"x-foreroute-attempts", b"0")]
-        wait_s = self._works.fleet.wait_s(route, now)
-        dead = all(target.weight <= 0 for target in route.targets)
-        answer = errors.unavailable(route.name, wait_s) if dead else errors.busy(route.name, wait_s)
-        await self._delivery.error(answer)
+    async def _queue(self, served: ServedRoute) -> Pick | None:
+        """Waits for a place on a channel, if one is likely to come in time and the line is not too long."""
+        works, settings = self._works, self._works.settings
+        until = min(self._loop.time() + settings.queue_s, self._deadline)
+        while works.line.length < settings.queue_max:
+            now = self._loop.time()
+            wait_s = works.fleet.turn_s(served.route, until - now, now)
+            if wait_s is None:
+                return None
+            await works.line.wait([target.channel for target in served.route.targets], wait_s)
+            if (pick := choose(self._choice(served))) is not None:
+                return pick
+        return None
 
-    async def _give_up(self, route: Route) -> None:
+    async def _give_up(self) -> None:
         """The client's own fault goes back as the upstream said it; anything else as the gateway's error."""
+        works, delivery, now, name = self._works, self._delivery, self._loop.time(), self._route.name
+        wait_s = works.fleet.wait_s(self._route, now)
+        delivery.own_headers = self._headers_of(self._trial)
+        if not self._failures:
+            works.tally.refused += 1
+            dead = all(target.weight <= 0 for target in self._route.targets)
+            return await delivery.error(
+                errors.unavailable(name, wait_s) if dead else errors.busy(name, wait_s)
+            )
         last = self._failures[-1]
         own = next(
             (f for f in reversed(self._failures) if f.answer is not None and _is_callers(f.kind)), None
         )
         if own is not None and own.answer is not None:
             status, headers, body = own.answer
-            return await self._delivery.whole(status, passed_on(headers), body)
-        self._works.tally.failed += 1
-        wait_s = self._works.fleet.wait_s(route, self._loop.time())
+            if delivery.started:
+                return await delivery.error(errors.upstream_said(status, own.evidence))
+            return await delivery.whole(status, passed_on(headers), body)
+        works.tally.failed += 1
         if wait_s is None:
             wait_s = last.evidence.retry_after_s
-        return await self._delivery.error(errors.all_failed(route.name, last.kind, wait_s))
+        return await delivery.error(errors.all_failed(name, last.kind, wait_s))
 
 
 def _is_callers(kind: FailureClass) -> bool:
     """Whether the caller must change the request: its fault, or no channel of the route takes it."""
-    return FAILURE_ADVICE[kind].family in {FailureFamily.REQUEST_FAULT, FailureFamily.REQUEST_MISMATCH}
+    return FAILURE_ADVICE[kind].family in _LAST_WORDS

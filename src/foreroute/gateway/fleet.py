@@ -1,16 +1,21 @@
-"""The channels as the gateway sees them now: breaker, load and throttling of each."""
+"""The channels as the gateway sees them now: breaker, load, throttling, slowdown and trust of each."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 from foreroute.core.channel import Channel
-from foreroute.core.ids import ChannelId
-from foreroute.core.plan import Route, Target
+from foreroute.core.ids import ChannelId, RouteName
+from foreroute.core.plan import BreakerPolicy, Route, Target
 from foreroute.gateway.breaker import Breaker, BreakerState, Permit, Verdict
-from foreroute.gateway.limiter import Limiter
+from foreroute.gateway.outlier import is_outlier
 from foreroute.gateway.select import Standing
+from foreroute.gateway.slowdown import Slowdown, work_of
+from foreroute.gateway.trial import Trial
+from foreroute.gateway.trust import Trust
+from foreroute.gateway.wire.paths import Endpoint
 
-_THROTTLE_S_MAX = 300.0
+_THROTTLE_S_MAX: Final = 300.0
 """A channel that asks for a longer pause is asked again after this."""
 
 
@@ -24,60 +29,155 @@ class ChannelStanding:
     in_flight: int
     open_for_s: float
     throttled_for_s: float
+    slowdown: float
+    trust: float
+
+
+@dataclass(slots=True)
+class _State:
+    breaker: Breaker = field(default_factory=Breaker)
+    slowdown: Slowdown = field(default_factory=Slowdown)
+    trust: Trust = field(default_factory=Trust)
+    in_flight: int = 0
+    throttled_until: float = float("-inf")
+    seconds_per_token: float = float("inf")
+    asked: tuple[Endpoint, RouteName] | None = None
 
 
 class Fleet:
-    """Lives on the gateway's event loop. Instants are the loop's own seconds."""
+    """Lives on the gateway's event loop. Instants are the loop's own seconds.
+
+    `on_open` hears of every channel whose breaker has opened, with the policy that opened it. While it returns
+    True, the channel is left to probes and takes no request until `probed` says how one went.
+    """
 
     def __init__(self, channels: Mapping[ChannelId, Channel]) -> None:
         self.channels = channels
-        self._limiter = Limiter()
-        self._breakers = {channel: Breaker() for channel in channels}
-        self._throttled_until = dict.fromkeys(channels, float("-inf"))
+        self.on_open: Callable[[Target, float], bool] = lambda _target, _wait_s: False
+        self._states = {channel: _State() for channel in channels}
+        self._left_to_probes: set[ChannelId] = set()
 
     def in_flight(self, channel: ChannelId) -> int:
-        return self._limiter.in_flight(channel)
+        return self._states[channel].in_flight if channel in self._states else 0
+
+    def slowdown(self, channel: ChannelId, at: float) -> float:
+        return self._states[channel].slowdown.ratio(at)
+
+    def trust(self, channel: ChannelId, at: float) -> float:
+        state = self._states.get(channel)
+        return 1.0 if state is None else state.trust.share(at)
+
+    def latency_s(self, channel: ChannelId) -> float:
+        """Usual latency per unit of work; infinity while unknown."""
+        return self._states[channel].slowdown.usual_s
+
+    def seconds_per_token(self, channel: ChannelId) -> float:
+        return self._states[channel].seconds_per_token
 
     def standing(self, target: Target, at: float) -> Standing:
-        channel = self.channels.get(target.channel)
-        if channel is None:
+        state = self._states.get(target.channel)
+        if state is None:
             return Standing.ABSENT
-        if not self._breakers[target.channel].admits(target.policy.breaker, at):
+        if target.channel in self._left_to_probes or not state.breaker.admits(target.policy.breaker, at):
             return Standing.OPEN
-        if self._throttled_until[target.channel] > at:
+        if state.throttled_until > at:
             return Standing.THROTTLED
-        limits = (channel.concurrency_max, target.policy.concurrency_max)
-        return Standing.FULL if self._limiter.is_full(target.channel, *limits) else Standing.FREE
+        limits = (self.channels[target.channel].concurrency_max, target.policy.concurrency_max)
+        full = any(limit is not None and state.in_flight >= limit for limit in limits)
+        return Standing.FULL if full else Standing.FREE
+
+    def note_asked(self, channel: ChannelId, endpoint: Endpoint, route: RouteName) -> None:
+        self._states[channel].asked = endpoint, route
+
+    def asked(self, channel: ChannelId) -> tuple[Endpoint, RouteName] | None:
+        """How the channel was asked last, and for which route."""
+        return self._states[channel].asked
 
     def enter(self, target: Target, at: float) -> Permit:
-        self._limiter.enter(target.channel)
-        return self._breakers[target.channel].enter(at)
+        state = self._states[target.channel]
+        state.in_flight += 1
+        return state.breaker.enter(at)
 
-    def leave(self, target: Target, permit: Permit, verdict: Verdict, at: float) -> None:
-        self._limiter.leave(target.channel)
-        self._breakers[target.channel].leave(permit, verdict, target.policy.breaker, at)
+    def leave(self, trial: Trial, permit: Permit, *, stream: bool, at: float) -> None:
+        target, verdict = trial.target, trial.verdict()
+        state = self._states[target.channel]
+        state.in_flight -= 1
+        if verdict is Verdict.SUCCESS:
+            usage, delay_s = trial.usage, trial.delay_s(stream, at)
+            inputs = usage.input_tokens + usage.cached_input_tokens
+            state.slowdown.observe(delay_s, work_of(inputs, 0 if stream else usage.output_tokens), at)
+            if usage.output_tokens > 1:
+                state.seconds_per_token = trial.age_s(at) / usage.output_tokens
+            state.trust.earn(at)
+        was = state.breaker.opened_total
+        state.breaker.leave(permit, verdict, target.policy.breaker, at)
+        if verdict is Verdict.FAILURE and self._is_outlier(target, trial.peers, at):
+            state.breaker.open(target.policy.breaker, at)
+        if state.breaker.opened_total > was:
+            state.trust.lose()
+            if self.on_open(target, state.breaker.open_for_s(at)):
+                self._left_to_probes.add(target.channel)
+
+    def probed(self, channel: ChannelId, policy: BreakerPolicy, at: float, *, well: bool) -> float:
+        """What a probe of a channel whose breaker is open has found; returns how long to wait for the next one."""
+        breaker = self._states[channel].breaker
+        if well:
+            breaker.close(at)
+            self._left_to_probes.discard(channel)
+        elif not breaker.open_for_s(at):
+            breaker.reopen(policy, at)
+        return breaker.open_for_s(at)
+
+    def give_up_probing(self, channel: ChannelId) -> None:
+        """Requests shall find out instead."""
+        self._left_to_probes.discard(channel)
 
     def throttle(self, channel: ChannelId, for_s: float, at: float) -> None:
-        until = at + min(for_s, _THROTTLE_S_MAX)
-        self._throttled_until[channel] = max(self._throttled_until[channel], until)
+        state = self._states[channel]
+        state.throttled_until = max(state.throttled_until, at + min(for_s, _THROTTLE_S_MAX))
 
     def wait_s(self, route: Route, at: float) -> float | None:
         """Seconds until the first channel of the route may be asked; None if one may be asked now."""
-        weighted = [t.channel for t in route.targets if t.weight > 0 and t.channel in self.channels]
-        views = [self._view(channel, at) for channel in weighted]
-        wait_s = min((max(view.open_for_s, view.throttled_for_s) for view in views), default=0.0)
-        return wait_s or None
+        return min((self._away_s(channel, at) for channel in self._weighted(route)), default=0.0) or None
+
+    def turn_s(self, route: Route, patience_s: float, at: float) -> float | None:
+        """How long to wait for a place on one of the route's channels; None if none is likely within the patience.
+
+        A full channel has a place as soon as one of its attempts ends, which nobody knows ahead.
+        """
+        away = [self._away_s(channel, at) for channel in self._weighted(route)]
+        return min((away_s or patience_s for away_s in away if away_s < patience_s), default=None)
 
     def snapshot(self, at: float) -> Mapping[ChannelId, ChannelStanding]:
-        return {channel: self._view(channel, at) for channel in self.channels}
+        return {channel: self._view(state, at) for channel, state in self._states.items()}
 
-    def _view(self, channel: ChannelId, at: float) -> ChannelStanding:
-        breaker = self._breakers[channel]
+    def _weighted(self, route: Route) -> list[ChannelId]:
+        return [t.channel for t in route.targets if t.weight > 0 and t.channel in self._states]
+
+    def _away_s(self, channel: ChannelId, at: float) -> float:
+        state = self._states[channel]
+        return max(state.breaker.open_for_s(at), state.throttled_until - at, 0.0)
+
+    def _is_outlier(self, target: Target, peers: Sequence[Target], at: float) -> bool:
+        policy = target.policy.breaker
+        others = [p.channel for p in peers if p.channel != target.channel and p.channel in self._states]
+        out = sum(self._states[other].breaker.state(at) is not BreakerState.CLOSED for other in others)
+        if not others or (out + 1) / (len(others) + 1) > policy.ejected_ratio_max:
+            return False
+        windows = [self._states[other].breaker.window(policy, at) for other in others]
+        usual = sum(attempts for attempts, _ in windows), sum(failures for _, failures in windows)
+        own = self._states[target.channel].breaker.window(policy, at)
+        return is_outlier(own, usual, policy.outlier_ratio_min)
+
+    def _view(self, state: _State, at: float) -> ChannelStanding:
+        breaker = state.breaker
         return ChannelStanding(
             breaker=breaker.state(at),
             breaker_opened_total=breaker.opened_total,
             consecutive_failures=breaker.consecutive_failures,
-            in_flight=self.in_flight(channel),
+            in_flight=state.in_flight,
             open_for_s=breaker.open_for_s(at),
-            throttled_for_s=max(0.0, self._throttled_until[channel] - at),
+            throttled_for_s=max(0.0, state.throttled_until - at),
+            slowdown=state.slowdown.ratio(at),
+            trust=state.trust.share(at),
         )

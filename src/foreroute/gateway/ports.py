@@ -22,7 +22,7 @@ class TransportFailure(ForerouteError):  # noqa: N818 - reads as what happened
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamRequest:
-    """One POST to a channel. `path` follows the channel's base URL and begins with a slash."""
+    """One call of a channel. `path` follows the channel's base URL and begins with a slash."""
 
     channel: Channel
     path: str
@@ -30,6 +30,8 @@ class UpstreamRequest:
     stream: bool
     timeouts: Timeouts
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "POST"
+    content_type: str = "application/json"
 
 
 class UpstreamResponse(Protocol):

@@ -1,18 +1,53 @@
-"""From an upstream's answer to the client: as it is, as soon as it is there, and not before it is one."""
+"""From an upstream's answer to the client: as it is, as soon as it is there, and not before it is one.
+
+Every kind of answer is read in two steps. `reach` goes on until there is something for the client, or finds a
+fault; until then nothing has left and all is undone easily. `relay` hands it over and says how it ended. The very
+last bytes are left to the caller, who records the attempt before the client can know that it is over.
+"""
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final, Protocol
 
+from foreroute.core.attempt import NO_USAGE, Usage
 from foreroute.core.failure import FailureEvidence, Phase
-from foreroute.gateway.answers import Hollow, read_answer
 from foreroute.gateway.delivery import Delivery, passed_on
-from foreroute.gateway.openai import Endpoint
 from foreroute.gateway.ports import TransportFailure, UpstreamResponse
 from foreroute.gateway.settings import GatewaySettings
-from foreroute.gateway.sse import StreamWatch
 from foreroute.gateway.trial import Trial
+from foreroute.gateway.wire.answers import Hollow, read_answer, read_opaque
+from foreroute.gateway.wire.paths import Endpoint
+from foreroute.gateway.wire.request import ModelRequest
+from foreroute.gateway.wire.watch import StreamWatch
 
-_ERROR_BYTES_MAX = 1024 * 1024
-_UNBUFFERED = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+_ERROR_BYTES_MAX: Final = 1024 * 1024
+_UNDERSTOOD_BYTES_MAX: Final = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is left to send. `head`: the whole answer is. A `fault` came when the client had a part already."""
+
+    body: bytes = b""
+    head: tuple[int, list[tuple[bytes, bytes]]] | None = None
+    fault: FailureEvidence | None = None
+
+
+class Answer(Protocol):
+    """`usage` is what has been used so far, as reported or as seen."""
+
+    @property
+    def answer_id(self) -> str | None:
+        """By which later requests refer to this answer."""
+        ...
+
+    @property
+    def usage(self) -> Usage: ...
+
+    async def reach(self) -> FailureEvidence | None: ...
+
+    async def relay(self, delivery: Delivery) -> Ending: ...
 
 
 async def read_whole(upstream: UpstreamResponse, trial: Trial, limit: int) -> bytes | None:
@@ -24,7 +59,7 @@ async def read_whole(upstream: UpstreamResponse, trial: Trial, limit: int) -> by
         size += len(chunk)
         if size > limit:
             return None
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def read_error(upstream: UpstreamResponse, trial: Trial) -> bytes:
@@ -35,78 +70,169 @@ async def read_error(upstream: UpstreamResponse, trial: Trial) -> bytes:
         return b""
 
 
-async def relay_whole(
-    endpoint: Endpoint,
-    upstream: UpstreamResponse,
-    trial: Trial,
-    delivery: Delivery,
-    settings: GatewaySettings,
-) -> FailureEvidence | None:
-    """Deliver an answer that is not streamed, if it is one; otherwise say what it was."""
-    body = await read_whole(upstream, trial, settings.answer_bytes_max)
-    if body is None:
-        return FailureEvidence(
-            phase=Phase.STREAM,
+def answer_of(
+    request: ModelRequest, upstream: UpstreamResponse, trial: Trial, settings: GatewaySettings
+) -> Answer:
+    """The way to read this answer."""
+    content_type = upstream.headers.get("content-type", "")
+    if request.endpoint is Endpoint.OPAQUE:
+        return OpaqueAnswer(upstream, trial)
+    if content_type.startswith("text/event-stream"):
+        watch = StreamWatch(
+            request.endpoint,
             status=upstream.status,
-            error_code="malformed_response",
-            message=f"the answer is larger than {settings.answer_bytes_max} bytes",
+            content_type=content_type,
+            strip_usage=not request.wants_usage,
+            input_tokens=request.input_tokens,
         )
-    answer = read_answer(endpoint, upstream.status, upstream.headers, body)
-    if isinstance(answer, Hollow):
-        return answer.evidence
-    trial.succeeded(answer)
-    await delivery.whole(upstream.status, passed_on(upstream.headers), body)
-    return None
+        return StreamedAnswer(upstream, trial, watch, settings)
+    return WholeAnswer(request.endpoint, upstream, trial, settings.answer_bytes_max)
 
 
-async def relay_stream(
-    upstream: UpstreamResponse,
-    trial: Trial,
-    delivery: Delivery,
-    settings: GatewaySettings,
-    watch: StreamWatch,
-) -> FailureEvidence | None:
-    """Forward each chunk at once, once there is content; until then nothing has left and all is undone easily.
+class WholeAnswer:
+    """An answer that is not streamed."""
 
-    A fault is returned. If `delivery.started` then, the client has a part of the answer.
-    """
-    clock, held = asyncio.get_running_loop(), b""
-    try:
-        async for chunk in upstream.chunks():
-            trial.first_byte(clock.time())
-            out = watch.feed(chunk)
-            trial.usage = watch.usage
-            if delivery.started:
+    def __init__(self, endpoint: Endpoint, upstream: UpstreamResponse, trial: Trial, bytes_max: int) -> None:
+        self.answer_id: str | None = None
+        self.usage = NO_USAGE
+        self._endpoint = endpoint
+        self._upstream = upstream
+        self._trial = trial
+        self._bytes_max = bytes_max
+        self._body = b""
+
+    async def reach(self) -> FailureEvidence | None:
+        body = await read_whole(self._upstream, self._trial, self._bytes_max)
+        if body is None:
+            return FailureEvidence(
+                phase=Phase.STREAM,
+                status=self._upstream.status,
+                error_code="malformed_response",
+                message=f"the answer is larger than {self._bytes_max} bytes",
+            )
+        answer = read_answer(self._endpoint, self._upstream.status, self._upstream.headers, body)
+        if isinstance(answer, Hollow):
+            return answer.evidence
+        self._body, self.answer_id, self.usage = body, answer.answer_id, answer.usage
+        self._trial.succeeded(answer.usage)
+        return None
+
+    async def relay(self, delivery: Delivery) -> Ending:  # noqa: ARG002 - nothing goes ahead of the whole
+        return Ending(self._body, head=(self._upstream.status, passed_on(self._upstream.headers)))
+
+
+class OpaqueAnswer:
+    """An answer that is not understood: passed on as it comes, read only if it is small JSON."""
+
+    def __init__(self, upstream: UpstreamResponse, trial: Trial) -> None:
+        self.answer_id: str | None = None
+        self.usage = NO_USAGE
+        self._upstream = upstream
+        self._trial = trial
+        self._chunks = upstream.chunks()
+
+    async def reach(self) -> FailureEvidence | None:
+        return None
+
+    async def relay(self, delivery: Delivery) -> Ending:
+        clock, size = asyncio.get_running_loop(), 0
+        head = (self._upstream.status, passed_on(self._upstream.headers))
+        kept: list[bytes] | None = [] if self._understood() else None
+        try:
+            async for chunk in self._chunks:
+                self._trial.first_byte(clock.time())
+                size += len(chunk)
+                if kept is not None:
+                    kept.append(chunk)
+                    if size <= _UNDERSTOOD_BYTES_MAX:
+                        continue
+                    chunk, kept = b"".join(kept), None  # noqa: PLW2901 - what was kept goes first
+                if not delivery.started:
+                    delivery.committed = True
+                    await delivery.start(*head)
+                await delivery.write(chunk)
+        except TransportFailure as error:
+            return Ending(fault=error.evidence)
+        body = b"".join(kept or ())
+        answer = read_opaque(body)
+        self.answer_id = answer.answer_id
+        self._trial.succeeded(answer.usage)
+        return Ending(body, head=None if delivery.started else head)
+
+    def _understood(self) -> bool:
+        return self._upstream.headers.get("content-type", "").startswith("application/json")
+
+
+class StreamedAnswer:
+    """Server-sent events: each forwarded at once, from the first that has content."""
+
+    def __init__(
+        self, upstream: UpstreamResponse, trial: Trial, watch: StreamWatch, settings: GatewaySettings
+    ) -> None:
+        self._upstream = upstream
+        self._trial = trial
+        self._watch = watch
+        self._settings = settings
+        self._chunks: AsyncIterator[bytes] = upstream.chunks()
+        self._held = b""
+        self._over = False
+
+    @property
+    def answer_id(self) -> str | None:
+        return self._watch.answer_id
+
+    @property
+    def usage(self) -> Usage:
+        return self._watch.usage
+
+    async def reach(self) -> FailureEvidence | None:
+        watch = self._watch
+        while not (self._over or watch.has_content or self._held_too_much()):
+            self._held += await self._next()
+            if watch.fault is not None:
+                return watch.fault
+        if self._over:
+            self._held += watch.end()
+        return watch.fault
+
+    async def relay(self, delivery: Delivery) -> Ending:
+        watch, ended = self._watch, self._over
+        delivery.committed = True
+        await delivery.start_stream(passed_on(self._upstream.headers))
+        out = self._held
+        try:
+            while not self._over and watch.fault is None:
                 if out:
                     await delivery.write(out)
-            else:
-                held += out
-                if watch.fault is None and (watch.has_content or _held_too_much(watch, held, settings)):
-                    await delivery.start(upstream.status, passed_on(upstream.headers) + _UNBUFFERED)
-                    await delivery.write(held)
-            if watch.fault is not None or watch.done:
-                break
-    except TransportFailure as error:
-        if not watch.complete:
-            return error.evidence
-    return await _end(upstream, trial, delivery, watch, held)
+                out = await self._next()
+        except TransportFailure as error:
+            return Ending(fault=error.evidence)
+        if not ended and watch.fault is None:
+            out += watch.end()
+        if watch.fault is None:
+            self._trial.succeeded(watch.usage)
+            return Ending(out)
+        if out:
+            await delivery.write(out)
+        return Ending(fault=watch.fault)
 
+    async def _next(self) -> bytes:
+        """The next events for the client; sets `_over` at the end. Raises TransportFailure."""
+        try:
+            chunk = await anext(self._chunks)
+        except StopAsyncIteration:
+            self._over = True
+            return b""
+        except TransportFailure:
+            if not self._watch.complete:
+                raise
+            self._over = True  # all of the answer is there; only its connection did not end well
+            return b""
+        self._trial.first_byte(asyncio.get_running_loop().time())
+        out = self._watch.feed(chunk)
+        self._over = self._watch.done
+        return out
 
-async def _end(
-    upstream: UpstreamResponse, trial: Trial, delivery: Delivery, watch: StreamWatch, held: bytes
-) -> FailureEvidence | None:
-    """The stream is over: settle what it was, then let the client see its end."""
-    rest = watch.end()
-    trial.usage = watch.usage
-    if watch.fault is not None:
-        return watch.fault
-    trial.succeeded(watch.usage)
-    if not delivery.started:
-        await delivery.start(upstream.status, passed_on(upstream.headers) + _UNBUFFERED)
-        rest = held + rest
-    await delivery.end(rest)
-    return None
-
-
-def _held_too_much(watch: StreamWatch, held: bytes, settings: GatewaySettings) -> bool:
-    return watch.events > settings.hold_events_max or len(held) > settings.hold_bytes_max
+    def _held_too_much(self) -> bool:
+        settings = self._settings
+        return self._watch.events > settings.hold_events_max or len(self._held) > settings.hold_bytes_max

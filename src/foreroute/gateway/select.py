@@ -1,18 +1,26 @@
 """Which channel takes the next attempt. Pure: load and chance are handed in.
 
-Power of two choices (Mitzenmacher 2001) within the plan's priorities and weights. The first draw
-goes by weight; the second, also by weight, takes over only if it would still be less loaded for its
-weight *after* taking the request. So an idle gateway follows the weights exactly, and a channel that
-holds its requests longer than its peers gets fewer new ones.
+Power of two choices (Mitzenmacher 2001) over the cost of delay, within the plan's priorities and weights. The
+first draw goes by weight; the second, also by weight, takes over only if it would cost clearly less delay for
+its weight *after* taking the request: less load times slowdown, or the first has become twice as slow against
+its norm as the second. So a gateway whose channels are their usual selves follows the weights exactly; a channel
+that holds its requests longer than its peers gets fewer new ones; and none is ever left out altogether.
 """
 
+import hashlib
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from foreroute.core.attempt import PickReason
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route, Target
+
+_MUCH_SLOWER: Final = 2.0
+_CACHE_WORTH: Final = 2.0
+"""A channel that may have the prompt cached is left only when it has this much more to do."""
 
 
 class Standing(Enum):
@@ -45,6 +53,14 @@ class Choice:
     draws: tuple[float, float]
     tried: Collection[ChannelId] = ()
     static: bool = False
+    slowdown: Callable[[ChannelId], float] = lambda _: 1.0
+    """How much slower than usual the channel answers now, ≥ 1."""
+    trust: Callable[[ChannelId], float] = lambda _: 1.0
+    """The part of its weight that the channel may have: less for newcomers and after an ejection."""
+    prefix: bytes | None = None
+    """A digest, at most 64 bytes, of the prompt's beginning: equal ones go to the same channel, which may have them cached."""
+    explore: bool = False
+    """Take the first draw as it is, so that what is known of every channel stays fresh."""
 
 
 def choose(choice: Choice) -> Pick | None:
@@ -59,10 +75,8 @@ def choose(choice: Choice) -> Pick | None:
     for group in _by_priority(weighted):
         free = [target for target in group if choice.standing(target) is Standing.FREE]
         if free:
-            wanted = _draw(group, choice.draws[0])
-            return Pick(
-                _less_loaded(free, choice), _reason(choice, spilled=passed_over or wanted not in free)
-            )
+            spilled = passed_over or _first(group, choice) not in free
+            return Pick(_less_delayed(free, choice), _reason(choice, spilled=spilled))
         passed_over = True
     return _last_resort(choice)
 
@@ -72,7 +86,7 @@ def again(choice: Choice) -> Pick | None:
     free = [t for t in choice.route.targets if t.weight > 0 and choice.standing(t) is Standing.FREE]
     for group in _by_priority(free):
         reason = PickReason.ONLY if len(choice.route.targets) == 1 else PickReason.FAILOVER
-        return Pick(_less_loaded(group, choice), reason)
+        return Pick(_less_delayed(group, choice), reason)
     return None
 
 
@@ -102,20 +116,52 @@ def _by_priority(targets: Sequence[Target]) -> list[list[Target]]:
     return [[target for target in targets if target.priority == priority] for priority in priorities]
 
 
-def _less_loaded(targets: Sequence[Target], choice: Choice) -> Target:
-    first = _draw(targets, choice.draws[0])
-    second = _draw(targets, choice.draws[1])
-    if first is second:
+def _less_delayed(targets: Sequence[Target], choice: Choice) -> Target:
+    first = _first(targets, choice)
+    if len(targets) == 1 or choice.explore:
         return first
-    load_now = choice.in_flight(first.channel) / first.weight
-    load_then = (choice.in_flight(second.channel) + 1) / second.weight
-    return second if load_then < load_now else first
+    second = _draw(targets, choice.draws[1], choice)
+    return second if second is not first and _is_better(second, first, choice) else first
 
 
-def _draw(targets: Sequence[Target], uniform: float) -> Target:
-    left = uniform * sum(target.weight for target in targets)
-    for target in targets:
-        left -= target.weight
+def _is_better(second: Target, first: Target, choice: Choice) -> bool:
+    slow_first, slow_second = choice.slowdown(first.channel), choice.slowdown(second.channel)
+    if slow_first >= _MUCH_SLOWER * slow_second:
+        return True
+    cost_now = slow_first * choice.in_flight(first.channel) / _share(first, choice)
+    cost_then = slow_second * (choice.in_flight(second.channel) + 1) / _share(second, choice)
+    if choice.prefix is not None:
+        cost_then *= _CACHE_WORTH
+    return cost_then < cost_now
+
+
+def _first(targets: Sequence[Target], choice: Choice) -> Target:
+    """By weight: at random, or by the prompt's prefix (weighted rendezvous hashing, which moves the fewest
+    prompts when weights change; Schindelhauer & Schomaker 2005).
+    """
+    prefix = choice.prefix
+    if prefix is None:
+        return _draw(targets, choice.draws[0], choice)
+    return max(
+        targets, key=lambda target: _share(target, choice) / -math.log(_uniform(prefix, target.channel))
+    )
+
+
+def _draw(targets: Sequence[Target], uniform: float, choice: Choice) -> Target:
+    shares = [_share(target, choice) for target in targets]
+    left = uniform * sum(shares)
+    for target, share in zip(targets, shares, strict=True):
+        left -= share
         if left < 0:
             return target
     return targets[-1]
+
+
+def _share(target: Target, choice: Choice) -> float:
+    return target.weight * choice.trust(target.channel)
+
+
+def _uniform(prefix: bytes, channel: ChannelId) -> float:
+    """In (0, 1), the same for the same pair in every process."""
+    digest = hashlib.blake2b(channel.encode(), key=prefix, digest_size=6).digest()
+    return (int.from_bytes(digest) + 0.5) / 2.0**48

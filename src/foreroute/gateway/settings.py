@@ -24,6 +24,21 @@ class GatewaySettings:
     """After the end of a stream: how long to wait for its last bytes, which keep the connection usable."""
     free_failovers: int = 1
     """So many failovers of a request, each to a channel it has not asked, are not charged to the retry budget."""
+    queue_max: int = 100
+    queue_s: float = 5.0
+    """So many requests wait for a place on a channel, each for so long, before they are refused."""
+    keep_alive_s: float = 10.0
+    """A stream that has been silent for so long gets a comment."""
+    passthrough: frozenset[str] = frozenset(
+        {"audio", "batches", "files", "images", "moderations", "rerank", "responses", "uploads"}
+    )
+    """First segments of the paths that are passed through without being understood."""
+    explore_ratio: float = 0.01
+    """So many choices ignore load and slowdown, so that what is known of every channel stays fresh."""
+    probe: bool = False
+    """Ask a channel that was left out with a small completion of the gateway's own; else a request finds out."""
+    hedge_ratio: float = 0.05
+    """Second attempts beside a slow first one: at most this share of the last minute's requests."""
     retry_ratio: float = 0.2
     retry_floor: int = 3
     """Other retries: at most this share of the last minute's requests, but always this many in ten seconds."""

@@ -9,24 +9,29 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Final
 
 import aiohttp
 from yarl import URL
 
+from foreroute.core.channel import Dialect
 from foreroute.core.failure import Phase
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Timeouts
-from foreroute.gateway.evidence import exception_evidence
 from foreroute.gateway.ports import TransportFailure, UpstreamRequest
+from foreroute.gateway.wire.evidence import exception_evidence
 
-_POOL_IDLE_S = 15.0
+_POOL_IDLE_S: Final = 15.0
+_ANTHROPIC_VERSION: Final = "2023-06-01"
+_URLS_MAX: Final = 10_000
+_SLICE_BYTES: Final = 256 * 1024
 
 
 class AiohttpTransport:
     """Sends requests with each channel's own credentials, which live here and nowhere else."""
 
     def __init__(self, credentials: Mapping[ChannelId, str]) -> None:
-        self._authorization = {channel: f"Bearer {secret}" for channel, secret in credentials.items()}
+        self._credentials = dict(credentials)
         self._urls: dict[tuple[str, str], URL] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -38,9 +43,9 @@ class AiohttpTransport:
         with _failures_as_evidence(Phase.HEADERS):
             async with asyncio.timeout_at(first):
                 response = await self._open_session().request(
-                    "POST",
+                    request.method,
                     self._url(request.channel.base_url, request.path),
-                    data=request.body,
+                    data=_body(request.body),
                     headers=self._headers(request),
                     allow_redirects=False,
                     timeout=aiohttp.ClientTimeout(total=None, connect=limits.connect_s),
@@ -65,18 +70,27 @@ class AiohttpTransport:
     def _headers(self, request: UpstreamRequest) -> dict[str, str]:
         headers = {
             **request.headers,
-            "Content-Type": "application/json",
             "Accept": "text/event-stream" if request.stream else "application/json",
             "Accept-Encoding": "identity",
         }
-        if (authorization := self._authorization.get(request.channel.id)) is not None:
-            headers["Authorization"] = authorization
+        if request.method == "POST":
+            headers["Content-Type"] = request.content_type
+            headers["Content-Length"] = str(len(request.body))
+        secret = self._credentials.get(request.channel.id)
+        if request.channel.dialect is Dialect.ANTHROPIC:
+            headers.setdefault("anthropic-version", _ANTHROPIC_VERSION)
+            if secret is not None:
+                headers["x-api-key"] = secret
+        elif secret is not None:
+            headers["Authorization"] = f"Bearer {secret}"
         return headers
 
     def _url(self, base: str, path: str) -> URL:
         url = self._urls.get((base, path))
         if url is None:
-            url = self._urls[(base, path)] = URL(base + path)
+            url = URL(base + path)
+            if "?" not in path and len(self._urls) < _URLS_MAX:
+                self._urls[base, path] = url
         return url
 
 
@@ -120,6 +134,16 @@ class AiohttpResponse:
                     pass
         except (aiohttp.ClientError, OSError, TimeoutError):
             return  # the connection is closed instead of kept: that is all it costs
+
+
+def _body(body: bytes) -> bytes | AsyncIterator[bytes] | None:
+    """Large ones in slices, so that the event loop gets its turn between them."""
+    return _slices(body) if len(body) > _SLICE_BYTES else (body or None)
+
+
+async def _slices(body: bytes) -> AsyncIterator[bytes]:
+    for at in range(0, len(body), _SLICE_BYTES):
+        yield body[at : at + _SLICE_BYTES]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from foreroute.core.attempt import NO_USAGE, Attempt, Outcome, PickReason, Usage
-from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureEvidence, Phase
+from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureEvidence, FailureFamily, Phase
 from foreroute.core.ids import KeyId, RegionId, RequestId, RouteName
 from foreroute.core.plan import Target
 from foreroute.gateway.breaker import Verdict
@@ -32,8 +32,17 @@ class Trial:
     """Begins as `ignored`: if nothing else is said by its end, the client left and nothing was learnt."""
 
     def __init__(
-        self, *, number: int, target: Target, reason: PickReason, plan_version: int, wall_at: float, at: float
+        self,
+        *,
+        number: int,
+        target: Target,
+        reason: PickReason,
+        plan_version: int,
+        wall_at: float,
+        at: float,
+        hedge: bool = False,
     ) -> None:
+        self.hedge = hedge
         self.target = target
         self.outcome = Outcome.IGNORED
         self.status: int | None = None
@@ -41,8 +50,10 @@ class Trial:
         self.phase = Phase.SEND
         self.evidence: FailureEvidence | None = None
         self.failure_class: FailureClass | None = None
+        self.peers: tuple[Target, ...] = ()
+        """The targets of the route, this one included."""
         self._number = number
-        self._reason = reason
+        self.reason = reason
         self._plan_version = plan_version
         self._wall_at = wall_at
         self._at = at
@@ -61,13 +72,23 @@ class Trial:
         judged = Outcome.FAILURE if FAILURE_ADVICE[failure].counts_against_channel else Outcome.IGNORED
         self.outcome = _OUTCOMES.get(failure, judged)
 
+    def delay_s(self, stream: bool, at: float) -> float:
+        """What the caller waited for: the first chunk of a stream, the whole of another answer."""
+        return self._first_chunk_s if stream and self._first_chunk_s is not None else at - self._at
+
+    def age_s(self, at: float) -> float:
+        return at - self._at
+
     def verdict(self) -> Verdict:
         """What the breaker is told."""
         if self.outcome is Outcome.SUCCESS:
             return Verdict.SUCCESS
-        if self.failure_class is not None and FAILURE_ADVICE[self.failure_class].counts_against_channel:
-            return Verdict.FAILURE
-        return Verdict.NEUTRAL
+        if self.failure_class is None:
+            return Verdict.NEUTRAL
+        advice = FAILURE_ADVICE[self.failure_class]
+        if not advice.counts_against_channel:
+            return Verdict.NEUTRAL
+        return Verdict.DOWN if advice.family is FailureFamily.DOWN_UNTIL_CHANGE else Verdict.FAILURE
 
     def attempt(self, origin: Origin, at: float) -> Attempt:
         evidence = self.evidence
@@ -79,7 +100,7 @@ class Trial:
             started_at=self._wall_at,
             duration_s=at - self._at,
             outcome=self.outcome,
-            reason=self._reason,
+            reason=self.reason,
             plan_version=self._plan_version,
             client_region=origin.client_region,
             key_id=origin.key_id,
@@ -90,5 +111,6 @@ class Trial:
             status=self.status,
             usage=self.usage,
             retry_after_s=None if evidence is None else evidence.retry_after_s,
+            hedge=self.hedge,
             error="" if evidence is None else evidence.message[:200],
         )

@@ -60,6 +60,7 @@ def _channel(channel: ChannelSettings) -> Channel:
         region=RegionId(channel.region),
         model=channel.model,
         base_url=channel.base_url.rstrip("/"),
+        dialect=channel.dialect,
         requests_per_minute_max=channel.limits.requests_per_minute,
         tokens_per_minute_max=channel.limits.tokens_per_minute,
         concurrency_max=channel.limits.concurrency,
@@ -90,18 +91,25 @@ def _route(route: RouteSettings, channels: Mapping[str, ChannelSettings], settin
             channel=ChannelId(target.channel),
             weight=target.weight / totals[target.priority] if totals[target.priority] else 0.0,
             priority=target.priority,
-            policy=_policy(channels[target.channel], settings),
+            policy=_policy(channels[target.channel], route, settings),
         )
         for target in route.targets
     )
-    return Route(name=RouteName(route.model), targets=targets, attempts_max=route.attempts_max)
+    return Route(
+        name=RouteName(route.model),
+        targets=targets,
+        attempts_max=route.attempts_max,
+        sticky=route.sticky,
+        fallbacks=tuple(RouteName(name) for name in route.fallbacks),
+    )
 
 
-def _policy(channel: ChannelSettings, settings: Settings) -> CallPolicy:
+def _policy(channel: ChannelSettings, route: RouteSettings, settings: Settings) -> CallPolicy:
     return CallPolicy(
         timeouts=_timeouts(channel.timeouts or settings.timeouts),
         breaker=_breaker(settings.breaker),
         concurrency_max=channel.limits.concurrency,
+        hedge_after_s=route.hedge_after,
     )
 
 

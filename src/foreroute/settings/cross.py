@@ -98,6 +98,7 @@ def _targets(settings: Settings) -> Iterator[Problem]:
                 yield Problem(path, f"{target.channel!r} is in this route already", "name each channel once")
             seen.add(target.channel)
         yield from _weights(number, route)
+        yield from _fallbacks(number, route, [other.model for other in settings.routes])
 
 
 def _weights(number: int, route: RouteSettings) -> Iterator[Problem]:
@@ -107,6 +108,15 @@ def _weights(number: int, route: RouteSettings) -> Iterator[Problem]:
             "all weights are 0: nothing could serve",
             "give one target weight: 1",
         )
+
+
+def _fallbacks(number: int, route: RouteSettings, known: list[str]) -> Iterator[Problem]:
+    for index, name in enumerate(route.fallbacks):
+        path: Path = ("routes", number, "fallbacks", index)
+        if name == route.model:
+            yield Problem(path, "a route cannot stand in for itself", "name another route")
+        elif name not in known:
+            yield Problem(path, f"there is no route {name!r}", _did_you_mean(name, known, "routes"))
 
 
 def _zones(settings: Settings) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from foreroute.core.channel import Dialect
 from foreroute.core.decision import Autopilot
 from foreroute.core.series import Metric
 from foreroute.settings.units import Duration, Ratio, Size, Usd
@@ -74,6 +75,25 @@ class GatewaySettings(_Section):
     """The deepest nesting of a request body."""
     deadline: Duration = 600.0
     """No attempt of a request starts later than this."""
+    queue: Duration = 5.0
+    """How long a request may wait for a place on a channel before it is refused."""
+    queue_max: int = Field(100, ge=0)
+    """How many requests may wait; 0: none."""
+    keep_alive: Duration = 10.0
+    """A stream that has been silent for so long gets a comment, which clients skip."""
+    passthrough: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], ...] = (
+        "audio",
+        "batches",
+        "files",
+        "images",
+        "moderations",
+        "rerank",
+        "responses",
+        "uploads",
+    )
+    """First segments of the paths under `/v1` that are passed on without being understood. No others are."""
+    probe: bool = True
+    """Ask a channel that was left out with a completion of one token; `false`: a user's request finds out."""
 
 
 class DashboardSettings(_Section):
@@ -203,6 +223,8 @@ class ChannelSettings(_Section):
     """The model name that the upstream expects."""
     base_url: str
     """Up to and including the version: `https://api.openai.com/v1`."""
+    dialect: Dialect = Dialect.OPENAI
+    """What it speaks: `openai` serves chat, responses, embeddings …; `anthropic` serves messages."""
     api_key: SecretStr | None = None
     """From the environment: `${OPENAI_API_KEY}`."""
     limits: LimitSettings = LimitSettings()
@@ -249,6 +271,12 @@ class RouteSettings(_Section):
     nearer ones cannot (needs `gateway.region`)."""
     attempts_max: int = Field(3, ge=1, le=10)
     """Tries of one request, the first included."""
+    fallbacks: tuple[Name, ...] = ()
+    """Other routes to try, in this order, when no channel of this one has answered."""
+    sticky: bool = False
+    """Prompts with the same beginning go to the same channel, which may have it cached."""
+    hedge_after: Duration | None = None
+    """When nothing has come after this long, a second channel is asked too, and the faster one serves. Both bill."""
 
 
 class ForecastSettings(_Section):

@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 from foreroute.core.attempt import PickReason
+from foreroute.core.channel import Dialect
 from foreroute.core.failure import FailureClass
-from foreroute.gateway import errors
+from foreroute.gateway.wire import errors
 
 PAGE = (Path(__file__).parents[3] / "docs/gateway.md").read_text(encoding="utf-8")
 
@@ -29,6 +30,7 @@ def test_every_error_code_is_documented_and_no_other() -> None:
         errors.unknown_path("GET", "/x"),
         errors.wrong_method("GET", "/x"),
         errors.internal_error("r"),
+        errors.no_match("m", Dialect.OPENAI),
         errors.busy("m", None),
         errors.unavailable("m", None),
         errors.all_failed("m", FailureClass.SERVER_ERROR, None),

@@ -3,14 +3,16 @@ import pytest
 
 from foreroute.core.attempt import Usage
 from foreroute.core.failure import Phase
-from foreroute.gateway.answers import Hollow, read_answer, usage_of
-from foreroute.gateway.errors import ErrorAnswer
-from foreroute.gateway.openai import Endpoint, ModelRequest, read_request
-from foreroute.gateway.sse import StreamWatch
+from foreroute.gateway.wire.answers import Hollow, read_answer
+from foreroute.gateway.wire.errors import ErrorAnswer
+from foreroute.gateway.wire.paths import Call, Endpoint
+from foreroute.gateway.wire.readings import chat_usage as usage_of
+from foreroute.gateway.wire.request import ModelRequest, read_small_request
+from foreroute.gateway.wire.watch import StreamWatch
 
 
 def read(body: bytes, endpoint: Endpoint = Endpoint.CHAT) -> ModelRequest:
-    request = read_request(endpoint, body, depth_max=20)
+    request = read_small_request(Call(endpoint, endpoint.value), body, depth_max=20)
     assert isinstance(request, ModelRequest)
     return request
 
@@ -29,7 +31,7 @@ def read(body: bytes, endpoint: Endpoint = Endpoint.CHAT) -> ModelRequest:
     ],
 )
 def test_what_is_wrong_is_said(body: bytes, says: str, param: str | None) -> None:
-    answer = read_request(Endpoint.CHAT, body, depth_max=20)
+    answer = read_small_request(Call(Endpoint.CHAT, "/chat/completions"), body, depth_max=20)
     assert isinstance(answer, ErrorAnswer)
     assert answer.status == 400
     assert says in answer.message
@@ -39,8 +41,12 @@ def test_what_is_wrong_is_said(body: bytes, says: str, param: str | None) -> Non
 
 def test_the_depth_limit_counts_the_body_itself() -> None:
     body = b'{"model": "x", "a": ' + b"[" * 19 + b"]" * 19 + b"}"
-    assert isinstance(read_request(Endpoint.CHAT, body, depth_max=20), ModelRequest)
-    assert isinstance(read_request(Endpoint.CHAT, body, depth_max=19), ErrorAnswer)
+    assert isinstance(
+        read_small_request(Call(Endpoint.CHAT, "/chat/completions"), body, depth_max=20), ModelRequest
+    )
+    assert isinstance(
+        read_small_request(Call(Endpoint.CHAT, "/chat/completions"), body, depth_max=19), ErrorAnswer
+    )
 
 
 def test_every_way_of_writing_the_key_is_rewritten() -> None:
@@ -99,7 +105,7 @@ def test_a_hollow_answer_is_told_from_a_real_one(endpoint: Endpoint, body: bytes
 
 
 def watch(*events: bytes, strip: bool = True) -> StreamWatch:
-    watch = StreamWatch(status=200, content_type="text/event-stream", strip_usage=strip)
+    watch = StreamWatch(Endpoint.CHAT, status=200, content_type="text/event-stream", strip_usage=strip)
     for event in events:
         watch.feed(event)
         if watch.fault is not None:

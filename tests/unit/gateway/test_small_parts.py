@@ -2,18 +2,19 @@ import hashlib
 
 import pytest
 
+from foreroute.core.attempt import NO_USAGE, PickReason
 from foreroute.core.channel import Channel
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RouteName
 from foreroute.core.plan import BreakerPolicy, CallPolicy, Route, RoutingPlan, Target
 from foreroute.gateway.breaker import Breaker, BreakerState, Verdict
-from foreroute.gateway.evidence import answer_evidence, exception_evidence, mask, retry_after_s
+from foreroute.gateway.wire.evidence import answer_evidence, exception_evidence, mask, retry_after_s
 from foreroute.gateway.fleet import Fleet
 from foreroute.gateway.keys import known_key, presented_key
-from foreroute.gateway.limiter import Limiter
 from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.retry import RetryBudget, backoff_s, may_fail_over, may_repeat
 from foreroute.gateway.select import Standing
+from foreroute.gateway.trial import Trial
 
 A = ChannelId("a")
 GPT = RouteName("gpt")
@@ -156,7 +157,11 @@ class TestFleet:
         permit = fleet.enter(self.target, 0.0)
         assert fleet.standing(self.target, 0.0) is Standing.FULL
         assert fleet.standing(Target(channel=A, weight=1.0), 0.0) is Standing.FREE
-        fleet.leave(self.target, permit, Verdict.SUCCESS, 1.0)
+        trial = Trial(
+            number=1, target=self.target, reason=PickReason.ONLY, plan_version=0, wall_at=0.0, at=0.0
+        )
+        trial.succeeded(NO_USAGE)
+        fleet.leave(trial, permit, stream=False, at=1.0)
         assert fleet.standing(self.target, 1.0) is Standing.FREE
         assert fleet.in_flight(A) == 0
 
@@ -172,13 +177,6 @@ class TestFleet:
 
     def test_a_channel_nobody_knows_is_absent(self) -> None:
         assert self.fleet().standing(Target(channel=ChannelId("z"), weight=1.0), 0.0) is Standing.ABSENT
-
-
-def test_a_limiter_without_limits_is_never_full() -> None:
-    limiter = Limiter()
-    limiter.enter(A)
-    assert not limiter.is_full(A, None, None)
-    assert limiter.is_full(A, None, 1)
 
 
 @pytest.mark.parametrize(

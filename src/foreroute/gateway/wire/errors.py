@@ -1,11 +1,26 @@
-"""Answers of the gateway's own when a request cannot be served: complete OpenAI error objects."""
+"""Answers of the gateway's own when a request cannot be served: complete error objects in the caller's dialect."""
 
 import math
 from dataclasses import dataclass
+from typing import Any, Final
 
 import orjson
 
-from foreroute.core.failure import FailureClass
+from foreroute.core.channel import Dialect
+from foreroute.core.failure import FailureClass, FailureEvidence
+
+_ANTHROPIC_TYPES: Final = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,18 +31,45 @@ class ErrorAnswer:
     param: str | None = None
     code: str | None = None
     retry_after_s: float | None = None
+    final: bool = False
+    """Trying again is of no use: the official clients are told not to."""
 
-    def body(self) -> bytes:
-        error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        return orjson.dumps({"error": error})
+    def body(self, dialect: Dialect = Dialect.OPENAI, request_id: str | None = None) -> bytes:
+        return orjson.dumps(self._object(dialect, request_id))
 
-    def event(self) -> bytes:
-        """The same as an event of a stream that has begun; the official clients raise on it."""
-        return b"data: " + self.body() + b"\n\n"
+    def event(
+        self, dialect: Dialect = Dialect.OPENAI, request_id: str | None = None, *, typed: bool = False
+    ) -> bytes:
+        """The same as an event of a stream that has begun; the official clients raise on it.
+
+        `typed` is for streams whose events name their type (OpenAI's Responses).
+        """
+        payload = self._object(dialect, request_id)
+        if typed:
+            payload = {
+                "type": "error",
+                "code": self.code,
+                "message": self.message,
+                "param": self.param,
+                **payload,
+            }
+        head = b"event: error\n" if typed or dialect is Dialect.ANTHROPIC else b""
+        return head + b"data: " + orjson.dumps(payload) + b"\n\n"
+
+    def _object(self, dialect: Dialect, request_id: str | None) -> dict[str, Any]:
+        if dialect is Dialect.ANTHROPIC:
+            kind = _ANTHROPIC_TYPES.get(self.status, "api_error")
+            error = {"type": kind, "message": self.message}
+            return {"type": "error", "error": error, "request_id": request_id}
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         headers = [(b"content-type", b"application/json")]
-        return headers if self.retry_after_s is None else headers + wait_headers(self.retry_after_s)
+        if self.retry_after_s is not None:
+            headers += wait_headers(self.retry_after_s)
+        if self.final:
+            headers.append((b"x-should-retry", b"false"))
+        return headers
 
 
 def wait_headers(wait_s: float) -> list[tuple[bytes, bytes]]:
@@ -41,6 +83,24 @@ def wait_headers(wait_s: float) -> list[tuple[bytes, bytes]]:
 def unknown_model(model: str) -> ErrorAnswer:
     message = f"The model `{model}` does not exist or you do not have access to it."
     return ErrorAnswer(status=404, message=message, param="model", code="model_not_found")
+
+
+def no_match(model: str, dialect: Dialect) -> ErrorAnswer:
+    message = (
+        f"No channel of `{model}` fits this request: it must speak the {dialect.value} format and meet what "
+        "`provider` asks for."
+    )
+    return ErrorAnswer(status=400, message=message, param="model", code="no_matching_channel", final=True)
+
+
+def upstream_said(status: int, evidence: FailureEvidence) -> ErrorAnswer:
+    """A channel's own refusal, for a client whose answer has begun already. Its text is masked."""
+    return ErrorAnswer(
+        status=status,
+        message=evidence.message,
+        type=evidence.error_type or "invalid_request_error",
+        code=evidence.error_code or None,
+    )
 
 
 def wrong_key() -> ErrorAnswer:

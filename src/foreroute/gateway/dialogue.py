@@ -1,0 +1,102 @@
+"""One attempt's talk with a channel: send, reach an answer, relay it, and leave exactly one record."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from foreroute.core.attempt import Usage
+from foreroute.core.failure import FailureClass, FailureEvidence
+from foreroute.core.ids import ChannelId
+from foreroute.gateway.breaker import Permit
+from foreroute.gateway.delivery import Delivery
+from foreroute.gateway.ports import TransportFailure, UpstreamRequest, UpstreamResponse
+from foreroute.gateway.relay import Answer, Ending, answer_of, read_error
+from foreroute.gateway.trial import Origin, Trial
+from foreroute.gateway.wire.evidence import answer_evidence
+from foreroute.gateway.wire.request import ModelRequest
+from foreroute.gateway.works import Works
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed attempt of which the client has seen nothing. `answer` is the upstream's own error body."""
+
+    kind: FailureClass
+    evidence: FailureEvidence
+    channel: ChannelId
+    answer: tuple[int, Mapping[str, str], bytes] | None = None
+
+
+class Dialogue:
+    """Begun by `open`. Every dialogue is settled once and closed, whatever happens to it."""
+
+    def __init__(self, works: Works, request: ModelRequest, origin: Origin, trial: Trial) -> None:
+        self.trial = trial
+        self.answer: Answer | None = None
+        self._works = works
+        self._request = request
+        self._origin = origin
+        self._loop = asyncio.get_running_loop()
+        self._upstream: UpstreamResponse | None = None
+        self._permit: Permit | None = works.fleet.enter(trial.target, self._loop.time())
+
+    @property
+    def channel(self) -> ChannelId:
+        return self.trial.target.channel
+
+    async def reach(self, call: UpstreamRequest) -> Failure | None:
+        """Goes on until there is something for the client; otherwise says why there will be nothing."""
+        works, trial, request = self._works, self.trial, self._request
+        try:
+            upstream = self._upstream = await works.transport.send(call)
+            trial.status = upstream.status
+            if not 200 <= upstream.status < 300:
+                body = await read_error(upstream, trial)
+                evidence = answer_evidence(upstream.status, upstream.headers, body, works.clock.now())
+                return self._failed(evidence, (upstream.status, upstream.headers, body))
+            self.answer = answer_of(request, upstream, trial, works.settings)
+            fault = await self.answer.reach()
+        except TransportFailure as error:
+            fault = error.evidence
+        return None if fault is None else self._failed(fault)
+
+    async def relay(self, delivery: Delivery) -> Ending:
+        """After `reach`: hands the answer over, but for the last bytes. A fault in the ending is noted here."""
+        assert self.answer is not None  # noqa: S101 - reach has found one
+        ending = await self.answer.relay(delivery)
+        if ending.fault is not None:
+            self._failed(ending.fault)
+        return ending
+
+    def lose(self) -> None:
+        """Another attempt was faster. What this one has been asked for is billed all the same."""
+        if self.answer is None:
+            self.trial.usage = Usage(input_tokens=self._request.input_tokens)
+
+    def settle(self) -> None:
+        """Take the attempt off the channel and record it. Further calls do nothing."""
+        if (permit := self._permit) is None:
+            return
+        self._permit = None
+        works, trial, now = self._works, self.trial, self._loop.time()
+        if self.answer is not None:
+            trial.usage = self.answer.usage
+        works.fleet.leave(trial, permit, stream=self._origin.stream, at=now)
+        works.line.vacancy(self.channel)
+        works.tally.attempts += 1
+        attempt = trial.attempt(self._origin, now)
+        works.sink.record(attempt)
+
+    async def aclose(self, *, linger_s: float = 0.0) -> None:
+        self.settle()
+        if self._upstream is not None:
+            await self._upstream.aclose(linger_s=linger_s)
+
+    def _failed(
+        self, evidence: FailureEvidence, answer: tuple[int, Mapping[str, str], bytes] | None = None
+    ) -> Failure:
+        kind = self._works.classifier.classify(evidence)
+        self.trial.failed(kind, evidence)
+        if evidence.retry_after_s:
+            self._works.fleet.throttle(self.channel, evidence.retry_after_s, self._loop.time())
+        return Failure(kind, evidence, self.channel, answer)

@@ -1,0 +1,110 @@
+"""Which of a route's channels a request may be served by, and in which order it wants them. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from foreroute.core.channel import Channel, Dialect
+from foreroute.core.ids import ChannelId
+from foreroute.core.plan import Route, Target
+from foreroute.gateway.wire.preferences import NO_PREFERENCES, Preferences, Sort
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitPrice:
+    """US dollars per million tokens."""
+
+    input_usd: Decimal
+    output_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wants:
+    """What a request asks of its channel."""
+
+    dialect: Dialect
+    preferences: Preferences = NO_PREFERENCES
+    pinned: ChannelId | None = None
+    """The only channel that knows what the request refers to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowledge:
+    """What is known about channels. Seconds; infinity where nothing is known."""
+
+    channels: Mapping[ChannelId, Channel]
+    unit_price: Callable[[Channel], UnitPrice | None]
+    latency_s: Callable[[ChannelId], float]
+    """Of late, to the first chunk."""
+    seconds_per_token: Callable[[ChannelId], float]
+
+
+def narrowed(route: Route, wants: Wants, known: Knowledge) -> Route:
+    """The route with the targets that fit, their priorities by the request's wishes. Without any, it has none."""
+    targets = route.targets
+    fitting = tuple(target for target in targets if _fits(target, wants, known))
+    if wants.preferences is not NO_PREFERENCES:
+        fitting = _ordered(fitting, wants.preferences, known)
+    if len(fitting) == len(targets) and all(map(_same, fitting, targets)):
+        return route
+    return replace(route, targets=fitting)
+
+
+def _same(one: Target, other: Target) -> bool:
+    return one is other
+
+
+def _fits(target: Target, wants: Wants, known: Knowledge) -> bool:
+    channel = known.channels.get(target.channel)
+    if channel is None:
+        return True  # the plan names a channel that is not here: the choice reports it
+    if wants.pinned is not None and target.channel != wants.pinned:
+        return False
+    if channel.dialect is not wants.dialect:
+        return False
+    return wants.preferences is NO_PREFERENCES or _is_allowed(channel, wants.preferences, known)
+
+
+def _is_allowed(channel: Channel, wishes: Preferences, known: Knowledge) -> bool:
+    names = {channel.id, channel.provider}
+    if wishes.only and not names & wishes.only:
+        return False
+    if names & wishes.ignore:
+        return False
+    if wishes.order and not wishes.fallbacks and not names & set(wishes.order):
+        return False
+    if wishes.input_price_max is None and wishes.output_price_max is None:
+        return True
+    price = known.unit_price(channel)
+    return price is not None and (
+        (wishes.input_price_max is None or price.input_usd <= wishes.input_price_max)
+        and (wishes.output_price_max is None or price.output_usd <= wishes.output_price_max)
+    )
+
+
+def _ordered(targets: tuple[Target, ...], wishes: Preferences, known: Knowledge) -> tuple[Target, ...]:
+    """One priority for each target that is named or ranked; the others keep their order behind them."""
+    if not wishes.order and wishes.sort is None:
+        return targets
+    keys = {target: _key(target, wishes, known) for target in targets}
+    ranks = {key: number for number, key in enumerate(sorted(set(keys.values())))}
+    return tuple(replace(target, priority=ranks[keys[target]]) for target in targets)
+
+
+def _key(target: Target, wishes: Preferences, known: Knowledge) -> tuple[float, float, int]:
+    channel = known.channels.get(target.channel)
+    if channel is None:
+        return float("inf"), float("inf"), target.priority
+    named = [n for n, name in enumerate(wishes.order) if name in {channel.id, channel.provider}]
+    place = float(named[0]) if named else float("inf")
+    match wishes.sort:
+        case Sort.PRICE:
+            price = known.unit_price(channel)
+            rank = float("inf") if price is None else float(price.input_usd + price.output_usd)
+        case Sort.LATENCY:
+            rank = known.latency_s(channel.id)
+        case Sort.THROUGHPUT:
+            rank = known.seconds_per_token(channel.id)
+        case None:
+            rank = 0.0
+    return place, rank, target.priority
