@@ -12,13 +12,21 @@ from pathlib import Path
 # service -> (what proves that it is there, packages)
 SERVICES = {
     "chromium": ("/usr/bin/chromium", ["chromium", "fonts-noto-cjk", "fonts-inter"]),
+    "node": ("/usr/bin/npm", ["nodejs", "npm"]),
 }
+JAVASCRIPT = Path(__file__).parents[1] / "tests/integration/suites/js"
 
 
 def main() -> int:
+    install_packages()
+    install_javascript()
+    return 0
+
+
+def install_packages() -> None:
     missing = {name: packages for name, (proof, packages) in SERVICES.items() if not Path(proof).exists()}
     if not missing:
-        return 0
+        return
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         for name, packages in missing.items():
             print(
@@ -26,7 +34,7 @@ def main() -> int:
                 "its tests will be skipped",
                 file=sys.stderr,
             )
-        return 0
+        return
     wanted = sorted({package for packages in missing.values() for package in packages})
     print(f"installing test services: {' '.join(wanted)}", file=sys.stderr)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
@@ -39,8 +47,24 @@ def main() -> int:
         )
         if done.returncode:
             print(f"apt-get {command[0]} failed; tests of missing services will be skipped", file=sys.stderr)
-            return 0
-    return 0
+            return
+
+
+def install_javascript() -> None:
+    """The JavaScript client, as locked, where npm is and it is not there yet or another one is."""
+    lock, installed = JAVASCRIPT / "package-lock.json", JAVASCRIPT / "node_modules/.package-lock.json"
+    npm = shutil.which("npm")
+    if npm is None or (installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime):
+        return
+    print("installing the JavaScript client", file=sys.stderr)
+    done = subprocess.run(  # noqa: S603 - fixed arguments
+        [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+        cwd=JAVASCRIPT,
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        print("npm ci failed; the tests of the JavaScript client will be skipped", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ class Feed:
             self._count += 1
             heapq.heappush(self._under_way, (attempt.ended_at, self._count, attempt))
         while self._under_way and self._under_way[0][0] < at:
-            self._data.collector.record(heapq.heappop(self._under_way)[2])
+            self._data.intake.record(heapq.heappop(self._under_way)[2])
 
 
 async def _live(

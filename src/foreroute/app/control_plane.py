@@ -14,9 +14,12 @@ from foreroute.control.controls import Steering
 from foreroute.control.fits import Fits, process_pool
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
+from foreroute.core.errors import StoreUnavailable
 from foreroute.core.ports import Clock, Store
 from foreroute.forecast.engine import run_fit
-from foreroute.monitor.fold import Folder, merge_rollups
+from foreroute.monitor.fold import Folder, fold, merge_rollups
+from foreroute.monitor.journal import Journal
+from foreroute.monitor.journal_reader import JournalReader
 from foreroute.settings.convert import objectives_of
 from foreroute.settings.model import Settings
 from foreroute.store.memory import MemoryStore
@@ -73,12 +76,40 @@ class ControlPlane:
         fits = Fits[Any, Any](run_fit, lambda: process_pool(workers), _fit_failed) if workers else None
         try:
             self.stages = build_stages(self.settings, self.data, store, source=self.options.source)
+            # A control plane that is started again beside its gateway finds the journal open.
+            if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
+                await self._keep_on_disk(self.stages, store)
             if self.options.prepare is not None:
                 await self.options.prepare(store, self.stages)
             self.loop = self._make_loop(self.stages, store, fits)
             await self._run(self.loop, self.stages, store)
         finally:
             await self._farewell(store, fits)
+
+    async def _keep_on_disk(self, stages: Stages, store: Store) -> None:
+        """Writes each attempt down at once, and stores what a run that was killed has left."""
+        path, source = self.settings.store.path, self.options.source
+        folder = path.with_name(f"{path.name}.journal")
+        try:
+            journal = Journal(folder, source)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the folder {folder} cannot be written ({error.strerror or error}): attempts are written down there "
+                "until they are stored. Choose another place with store.path"
+            ) from None
+        reader = JournalReader(folder, own=source)
+        self.data.intake.keep_on_disk(journal, reader)
+        attempts = await store.ledger.missing(reader.poll())
+        if attempts:
+            entries = stages.cost.price(attempts)
+            rollups = fold(
+                [entry.attempt for entry in entries],
+                window_s=self.settings.loop.tick,
+                source=f"{source}-recovered",
+            )
+            await store.append(entries, rollups)
+            _log.warning("attempts_recovered", extra={"attempts": len(attempts)})
+        reader.saved()
 
     async def _run(self, loop: ControlLoop, stages: Stages, store: Store) -> None:
         if self.options.headless or not self.settings.dashboard.enabled:
@@ -140,6 +171,7 @@ async def save_leftovers(settings: Settings, stages: Stages) -> None:
     try:
         late = replace(
             stages,
+            append=store.append,
             rollups=store.rollups,
             ledger=store.ledger,
             records=store.records,

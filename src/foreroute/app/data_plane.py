@@ -5,19 +5,26 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from foreroute.app.prices import price_book
+from foreroute.core.accounts import AccountBooks
 from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId, RegionId
 from foreroute.core.plan import RoutingPlan
 from foreroute.core.ports import Clock
+from foreroute.cost.ledger import price_attempts
+from foreroute.gateway.accounts import MemoryAccounts
 from foreroute.gateway.asgi import Gateway
 from foreroute.gateway.breaker import BreakerState
+from foreroute.gateway.door import Door
 from foreroute.gateway.fleet import ChannelStanding
 from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.settings import GatewaySettings
+from foreroute.gateway.till import Till
 from foreroute.gateway.transport import AiohttpTransport
 from foreroute.heal.classify import RuleClassifier
 from foreroute.monitor.collector import Collector, Fanout
 from foreroute.monitor.export import AttemptCounters, Gauge
+from foreroute.monitor.intake import Intake
 from foreroute.regions.locate import HeaderLocator
 from foreroute.regions.topology import Topology
 from foreroute.settings.convert import channels_of, configured_plan, credentials_of, key_hashes_of
@@ -30,7 +37,9 @@ class DataPlane:
     channels: tuple[Channel, ...]
     configured: RoutingPlan
     plans: PlanCell
-    collector: Collector
+    intake: Intake
+    door: Door
+    accounts: AccountBooks
 
 
 def build_data_plane(
@@ -40,24 +49,35 @@ def build_data_plane(
     channels = channels_of(settings)
     configured = configured_plan(settings, at=clock.now(), rank=topology_of(settings).rank)
     plans = PlanCell(configured)
-    collector = Collector()
+    intake = Intake(Collector())
+    by_id = {channel.id: channel for channel in channels}
+    door = Door(key_hashes_of(settings), locked=settings.gateway.require_key)
+    accounts, prices = MemoryAccounts(), price_book(settings)
     gauges = _Gauges(plans, clock, last_tick_at)
     counters = AttemptCounters(gauges.all())
     gateway = Gateway(
         gateway_settings(settings),
-        channels={channel.id: channel for channel in channels},
+        channels=by_id,
         plans=plans,
-        sink=Fanout([collector, counters]),
+        sink=Fanout([intake, counters]),
         transport=AiohttpTransport(credentials_of(settings)),
         classifier=RuleClassifier(),
         clock=clock,
         rng=rng,
         render_metrics=counters.render,
         locator=_locator(settings),
+        door=door,
+        till=Till(accounts, prices, lambda attempt: price_attempts([attempt], by_id, prices)[0].cost_usd),
     )
     gauges.gateway = gateway
     return DataPlane(
-        gateway=gateway, channels=channels, configured=configured, plans=plans, collector=collector
+        gateway=gateway,
+        channels=channels,
+        configured=configured,
+        plans=plans,
+        intake=intake,
+        door=door,
+        accounts=accounts,
     )
 
 
@@ -66,7 +86,6 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
     return GatewaySettings(
         body_bytes_max=section.body_max,
         depth_max=section.depth_max,
-        keys=key_hashes_of(settings),
         deadline_s=section.deadline,
         queue_s=section.queue,
         queue_max=section.queue_max,

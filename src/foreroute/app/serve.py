@@ -52,6 +52,7 @@ async def _serve(settings: Settings) -> int:
         await server.aclose()
         await data.gateway.aclose()
         await asyncio.to_thread(_stop, thread, control)
+        data.intake.close()
     return 0
 
 

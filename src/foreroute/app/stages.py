@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from foreroute.app.data_plane import DataPlane
+from foreroute.app.prices import price_book
 from foreroute.control.loop import LoopSettings
 from foreroute.control.stages import CostStage, Healed, Stages
 from foreroute.control.state import ForecastRecord
@@ -16,8 +17,6 @@ from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric
 from foreroute.cost import budget
 from foreroute.cost.ledger import price_attempts, total_spend
-from foreroute.cost.pricebook import GenaiPriceBook
-from foreroute.cost.unit_prices import UnitPrices
 from foreroute.cost.usage_mix import channel_costs
 from foreroute.decide.guardrails import Guardrails
 from foreroute.detect.engine import DetectEngine, DetectSettings
@@ -28,7 +27,7 @@ from foreroute.heal.engine import HealEngine, HealSettings
 from foreroute.heal.playbook import Playbook
 from foreroute.heal.playbook_yaml import load_playbooks
 from foreroute.monitor.fold import Folder, merge_rollups
-from foreroute.settings.model import PriceSettings, Settings
+from foreroute.settings.model import Settings
 
 
 def build_stages(settings: Settings, data: DataPlane, store: Store, *, source: str) -> Stages:
@@ -42,7 +41,7 @@ def build_stages(settings: Settings, data: DataPlane, store: Store, *, source: s
 
     return Stages(
         channels=data.channels,
-        intake=data.collector,
+        intake=data.intake,
         fold=Folder(window_s=settings.loop.tick, source=source),
         merge=merge_rollups,
         forecast=forecast,
@@ -57,6 +56,7 @@ def build_stages(settings: Settings, data: DataPlane, store: Store, *, source: s
         ),
         cost=cost_stage(settings, data),
         heal=healed,
+        append=store.append,
         rollups=store.rollups,
         ledger=store.ledger,
         records=store.records,
@@ -121,11 +121,6 @@ def objective_metrics(settings: Settings) -> dict[ChannelId, Metric]:
     return metrics
 
 
-def price_book(settings: Settings) -> GenaiPriceBook:
-    own = {ChannelId(c.id): _unit_prices(c.price) for c in settings.channels if c.price is not None}
-    return GenaiPriceBook(own)
-
-
 def cost_stage(settings: Settings, data: DataPlane) -> CostStage:
     prices = price_book(settings)
     channels = {channel.id: channel for channel in data.channels}
@@ -153,15 +148,6 @@ def cost_stage(settings: Settings, data: DataPlane) -> CostStage:
         return channel_costs(at, rollups, data.channels, prices, groups=groups)
 
     return CostStage(price=price, period_start=period_start, budgets=budgets, channel_costs=costs)
-
-
-def _unit_prices(price: PriceSettings) -> UnitPrices:
-    return UnitPrices(
-        input=price.input_usd_per_mtok,
-        output=price.output_usd_per_mtok,
-        cached_input=price.cached_input_usd_per_mtok,
-        cache_write=price.cache_write_usd_per_mtok,
-    )
 
 
 def _record(forecast: ForecastEngine) -> ForecastRecord:

@@ -1,7 +1,5 @@
 """The first step of a tick: attempts become ledger rows and rollups, and nothing is lost when a store is down."""
 
-from collections.abc import Sequence
-
 from foreroute.control.stages import Stages
 from foreroute.core.attempt import Attempt
 from foreroute.core.ledger import LedgerEntry
@@ -36,17 +34,16 @@ class Collection:
         return changed, error
 
     async def save(self) -> None:
-        """Raises StoreError; what was not taken stays for the next call."""
-        if self._entries:
-            entries: Sequence[LedgerEntry] = tuple(self._entries)
-            await self._stages.ledger.append(entries)
+        """Raises StoreError; what was not taken stays for the next call. Then the intake may let go of it."""
+        entries, rollups = tuple(self._entries), dict(self._rollups)
+        if entries or rollups:
+            await self._stages.append(entries, tuple(rollups.values()))
             del self._entries[: len(entries)]
-        if self._rollups:
-            rollups = dict(self._rollups)
-            await self._stages.rollups.append(list(rollups.values()))
             self._rollups = {
                 key: value for key, value in self._rollups.items() if rollups.get(key) is not value
             }
+        if not self._entries:
+            self._stages.intake.saved()
 
 
 def _unpriced(attempt: Attempt) -> LedgerEntry:

@@ -1,6 +1,6 @@
 """The stages of a tick as the loop sees them. The composition root fills this in; a test fills in its own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,6 +27,10 @@ class Intake(Protocol):
     """Where the gateway's attempts wait for the tick."""
 
     def drain(self) -> list[Attempt]: ...
+
+    def saved(self) -> None:
+        """All that was drained is stored."""
+        ...
 
 
 class Fold(Protocol):
@@ -95,6 +99,8 @@ class Stages:
     detect: DetectStage
     cost: CostStage
     heal: Callable[[float, Sequence[Rollup]], Healed]
+    append: Callable[[Sequence[LedgerEntry], Sequence[Rollup]], Awaitable[None]]
+    """Keeps what a tick has collected, all of it or nothing. Appending it again changes nothing."""
     rollups: RollupStore
     ledger: LedgerStore
     records: RecordStore

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from foreroute.core.attempt import Attempt, Usage
 from foreroute.core.channel import Channel
 from foreroute.core.failure import FailureClass, FailureEvidence
 from foreroute.core.findings import Forecast
-from foreroute.core.ids import ChannelId, RegionId
+from foreroute.core.ids import ChannelId, KeyId, RegionId
+from foreroute.core.keys import KeyBook, Team, VirtualKey
 from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.plan import RoutingPlan
 from foreroute.core.rollup import Rollup
@@ -72,7 +73,11 @@ class LedgerStore(Protocol):
         ...
 
     async def request(self, request_id: str) -> list[LedgerEntry]:
-        """All attempts of one request, by number; empty if it is unknown."""
+        """All attempts of one request, by number; empty if it is unknown. A client's own id finds its newest one."""
+        ...
+
+    async def missing(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """Those of them that have no row."""
         ...
 
 
@@ -113,6 +118,10 @@ class RecordStore(Protocol):
 
 class Store(Protocol):
     """All that is kept, behind one life cycle."""
+
+    async def append(self, entries: Sequence[LedgerEntry], rollups: Sequence[Rollup]) -> None:
+        """Both appends in one step, where the back end can: so a run that is killed leaves neither without the other."""
+        ...
 
     @property
     def rollups(self) -> RollupStore: ...
@@ -168,6 +177,12 @@ class Price:
     source: str
 
 
+class AttemptPricer(Protocol):
+    def __call__(self, attempt: Attempt) -> Decimal | None:
+        """What the ledger will say that it cost; None: nobody knows."""
+        ...
+
+
 class PriceBook(Protocol):
     def cost_usd(self, channel: Channel, usage: Usage, at: float) -> Price:
         """What this usage costs on this channel at this instant. Unknown models have no price, never zero."""
@@ -176,3 +191,36 @@ class PriceBook(Protocol):
 
 class Locator(Protocol):
     def region_of(self, client: str | None, headers: Mapping[str, str]) -> RegionId | None: ...
+
+
+class KeyStore(Protocol):
+    """Virtual keys and teams. What is deleted stays, marked so: `put` of an id that is there replaces it."""
+
+    async def read(self) -> KeyBook:
+        """All of them, each kind by id. Raises StoreCorrupt if one cannot be read: no key is silently left out."""
+        ...
+
+    async def put(self, key: VirtualKey) -> None: ...
+
+    async def put_team(self, team: Team) -> None: ...
+
+
+class KeySpend(Protocol):
+    async def spend_by_key(self, *, start_at: float, end_at: float) -> Mapping[KeyId, Decimal]:
+        """What the attempts with start_at ≤ started_at < end_at cost in US dollars, by key; unpriced ones nothing.
+
+        Exact for windows of whole hours (of the epoch) also after the ledger's rows were let go; where a window
+        would cut such an hour it is left out. Attempts without a key are nobody's.
+        """
+        ...
+
+
+@runtime_checkable
+class KeyedStore(Protocol):
+    """A store that keeps virtual keys and knows what each has spent, beside what every `Store` keeps."""
+
+    @property
+    def keys(self) -> KeyStore: ...
+
+    @property
+    def key_spend(self) -> KeySpend: ...

@@ -25,9 +25,13 @@ _STREAM: Final = [
 class Delivery:
     """Sends one response. `own_headers` go out with whatever is sent, success or error."""
 
-    def __init__(self, send: Send, request_id: str, cut: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, send: Send, request_id: str, told_id: str, cut: Callable[[], None] | None = None
+    ) -> None:
+        """`told_id` is what the client knows the request by: its own id, if it sent one."""
         self.request_id = request_id
-        self.own_headers = [(b"x-request-id", request_id.encode())]
+        self.told_id = told_id
+        self.own_headers = [(b"x-request-id", told_id.encode("latin-1"))]
         self.dialect = Dialect.OPENAI
         self.typed_events = False
         self.started = False
@@ -43,7 +47,7 @@ class Delivery:
         """The form of errors. Anthropic's clients read the request's id from a header of their own."""
         self.dialect, self.typed_events = dialect, typed_events
         if dialect is Dialect.ANTHROPIC:
-            self.own_headers = [*self.own_headers, (b"request-id", self.request_id.encode())]
+            self.own_headers = [*self.own_headers, (b"request-id", self.told_id.encode("latin-1"))]
 
     async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.started = True
@@ -76,7 +80,7 @@ class Delivery:
         """As a response, or as the last event of a stream that has begun."""
         if self.started:
             return await self.end(self.error_event(answer))
-        return await self.whole(answer.status, answer.headers(), answer.body(self.dialect, self.request_id))
+        return await self.whole(answer.status, answer.headers(), answer.body(self.dialect, self.told_id))
 
     def abort(self) -> None:
         """End the connection as it is now: there is no other way to say that what was sent is not all."""
@@ -85,7 +89,7 @@ class Delivery:
             self._cut()
 
     def error_event(self, answer: ErrorAnswer) -> bytes:
-        return answer.event(self.dialect, self.request_id, typed=self.typed_events)
+        return answer.event(self.dialect, self.told_id, typed=self.typed_events)
 
 
 def passed_on(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -3,18 +3,23 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from foreroute.core.attempt import Usage
+from foreroute.core.attempt import Outcome, Usage
 from foreroute.core.failure import FailureClass, FailureEvidence
 from foreroute.core.ids import ChannelId
 from foreroute.gateway.breaker import Permit
 from foreroute.gateway.delivery import Delivery
 from foreroute.gateway.ports import TransportFailure, UpstreamRequest, UpstreamResponse
-from foreroute.gateway.relay import Answer, Ending, answer_of, read_error
+from foreroute.gateway.relay import Allows, Answer, Ending, answer_of, read_error
+from foreroute.gateway.till import Tab
 from foreroute.gateway.trial import Origin, Trial
 from foreroute.gateway.wire.evidence import answer_evidence
+from foreroute.gateway.wire.paths import Endpoint
 from foreroute.gateway.wire.request import ModelRequest
 from foreroute.gateway.works import Works
+
+_CALLERS_OWN: Final = frozenset({400, 404, 405, 409, 410, 413, 415, 422})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,15 @@ class Failure:
 class Dialogue:
     """Begun by `open`. Every dialogue is settled once and closed, whatever happens to it."""
 
-    def __init__(self, works: Works, request: ModelRequest, origin: Origin, trial: Trial) -> None:
+    def __init__(
+        self, works: Works, request: ModelRequest, origin: Origin, trial: Trial, tab: Tab | None = None
+    ) -> None:
         self.trial = trial
         self.answer: Answer | None = None
         self._works = works
         self._request = request
         self._origin = origin
+        self._tab = tab
         self._loop = asyncio.get_running_loop()
         self._upstream: UpstreamResponse | None = None
         self._permit: Permit | None = works.fleet.enter(trial.target, self._loop.time())
@@ -43,6 +51,11 @@ class Dialogue:
     @property
     def channel(self) -> ChannelId:
         return self.trial.target.channel
+
+    @property
+    def went_well(self) -> bool:
+        """The whole answer has come, so that its connection is worth keeping."""
+        return self.trial.outcome is Outcome.SUCCESS
 
     async def reach(self, call: UpstreamRequest) -> Failure | None:
         """Goes on until there is something for the client; otherwise says why there will be nothing."""
@@ -54,7 +67,7 @@ class Dialogue:
                 body = await read_error(upstream, trial)
                 evidence = answer_evidence(upstream.status, upstream.headers, body, works.clock.now())
                 return self._failed(evidence, (upstream.status, upstream.headers, body))
-            self.answer = answer_of(request, upstream, trial, works.settings)
+            self.answer = answer_of(request, upstream, trial, works.settings, self._allows())
             fault = await self.answer.reach()
         except TransportFailure as error:
             fault = error.evidence
@@ -86,16 +99,24 @@ class Dialogue:
         works.tally.attempts += 1
         attempt = trial.attempt(self._origin, now)
         works.sink.record(attempt)
+        if self._tab is not None:
+            self._tab.add(attempt)
 
     async def aclose(self, *, linger_s: float = 0.0) -> None:
         self.settle()
         if self._upstream is not None:
             await self._upstream.aclose(linger_s=linger_s)
 
+    def _allows(self) -> Allows | None:
+        tab, clock = self._tab, self._works.clock
+        return None if tab is None else lambda output_tokens: tab.allows(output_tokens, clock.now())
+
     def _failed(
         self, evidence: FailureEvidence, answer: tuple[int, Mapping[str, str], bytes] | None = None
     ) -> Failure:
         kind = self._works.classifier.classify(evidence)
+        if self._request.endpoint is Endpoint.OPAQUE and evidence.status in _CALLERS_OWN:
+            kind = FailureClass.INVALID_REQUEST  # of a path or an object, not of the channel's model
         self.trial.failed(kind, evidence)
         if evidence.retry_after_s:
             self._works.fleet.throttle(self.channel, evidence.retry_after_s, self._loop.time())

@@ -18,6 +18,7 @@ from foreroute.gateway.plan_cell import ServedRoute
 from foreroute.gateway.ports import UpstreamRequest
 from foreroute.gateway.relay import Ending
 from foreroute.gateway.select import Choice, Pick, again, choose
+from foreroute.gateway.till import Tab
 from foreroute.gateway.trial import Origin, Trial
 from foreroute.gateway.wire import errors
 from foreroute.gateway.wire.errors import ErrorAnswer
@@ -37,8 +38,10 @@ class Exchange:
         origin: Origin,
         delivery: Delivery,
         headers: Mapping[str, str],
+        tab: Tab | None = None,
     ) -> None:
         self._works = works
+        self._tab = tab
         self._request = request
         self._origin = origin
         self._route = Route(name=origin.route, targets=())
@@ -103,7 +106,7 @@ class Exchange:
                 await self._hand_over(dialogue)
             return failure
         finally:
-            await dialogue.aclose(linger_s=self._works.settings.linger_s if self._delivery.ended else 0.0)
+            await dialogue.aclose(linger_s=self._works.settings.linger_s if dialogue.went_well else 0.0)
 
     async def _hedged(
         self, first: Dialogue, served: ServedRoute, after_s: float
@@ -131,6 +134,8 @@ class Exchange:
         if dialogue.answer is not None:
             self._works.affinity.note(dialogue.answer.answer_id, dialogue.channel)
         dialogue.settle()
+        if self._tab is not None:
+            self._tab.close(self._works.clock.now())
         if ending.fault is not None:
             self._works.tally.failed += 1
         await self._finish(ending, dialogue)
@@ -140,6 +145,8 @@ class Exchange:
         delivery, fault = self._delivery, ending.fault
         if ending.head is not None and not delivery.started:
             return await delivery.whole(*ending.head, ending.body)
+        if ending.cut:
+            return await delivery.end(delivery.error_event(errors.budget_cut()))
         if fault is None:
             return await delivery.end(ending.body)
         if delivery.is_event_stream:
@@ -207,7 +214,7 @@ class Exchange:
         )
         trial.peers = self._route.targets
         self._trial = trial
-        return Dialogue(self._works, self._request, self._origin, trial)
+        return Dialogue(self._works, self._request, self._origin, trial, self._tab)
 
     def _headers_of(self, trial: Trial | None) -> list[tuple[bytes, bytes]]:
         if trial is None:
@@ -271,7 +278,10 @@ class Exchange:
         works.tally.failed += 1
         if wait_s is None:
             wait_s = last.evidence.retry_after_s
-        return await delivery.error(errors.all_failed(name, last.kind, wait_s))
+        hopeless = all(
+            FAILURE_ADVICE[f.kind].family is FailureFamily.DOWN_UNTIL_CHANGE for f in self._failures
+        )
+        return await delivery.error(errors.all_failed(name, last.kind, wait_s, final=hopeless))
 
 
 def _is_callers(kind: FailureClass) -> bool:

@@ -3,11 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Final
 
+from foreroute.core.attempt import Usage
 from foreroute.core.channel import Channel, Dialect
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route, Target
+from foreroute.core.ports import PriceBook
 from foreroute.gateway.wire.preferences import NO_PREFERENCES, Preferences, Sort
+
+_THOUSANDS: Final = (Usage(input_tokens=1000), Usage(output_tokens=1000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,16 @@ class Knowledge:
     latency_s: Callable[[ChannelId], float]
     """Of late, to the first chunk."""
     seconds_per_token: Callable[[ChannelId], float]
+
+
+def unit_price(prices: PriceBook, channel: Channel, at: float) -> UnitPrice | None:
+    """What a million input tokens and a million output tokens cost; None if nobody knows."""
+    costs = [prices.cost_usd(channel, usage, at).cost_usd for usage in _THOUSANDS]
+    return (
+        None
+        if costs[0] is None or costs[1] is None
+        else UnitPrice(input_usd=costs[0] * 1000, output_usd=costs[1] * 1000)
+    )
 
 
 def narrowed(route: Route, wants: Wants, known: Knowledge) -> Route:

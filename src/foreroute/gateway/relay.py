@@ -6,7 +6,7 @@ last bytes are left to the caller, who records the attempt before the client can
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -32,6 +32,12 @@ class Ending:
     body: bytes = b""
     head: tuple[int, list[tuple[bytes, bytes]]] | None = None
     fault: FailureEvidence | None = None
+    cut: bool = False
+    """The caller's budget had nothing left for the rest."""
+
+
+Allows = Callable[[int], bool]
+"""Whether a stream may go on that has come to so many output tokens."""
 
 
 class Answer(Protocol):
@@ -71,7 +77,11 @@ async def read_error(upstream: UpstreamResponse, trial: Trial) -> bytes:
 
 
 def answer_of(
-    request: ModelRequest, upstream: UpstreamResponse, trial: Trial, settings: GatewaySettings
+    request: ModelRequest,
+    upstream: UpstreamResponse,
+    trial: Trial,
+    settings: GatewaySettings,
+    allows: Allows | None = None,
 ) -> Answer:
     """The way to read this answer."""
     content_type = upstream.headers.get("content-type", "")
@@ -85,7 +95,7 @@ def answer_of(
             strip_usage=not request.wants_usage,
             input_tokens=request.input_tokens,
         )
-        return StreamedAnswer(upstream, trial, watch, settings)
+        return StreamedAnswer(upstream, trial, watch, settings, allows)
     return WholeAnswer(request.endpoint, upstream, trial, settings.answer_bytes_max)
 
 
@@ -167,11 +177,17 @@ class StreamedAnswer:
     """Server-sent events: each forwarded at once, from the first that has content."""
 
     def __init__(
-        self, upstream: UpstreamResponse, trial: Trial, watch: StreamWatch, settings: GatewaySettings
+        self,
+        upstream: UpstreamResponse,
+        trial: Trial,
+        watch: StreamWatch,
+        settings: GatewaySettings,
+        allows: Allows | None,
     ) -> None:
         self._upstream = upstream
         self._trial = trial
         self._watch = watch
+        self._allows = allows
         self._settings = settings
         self._chunks: AsyncIterator[bytes] = upstream.chunks()
         self._held = b""
@@ -204,6 +220,8 @@ class StreamedAnswer:
             while not self._over and watch.fault is None:
                 if out:
                     await delivery.write(out)
+                if self._allows is not None and not self._allows(watch.usage.output_tokens):
+                    return Ending(cut=True)
                 out = await self._next()
         except TransportFailure as error:
             return Ending(fault=error.evidence)

@@ -1,9 +1,6 @@
 """How the gateway behaves, whatever the plan says."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from foreroute.core.ids import KeyId
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,8 +10,6 @@ class GatewaySettings:
     """The deepest nesting of a request body."""
     answer_bytes_max: int = 64 * 1024 * 1024
     """The largest answer that is not streamed; a larger one is a failure of the channel."""
-    keys: Mapping[str, KeyId] = field(default_factory=dict)
-    """SHA-256 (hex) of each accepted key. Empty: everyone may call, so bind to loopback only."""
     deadline_s: float = 600.0
     """No attempt of a request begins later than this, and none runs beyond it."""
     hold_events_max: int = 64

@@ -129,10 +129,13 @@ def _zones(settings: Settings) -> Iterator[Problem]:
 
 
 def _open_doors(settings: Settings) -> Iterator[Problem]:
-    if not is_loopback(settings.gateway.host) and not settings.gateway.api_keys:
+    asks = settings.gateway.api_keys or settings.gateway.require_key
+    if not is_loopback(settings.gateway.host) and not asks:
         message = f"{settings.gateway.host} is reachable by others, and no key is asked for"
         yield Problem(
-            ("gateway", "host"), message, 'set gateway.api_keys: ["${FOREROUTE_KEY}"], or keep 127.0.0.1'
+            ("gateway", "host"),
+            message,
+            'set gateway.api_keys: ["${FOREROUTE_KEY}"] or require_key: true, or keep 127.0.0.1',
         )
     if (
         settings.dashboard.enabled

@@ -60,11 +60,13 @@ class GatewaySettings(_Section):
     """The OpenAI-compatible data plane."""
 
     host: str = "127.0.0.1"
-    """Anything but a loopback address needs `api_keys`."""
+    """Anything but a loopback address needs `api_keys` or `require_key`."""
     port: int = Field(8080, ge=0, le=65535)
     """0 takes a free port."""
     api_keys: tuple[SecretStr, ...] = ()
     """Keys that clients may use, from the environment: `["${FOREROUTE_KEY}"]`. Without any: open to the machine."""
+    require_key: bool = False
+    """Ask for a key even while there is none, for gateways whose keys are all virtual (`foreroute keys create`)."""
     region: Name | None = None
     """Where this gateway stands: channels of near regions come first."""
     client_region_header: str | None = None

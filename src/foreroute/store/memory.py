@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from foreroute.core.ids import ChannelId
+from foreroute.core.attempt import Attempt
+from foreroute.core.ids import REQUEST_ID_JOINT, ChannelId, KeyId
+from foreroute.core.keys import KeyBook, Team, TeamId, VirtualKey
 from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.ports import Record
 from foreroute.core.rollup import Rollup
@@ -46,6 +48,8 @@ class MemoryLedger:
         """Rows by the hour in which they started."""
         self._totals: dict[float, dict[ChannelId, Spend]] = {}
         """Totals of each hour: they outlive its rows, and a month's spend is not a walk through all of them."""
+        self._keys: dict[float, dict[KeyId, Decimal]] = {}
+        """Totals of each hour by key."""
 
     async def append(self, entries: Sequence[LedgerEntry]) -> None:
         for entry in entries:
@@ -57,6 +61,9 @@ class MemoryLedger:
                 totals = self._totals.setdefault(hour_at, {})
                 channel = entry.attempt.channel
                 totals[channel] = _sum([totals[channel], spend] if channel in totals else [spend])
+                if (owner := entry.attempt.key_id) is not None:
+                    owners = self._keys.setdefault(hour_at, {})
+                    owners[owner] = owners.get(owner, Decimal(0)) + spend.cost_usd
 
     async def spend(self, *, start_at: float, end_at: float) -> Mapping[ChannelId, Spend]:
         spends: dict[ChannelId, list[Spend]] = {}
@@ -70,9 +77,26 @@ class MemoryLedger:
                         spends.setdefault(entry.attempt.channel, []).append(spend)
         return {channel: _sum(found) for channel, found in spends.items()}
 
+    async def spend_by_key(self, *, start_at: float, end_at: float) -> Mapping[KeyId, Decimal]:
+        spends: dict[KeyId, Decimal] = {}
+        for hour_at, totals in self._keys.items():
+            if start_at <= hour_at and hour_at + HOUR_S <= end_at:
+                for key, total in totals.items():
+                    spends[key] = spends.get(key, Decimal(0)) + total
+            elif start_at < hour_at + HOUR_S and hour_at < end_at:
+                for entry, spend in self._hours.get(hour_at, ()):
+                    owner = entry.attempt.key_id
+                    if owner is not None and start_at <= entry.attempt.started_at < end_at:
+                        spends[owner] = spends.get(owner, Decimal(0)) + spend.cost_usd
+        return spends
+
+    async def missing(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        return [one for one in attempts if (one.request_id, one.number) not in self._entries]
+
     async def request(self, request_id: str) -> list[LedgerEntry]:
-        found = [entry for (name, _), entry in self._entries.items() if name == request_id]
-        return sorted(found, key=lambda entry: entry.attempt.number)
+        start = request_id + REQUEST_ID_JOINT
+        found = [e for key, e in self._entries.items() if key[0] == request_id or key[0].startswith(start)]
+        return newest_request(sorted(found, key=lambda entry: entry.attempt.number))
 
     async def prune(self, before_at: float) -> int:
         end_at = before_at // HOUR_S * HOUR_S
@@ -103,16 +127,48 @@ class MemoryRecords:
         return len(old)
 
 
+class MemoryKeys:
+    def __init__(self) -> None:
+        self._keys: dict[KeyId, VirtualKey] = {}
+        self._teams: dict[TeamId, Team] = {}
+
+    async def read(self) -> KeyBook:
+        return KeyBook(
+            keys=tuple(self._keys[name] for name in sorted(self._keys)),
+            teams=tuple(self._teams[name] for name in sorted(self._teams)),
+        )
+
+    async def put(self, key: VirtualKey) -> None:
+        self._keys[key.id] = key
+
+    async def put_team(self, team: Team) -> None:
+        self._teams[team.id] = team
+
+
 class MemoryStore:
-    """All three stores together, with the life cycle of a real one."""
+    """All stores together, with the life cycle of a real one."""
 
     def __init__(self, merge: Merge) -> None:
         self.rollups = MemoryRollups(merge)
         self.ledger = MemoryLedger()
         self.records = MemoryRecords()
+        self.keys = MemoryKeys()
+        self.key_spend = self.ledger
+
+    async def append(self, entries: Sequence[LedgerEntry], rollups: Sequence[Rollup]) -> None:
+        await self.ledger.append(entries)
+        await self.rollups.append(rollups)
 
     async def close(self) -> None:
         """Nothing to close."""
+
+
+def newest_request(entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
+    """Those of the request that came last, of several that one client gave the same id."""
+    if not entries:
+        return []
+    newest = max(entries, key=lambda entry: entry.attempt.started_at).attempt.request_id
+    return [entry for entry in entries if entry.attempt.request_id == newest]
 
 
 def merged(rollups: Iterable[Rollup], merge: Merge) -> Rollup:

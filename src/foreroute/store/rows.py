@@ -10,17 +10,16 @@ from typing import Any, Final
 
 import orjson
 
-from foreroute.core.attempt import Attempt, Outcome, PickReason, Usage
-from foreroute.core.failure import FailureClass, Phase
-from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
+from foreroute.core.attempt import Usage
+from foreroute.core.attempt_json import attempt_fields, attempt_of, tokens_of
+from foreroute.core.failure import FailureClass
+from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry
 from foreroute.core.ports import Record
 from foreroute.core.rollup import LatencySummary, Rollup
 
 _PICO: Final = Decimal(10) ** 12
 _PICOUSD_MAX: Final = 10**18
-_TOKENS_MAX: Final = 10**15
-_USAGE = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 
 Row = tuple[Any, ...]
 
@@ -85,7 +84,7 @@ def rollup_of(row: Row) -> Rollup:
 
 def ledger_row(entry: LedgerEntry) -> Row:
     attempt = entry.attempt
-    usage = attempt.usage
+    tokens = tokens_of(attempt.usage)
     return (
         attempt.request_id,
         attempt.number,
@@ -93,9 +92,9 @@ def ledger_row(entry: LedgerEntry) -> Row:
         attempt.channel,
         None if entry.cost_usd is None else to_picousd(entry.cost_usd),
         entry.price_source,
-        sum(_tokens(usage)[:3]),
-        _tokens(usage)[3],
-        _attempt(attempt),
+        sum(tokens[:3]),
+        tokens[3],
+        orjson.dumps(attempt_fields(attempt)).decode(),
     )
 
 
@@ -109,65 +108,19 @@ def record_of(row: Row) -> Record:
 
 def entry_of(row: Row) -> LedgerEntry:
     cost = None if row[4] is None else to_usd(row[4])
-    body = orjson.loads(row[8])
-    attempt = Attempt(
-        request_id=RequestId(row[0]),
+    attempt = attempt_of(
+        orjson.loads(row[8]),
+        request_id=row[0],
         number=row[1],
         started_at=row[2],
-        channel=ChannelId(row[3]),
+        channel=row[3],
         cost_usd=cost,
-        route=RouteName(body["route"]),
-        duration_s=body["duration_s"],
-        outcome=Outcome(body["outcome"]),
-        reason=PickReason(body["reason"]),
-        plan_version=body["plan_version"],
-        client_region=_named(RegionId, body["client_region"]),
-        key_id=_named(KeyId, body["key_id"]),
-        stream=body["stream"],
-        time_to_first_chunk_s=body["time_to_first_chunk_s"],
-        failure_class=_named(FailureClass, body["failure_class"]),
-        phase=Phase(body["phase"]),
-        status=body["status"],
-        usage=Usage(*body["usage"]),
-        hedge=body["hedge"],
-        retry_after_s=body["retry_after_s"],
-        error=body["error"],
     )
     return LedgerEntry(attempt=attempt, cost_usd=cost, price_source=row[5])
 
 
-def _attempt(attempt: Attempt) -> str:
-    body = {
-        "route": attempt.route,
-        "duration_s": attempt.duration_s,
-        "outcome": attempt.outcome,
-        "reason": attempt.reason,
-        "plan_version": attempt.plan_version,
-        "client_region": attempt.client_region,
-        "key_id": attempt.key_id,
-        "stream": attempt.stream,
-        "time_to_first_chunk_s": attempt.time_to_first_chunk_s,
-        "failure_class": attempt.failure_class,
-        "phase": attempt.phase,
-        "status": attempt.status,
-        "usage": _tokens(attempt.usage),
-        "hedge": attempt.hedge,
-        "retry_after_s": attempt.retry_after_s,
-        "error": attempt.error.encode("utf-8", "replace").decode(),  # half a surrogate pair is no JSON
-    }
-    return orjson.dumps(body).decode()
-
-
-def _named(kind: Any, value: str | None) -> Any:
-    return None if value is None else kind(value)
-
-
 def _usage(usage: Usage) -> str:
-    return orjson.dumps(_tokens(usage)).decode()
-
-
-def _tokens(usage: Usage) -> list[int]:
-    return [min(getattr(usage, name), _TOKENS_MAX) for name in _USAGE]
+    return orjson.dumps(tokens_of(usage)).decode()
 
 
 def _summary(summary: LatencySummary) -> str:

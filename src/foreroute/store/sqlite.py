@@ -11,12 +11,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from foreroute.core.ids import ChannelId
+from foreroute.core.attempt import Attempt
+from foreroute.core.ids import REQUEST_ID_JOINT, ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.ports import Record
 from foreroute.core.rollup import Rollup
 from foreroute.store import rows
-from foreroute.store.memory import HOUR_S, Merge, merged
+from foreroute.store.memory import HOUR_S, Merge, merged, newest_request
+from foreroute.store.sqlite_keys import SqliteKeys, SqliteKeySpend
 from foreroute.store.sqlite_schema import check_owner, check_pages, check_small, migrate
 from foreroute.store.sqlite_worker import Worker
 
@@ -25,7 +27,7 @@ _PRUNED_ROWS: Final = 2000
 
 
 class SqliteStore:
-    """All three stores in one file. Open with `await SqliteStore.open(path, merge)`; close with `await close()`."""
+    """All stores in one file. Open with `await SqliteStore.open(path, merge)`; close with `await close()`."""
 
     def __init__(self, path: Path, merge: Merge) -> None:
         self._writer = Worker(path, "foreroute-store-writer", before_writing=check_owner)
@@ -33,6 +35,8 @@ class SqliteStore:
         self.rollups = SqliteRollups(self._writer, self._reader, merge)
         self.ledger = SqliteLedger(self._writer, self._reader)
         self.records = SqliteRecords(self._writer, self._reader)
+        self.keys = SqliteKeys(self._writer, self._reader)
+        self.key_spend = SqliteKeySpend(self._reader)
 
     @classmethod
     async def open(cls, path: Path, merge: Merge) -> "SqliteStore":
@@ -53,6 +57,16 @@ class SqliteStore:
     async def check(self) -> None:
         """Reads the whole file, also a large one that `open` did not. Raises StoreCorrupt if it is damaged."""
         await self._reader.run(check_pages)
+
+    async def append(self, entries: Sequence[LedgerEntry], rollups: Sequence[Rollup]) -> None:
+        ledger = [rows.ledger_row(entry) for entry in entries]
+        minutes = [rows.rollup_row(rollup) for rollup in rollups]
+
+        def work(db: sqlite3.Connection) -> None:
+            db.executemany(_insert("IGNORE", "ledger", rows.LEDGER_COLUMNS), ledger)
+            db.executemany(_insert("REPLACE", "rollups", rows.ROLLUP_COLUMNS), minutes)
+
+        await self._writer.run(work)
 
     async def close(self) -> None:
         await self._reader.close()
@@ -102,10 +116,25 @@ class SqliteLedger:
         return await self._reader.run(lambda db: _spend(db, start_at, end_at))
 
     async def request(self, request_id: str) -> list[LedgerEntry]:
-        query = f"SELECT {rows.LEDGER_COLUMNS} FROM ledger WHERE request_id = ? ORDER BY number"  # noqa: S608
-        return await self._reader.run(
-            lambda db: [rows.entry_of(row) for row in db.execute(query, (request_id,))]
+        query = (
+            f"SELECT {rows.LEDGER_COLUMNS} FROM ledger WHERE request_id = ? "  # noqa: S608
+            "OR (request_id >= ? AND request_id < ?) ORDER BY number"
         )
+        start = request_id + REQUEST_ID_JOINT
+        wanted = (request_id, start, start[:-1] + chr(ord(REQUEST_ID_JOINT) + 1))
+        return await self._reader.run(
+            lambda db: newest_request([rows.entry_of(row) for row in db.execute(query, wanted)])
+        )
+
+    async def missing(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        query = "SELECT 1 FROM ledger WHERE request_id = ? AND number = ?"
+
+        def work(db: sqlite3.Connection) -> list[Attempt]:
+            return [
+                one for one in attempts if db.execute(query, (one.request_id, one.number)).fetchone() is None
+            ]
+
+        return await self._reader.run(work)
 
     async def prune(self, before_at: float) -> int:
         return await _delete(self._writer, "ledger", "rowid", "started_at", before_at // HOUR_S * HOUR_S)

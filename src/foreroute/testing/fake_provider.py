@@ -1,23 +1,36 @@
-"""An OpenAI-compatible provider that answers as it is told: an ASGI application for tests and demos.
+"""A provider that answers as it is told, in OpenAI's and Anthropic's dialects: an ASGI application for tests and demos.
 
-What to answer is the behaviour's business; how it looks on the wire is this module's and `fake_answers`'.
+What to answer is the behaviour's business; how it looks is that of the module of each dialect (`fake_chat`,
+`fake_responses`, `fake_messages`, `fake_embeddings`, `fake_others`), how it goes wrong that of `fake_faults`.
 Time is the event loop's, so the same provider lives on virtual and on real time.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Protocol
 
-import orjson
-
-from foreroute.testing.fake_answers import FakeAnswers
+from foreroute.testing.fake_answers import FakeAnswer, FakeStream, openai_error_of
+from foreroute.testing.fake_chat import ChatAnswer
+from foreroute.testing.fake_embeddings import EmbeddingsAnswer
+from foreroute.testing.fake_faults import send_error, send_stream, send_whole
+from foreroute.testing.fake_messages import CountTokensAnswer, MessagesAnswer
+from foreroute.testing.fake_others import KEPT, OTHER_PATHS, OtherAnswer
+from foreroute.testing.fake_request import read_request, refusal
+from foreroute.testing.fake_responses import ResponsesAnswer
 from foreroute.testing.fake_script import Fault, ProviderAnswer, ProviderRequest
 from foreroute.testing.fake_wire import Receive, Send, Wire, serve_lifespan, until_gone
 
-__all__ = ["Always", "Behaviour", "FakeProvider", "Fault", "ProviderAnswer", "ProviderRequest"]
+__all__ = ["OTHER_PATHS", "Always", "Behaviour", "FakeProvider", "Fault", "ProviderAnswer", "ProviderRequest"]
 
-_PATHS = frozenset({"/chat/completions", "/completions", "/embeddings"})
+_STREAMED: Final[Mapping[str, Callable[..., FakeStream]]] = {
+    "/chat/completions": ChatAnswer,
+    "/completions": ChatAnswer,
+    "/responses": ResponsesAnswer,
+    "/messages": MessagesAnswer,
+}
+_MODEL_PATHS: Final = frozenset({*_STREAMED, "/embeddings", "/messages/count_tokens"})
 
 
 class Behaviour(Protocol):
@@ -35,10 +48,15 @@ class Always:
 
 
 class FakeProvider:
-    """`/chat/completions`, `/completions`, `/embeddings` and `/models`, with or without `/v1`."""
+    """The model paths of OpenAI and Anthropic, `/models`, and those of `others`, with or without `/v1`."""
 
     def __init__(
-        self, behaviour: Behaviour, *, models: tuple[str, ...] = ("fake-model",), epoch_at: float = 1.76e9
+        self,
+        behaviour: Behaviour,
+        *,
+        models: tuple[str, ...] = ("fake-model",),
+        epoch_at: float = 1.76e9,
+        others: Collection[str] = OTHER_PATHS,
     ) -> None:
         self.behaviour = behaviour
         self.requests_total = 0
@@ -47,6 +65,7 @@ class FakeProvider:
         self.received: deque[ProviderRequest] = deque(maxlen=1000)
         self._models = models
         self._epoch_at = epoch_at
+        self._others = others
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -61,20 +80,10 @@ class FakeProvider:
         wire = Wire(send, receive, scope.get("extensions", {}).get("foreroute.cut"))
         at = asyncio.get_running_loop().time()
         if path == "/models":
-            return await wire.whole(200, FakeAnswers.models(self._models, self._epoch_at))
-        if path not in _PATHS:
-            return await wire.whole(
-                404,
-                {
-                    "error": {
-                        "message": f"no such path: {path}",
-                        "type": "not_found_error",
-                        "param": None,
-                        "code": None,
-                    }
-                },
-            )
-        request = _request(path, scope, orjson.loads(body), at)
+            return await wire.whole(200, _models(self._models, self._epoch_at))
+        if not self._serves(path, scope["method"]):
+            return await wire.whole(404, openai_error_of(f"no such path: {path}", "not_found_error"))
+        request = read_request(path, scope, body, at)
         self.requests_total += 1
         self.received.append(request)
         serving = asyncio.ensure_future(self._answer(wire, request, self._epoch_at + at))
@@ -91,83 +100,45 @@ class FakeProvider:
             raise results[0]
         return None
 
-    async def _answer(self, wire: "Wire", request: ProviderRequest, created_at: float) -> None:
+    def _serves(self, path: str, method: str) -> bool:
+        if path in _MODEL_PATHS or path in self._others:
+            return method == "POST" or path in KEPT
+        return any(kept in self._others and path.startswith(f"{kept}/") for kept in KEPT)
+
+    async def _answer(self, wire: Wire, request: ProviderRequest, created_at: float) -> None:
         answer = self.behaviour.answer(request)
+        wrong = refusal(request) if request.path in _MODEL_PATHS else None
+        if wrong is not None:
+            answer = replace(
+                answer, status=400, error_message=wrong, error_type="invalid_request_error", error_code=None
+            )
         if answer.fault is Fault.NO_ANSWER:
             await wire.silence()
         await asyncio.sleep(answer.time_to_first_chunk_s)
-        number = self.requests_total
-        answers = FakeAnswers(request, answer, ident=f"{number:012x}", created=int(created_at))
-        if answer.status != 200:
-            headers = dict(answer.headers)
-            if answer.retry_after_s is not None:
-                headers["retry-after"] = f"{answer.retry_after_s:g}"
-            return await wire.whole(answer.status, answers.error(), headers)
-        if answer.fault is Fault.HOLLOW_HTML:
-            page = b"<html><body><h1>Welcome to nginx!</h1></body></html>"
-            return await wire.raw(200, "text/html", page)
-        if request.stream and request.path != "/embeddings":
-            return await _stream(wire, answers, answer)
-        return await _whole(wire, answers, answer)
+        ident, created = f"{self.requests_total:012x}", int(created_at)
+        streamed = _STREAMED.get(request.path)
+        if streamed is not None:
+            fake = streamed(request, answer, ident=ident, created=created)
+            if request.stream and answer.status == 200:
+                return await send_stream(wire, fake, answer)
+            return await _send(wire, fake, answer)
+        return await _send(wire, _unstreamed(request, answer, ident, created), answer)
 
 
-async def _whole(wire: "Wire", answers: FakeAnswers, answer: ProviderAnswer) -> None:
-    await asyncio.sleep(answer.seconds_per_chunk * max(0, len(answer.chunks) - 1))
-    body = answers.whole()
-    match answer.fault:
-        case Fault.NONE | Fault.UNFINISHED:
-            await wire.whole(200, body, answer.headers)
-        case Fault.EMPTY_CHOICES:
-            key = "data" if "data" in body else "choices"
-            await wire.whole(200, {**body, key: []})
-        case Fault.ERROR_EVENT:
-            await wire.whole(200, answers.error())
-        case Fault.TRUNCATED_JSON:
-            text = orjson.dumps(body)
-            await wire.raw(200, "application/json", text[: len(text) // 2])
-        case Fault.STALL | Fault.CUT:
-            text = orjson.dumps(body)
-            await wire.start(200, "application/json", {"content-length": str(len(text))})
-            await wire.part(text[: len(text) // 2])
-            await (wire.cut() if answer.fault is Fault.CUT else wire.silence())
+async def _send(wire: Wire, fake: FakeAnswer, answer: ProviderAnswer) -> None:
+    await (send_whole if answer.status == 200 else send_error)(wire, fake, answer)
 
 
-async def _stream(wire: "Wire", answers: FakeAnswers, answer: ProviderAnswer) -> None:
-    await wire.start(200, "text/event-stream; charset=utf-8", answer.headers)
-    if answer.fault is Fault.EMPTY_CHOICES:
-        await wire.part(answers.empty_event())
-        return await wire.part(answers.done_event(), last=True)
-    content = answers.content_events()
-    faulty = answer.fault is not Fault.NONE
-    for index, event in enumerate(content[: answer.fault_after_chunks] if faulty else content):
-        if index:
-            await asyncio.sleep(answer.seconds_per_chunk)
-        await wire.part(answers.opening_event() + event if index == 0 else event)
-    match answer.fault:
-        case Fault.NONE:
-            await wire.part(b"".join(answers.closing_events()), last=True)
-        case Fault.UNFINISHED:
-            await wire.part(b"", last=True)
-        case Fault.ERROR_EVENT:
-            await wire.part(b"data: " + orjson.dumps(answers.error()) + b"\n\n", last=True)
-        case Fault.TRUNCATED_JSON:
-            await wire.part(b'data: {"id":"chatcmpl-cut","choices":[{"ind', last=True)
-        case Fault.STALL:
-            await wire.silence()
+def _unstreamed(request: ProviderRequest, answer: ProviderAnswer, ident: str, created: int) -> FakeAnswer:
+    match request.path:
+        case "/embeddings":
+            return EmbeddingsAnswer(request, answer)
+        case "/messages/count_tokens":
+            return CountTokensAnswer(request, answer, ident=ident)
         case _:
-            await wire.cut()
-    return None
+            return OtherAnswer(request, answer, ident=ident, created=created)
 
 
-def _request(path: str, scope: Mapping[str, Any], body: Mapping[str, Any], at: float) -> ProviderRequest:
-    text = orjson.dumps(body.get("messages") or body.get("prompt") or body.get("input") or "")
-    return ProviderRequest(
-        path=path,
-        model=str(body.get("model", "")),
-        stream=bool(body.get("stream")),
-        prompt_tokens=max(1, len(text) // 4),
-        max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
-        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-        received_at=at,
-        body=body,
-    )
+def _models(names: Sequence[str], created_at: float) -> dict[str, Any]:
+    data = [{"id": n, "object": "model", "created": int(created_at), "owned_by": "fake"} for n in names]
+    return {"object": "list", "data": data}

@@ -20,24 +20,21 @@ class Wire:
         self._cut = cut
         self.was_cut = False
 
-    async def start(self, status: int, content_type: str, headers: Mapping[str, str] | None = None) -> None:
-        pairs = [("content-type", content_type), *(headers or {}).items()]
-        encoded = [(name.encode(), value.encode()) for name, value in pairs]
+    async def start(self, status: int, headers: Mapping[str, str]) -> None:
+        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
     async def part(self, body: bytes, *, last: bool = False) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": not last})
 
-    async def raw(
-        self, status: int, content_type: str, body: bytes, headers: Mapping[str, str] | None = None
-    ) -> None:
-        await self.start(status, content_type, {"content-length": str(len(body)), **(headers or {})})
+    async def raw(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        await self.start(status, {"content-length": str(len(body)), **headers})
         await self.part(body, last=True)
 
     async def whole(
         self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> None:
-        await self.raw(status, "application/json", orjson.dumps(body), headers)
+        await self.raw(status, orjson.dumps(body), {"content-type": "application/json", **(headers or {})})
 
     async def silence(self) -> None:
         """Say nothing more; ends by cancellation, when the client leaves."""

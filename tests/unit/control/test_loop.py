@@ -55,10 +55,14 @@ def attempt(number: int, name: ChannelId = A, *, ended_at: float = 30.0, first_s
 @dataclass
 class Inbox:
     waiting: list[Attempt] = field(default_factory=list)
+    waiting_was_saved: bool = False
 
     def drain(self) -> list[Attempt]:
         taken, self.waiting = self.waiting, []
         return taken
+
+    def saved(self) -> None:
+        self.waiting_was_saved = True
 
 
 class OneRollupEach:
@@ -217,6 +221,7 @@ class House:
                 channel_costs=lambda at, rollups: (),
             ),
             heal=lambda at, rollups: self.healed(at, rollups),
+            append=self.store.append,
             rollups=self.store.rollups,
             ledger=self.store.ledger,
             records=self.store.records,

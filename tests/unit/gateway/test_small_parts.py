@@ -8,13 +8,13 @@ from foreroute.core.failure import FAILURE_ADVICE, FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RouteName
 from foreroute.core.plan import BreakerPolicy, CallPolicy, Route, RoutingPlan, Target
 from foreroute.gateway.breaker import Breaker, BreakerState, Verdict
-from foreroute.gateway.wire.evidence import answer_evidence, exception_evidence, mask, retry_after_s
 from foreroute.gateway.fleet import Fleet
 from foreroute.gateway.keys import known_key, presented_key
 from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.retry import RetryBudget, backoff_s, may_fail_over, may_repeat
 from foreroute.gateway.select import Standing
 from foreroute.gateway.trial import Trial
+from foreroute.gateway.wire.evidence import answer_evidence, exception_evidence, mask, retry_after_s
 
 A = ChannelId("a")
 GPT = RouteName("gpt")

@@ -9,6 +9,7 @@ import orjson
 from foreroute.core.channel import Dialect
 from foreroute.core.failure import FailureClass, FailureEvidence
 
+_PATIENCE_S: Final = 60.0
 _ANTHROPIC_TYPES: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -108,6 +109,59 @@ def wrong_key() -> ErrorAnswer:
     return ErrorAnswer(status=401, message=message, code="invalid_api_key")
 
 
+def closed_key(reason: str) -> ErrorAnswer:
+    return ErrorAnswer(status=401, message=f"The API key is {reason}.", code="invalid_api_key", final=True)
+
+
+def wrong_role() -> ErrorAnswer:
+    message = "This key opens the admin API, not the models. Make one with the role `call`."
+    return ErrorAnswer(status=403, message=message, type="permission_error", code="wrong_role", final=True)
+
+
+def over_limit(message: str, wait_s: float | None) -> ErrorAnswer:
+    """A limit of the caller's key or team."""
+    return ErrorAnswer(
+        status=429,
+        message=message,
+        type="rate_limit_error",
+        code="rate_limit_exceeded",
+        retry_after_s=1.0 if wait_s is None else wait_s,
+    )
+
+
+def over_budget(message: str, wait_s: float | None) -> ErrorAnswer:
+    return ErrorAnswer(
+        status=429,
+        message=message,
+        type="insufficient_quota",
+        code="budget_exceeded",
+        retry_after_s=wait_s,
+        final=wait_s is None or wait_s > _PATIENCE_S,
+    )
+
+
+def unpriced(message: str) -> ErrorAnswer:
+    return ErrorAnswer(status=400, message=message, param="model", code="unpriced_model", final=True)
+
+
+def budget_cut() -> ErrorAnswer:
+    """Sent inside a stream."""
+    message = (
+        "The answer was cut off: the budget of the key has nothing left. What was received is incomplete."
+    )
+    return ErrorAnswer(status=429, message=message, type="insufficient_quota", code="budget_exceeded")
+
+
+def accounts_unavailable() -> ErrorAnswer:
+    return ErrorAnswer(
+        status=503,
+        message="The accounts cannot be read, so no budget can be checked. The request may be sent again.",
+        type="server_error",
+        code="accounts_unavailable",
+        retry_after_s=1.0,
+    )
+
+
 def too_large(limit: int) -> ErrorAnswer:
     message = f"The request body is larger than the limit of {limit} bytes."
     return ErrorAnswer(status=413, message=message, code="request_too_large")
@@ -150,8 +204,13 @@ def unavailable(model: str, wait_s: float | None) -> ErrorAnswer:
 _TIMEOUTS = frozenset({FailureClass.TIMEOUT_CONNECT, FailureClass.TIMEOUT_READ})
 
 
-def all_failed(model: str, failure: FailureClass, wait_s: float | None) -> ErrorAnswer:
-    """What the client is told after the last attempt. A channel's own key trouble is not the client's 401."""
+def all_failed(
+    model: str, failure: FailureClass, wait_s: float | None, *, final: bool = False
+) -> ErrorAnswer:
+    """What the client is told after the last attempt. A channel's own key trouble is not the client's 401.
+
+    `final`: every channel will fail until somebody changes something, so the client need not hurry back.
+    """
     if failure is FailureClass.RATE_LIMITED:
         return busy(model, wait_s)
     return ErrorAnswer(
@@ -159,7 +218,8 @@ def all_failed(model: str, failure: FailureClass, wait_s: float | None) -> Error
         message=f"Every attempt to serve `{model}` failed; the last one with {failure.value}.",
         type="server_error",
         code="upstream_timeout" if failure in _TIMEOUTS else "upstream_unavailable",
-        retry_after_s=wait_s,
+        retry_after_s=None if final else wait_s,
+        final=final,
     )
 
 

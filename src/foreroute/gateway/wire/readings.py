@@ -81,7 +81,12 @@ class ResponsesReading:
         self.has_content = False
         self.content_events = 0
         self.answer_id: str | None = None
-        self.finished = False
+        self._ended = False
+
+    @property
+    def finished(self) -> bool:
+        """A response that is complete and has nothing in it is none."""
+        return self._ended and self.has_content
 
     def fault(self, payload: Mapping[str, Any]) -> bool:
         return payload.get("type") in _RESPONSES_FAULTS or bool(payload.get("error"))
@@ -96,8 +101,10 @@ class ResponsesReading:
             if response.get("usage"):
                 self.usage = responses_usage(response["usage"])
         if kind in _RESPONSES_ENDS:
-            self.finished = True
-            self.has_content = self.has_content or bool(isinstance(response, dict) and response.get("output"))
+            self._ended = True
+            self.has_content |= kind != "response.completed" or bool(
+                isinstance(response, dict) and response.get("output")
+            )
         return False
 
 

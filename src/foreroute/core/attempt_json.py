@@ -1,0 +1,83 @@
+"""An attempt as plain values and back, for whatever writes it down: the ledger's rows, the journal's lines."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from foreroute.core.attempt import Attempt, Outcome, PickReason, Usage
+from foreroute.core.failure import FailureClass, Phase
+from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
+
+_TOKENS_MAX: Final = 10**15
+
+
+def tokens_of(usage: Usage) -> list[int]:
+    """The five buckets in the order of `Usage`. More than 10^15 is a mistake of whoever reported it, kept as that."""
+    return [
+        min(usage.input_tokens, _TOKENS_MAX),
+        min(usage.cached_input_tokens, _TOKENS_MAX),
+        min(usage.cache_write_tokens, _TOKENS_MAX),
+        min(usage.output_tokens, _TOKENS_MAX),
+        min(usage.reasoning_tokens, _TOKENS_MAX),
+    ]
+
+
+def attempt_fields(attempt: Attempt) -> dict[str, Any]:
+    """All but what names and prices it: `request_id`, `number`, `started_at`, `channel`, `cost_usd`."""
+    return {
+        "route": attempt.route,
+        "duration_s": attempt.duration_s,
+        "outcome": attempt.outcome,
+        "reason": attempt.reason,
+        "plan_version": attempt.plan_version,
+        "client_region": attempt.client_region,
+        "key_id": attempt.key_id,
+        "stream": attempt.stream,
+        "time_to_first_chunk_s": attempt.time_to_first_chunk_s,
+        "failure_class": attempt.failure_class,
+        "phase": attempt.phase,
+        "status": attempt.status,
+        "usage": tokens_of(attempt.usage),
+        "hedge": attempt.hedge,
+        "retry_after_s": attempt.retry_after_s,
+        "error": attempt.error.encode("utf-8", "replace").decode(),  # half a surrogate pair is no JSON
+    }
+
+
+def attempt_of(
+    fields: Mapping[str, Any],
+    *,
+    request_id: str,
+    number: int,
+    started_at: float,
+    channel: str,
+    cost_usd: Decimal | None,
+) -> Attempt:
+    """Raises KeyError, TypeError or ValueError on fields that `attempt_fields` did not make."""
+    return Attempt(
+        request_id=RequestId(request_id),
+        number=number,
+        started_at=started_at,
+        channel=ChannelId(channel),
+        cost_usd=cost_usd,
+        route=RouteName(fields["route"]),
+        duration_s=fields["duration_s"],
+        outcome=Outcome(fields["outcome"]),
+        reason=PickReason(fields["reason"]),
+        plan_version=fields["plan_version"],
+        client_region=_named(RegionId, fields["client_region"]),
+        key_id=_named(KeyId, fields["key_id"]),
+        stream=fields["stream"],
+        time_to_first_chunk_s=fields["time_to_first_chunk_s"],
+        failure_class=_named(FailureClass, fields["failure_class"]),
+        phase=Phase(fields["phase"]),
+        status=fields["status"],
+        usage=Usage(*fields["usage"]),
+        hedge=fields["hedge"],
+        retry_after_s=fields["retry_after_s"],
+        error=fields["error"],
+    )
+
+
+def _named(kind: Any, value: str | None) -> Any:
+    return None if value is None else kind(value)

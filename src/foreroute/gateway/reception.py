@@ -1,0 +1,141 @@
+"""From a request's bytes to an exchange: read it, find its routes, reserve what it may cost, and settle in the end."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from foreroute.core.accounts import Refusal
+from foreroute.core.channel import Dialect
+from foreroute.core.ids import RegionId, RequestId
+from foreroute.core.ports import Locator
+from foreroute.gateway.account_headers import limit_headers
+from foreroute.gateway.client import read_body, while_client_listens
+from foreroute.gateway.delivery import Delivery, Receive
+from foreroute.gateway.door import Caller
+from foreroute.gateway.exchange import Exchange
+from foreroute.gateway.plan_cell import ServedRoute
+from foreroute.gateway.pulse import Pulse
+from foreroute.gateway.till import Tab, Till
+from foreroute.gateway.trial import Origin
+from foreroute.gateway.wire import errors
+from foreroute.gateway.wire.errors import ErrorAnswer
+from foreroute.gateway.wire.paths import Call, Endpoint
+from foreroute.gateway.wire.request import ModelRequest, read_opaque_request, read_request
+from foreroute.gateway.works import Works
+
+_FORWARDED: Final = (
+    b"traceparent",
+    b"tracestate",
+    b"openai-beta",
+    b"anthropic-beta",
+    b"anthropic-version",
+    b"idempotency-key",
+)
+
+
+class Reception:
+    """Takes every request for a model. Without a till nobody's limits are kept."""
+
+    def __init__(self, works: Works, locator: Locator | None, till: Till | None) -> None:
+        self._works = works
+        self._locator = locator
+        self._till = till
+
+    async def serve(
+        self,
+        call: Call,
+        scope: Mapping[str, Any],
+        headers: Mapping[bytes, bytes],
+        caller: Caller,
+        receive: Receive,
+        delivery: Delivery,
+    ) -> None:
+        works = self._works
+        body = await read_body(headers, receive, works.settings.body_bytes_max)
+        if body is None:
+            return None
+        request = body if isinstance(body, ErrorAnswer) else await self._read(call, scope, headers, body)
+        if isinstance(request, ErrorAnswer):
+            return await delivery.error(request)
+        routes = [served for served in self._routes(request) if caller.may_use(served.route.name)]
+        if not routes:
+            return await delivery.error(errors.unknown_model(request.model))
+        tab = self._open_tab(caller, request, routes, delivery)
+        if isinstance(tab, ErrorAnswer):
+            return await delivery.error(tab)
+        origin = Origin(
+            request_id=RequestId(delivery.request_id),
+            route=request.model,
+            stream=request.stream,
+            key_id=caller.key_id,
+            client_region=self._region(scope, headers),
+        )
+        forwarded = {name.decode(): headers[name].decode("latin-1") for name in _FORWARDED if name in headers}
+        exchange = Exchange(works, request, origin, delivery, forwarded, tab)
+        try:
+            if not request.stream:
+                return await while_client_listens(exchange.run(routes), receive, delivery)
+            with Pulse(delivery, works.settings.keep_alive_s):
+                return await while_client_listens(exchange.run(routes), receive, delivery)
+        finally:
+            if tab is not None:
+                tab.close(works.clock.now())
+
+    def _open_tab(
+        self, caller: Caller, request: ModelRequest, routes: Sequence[ServedRoute], delivery: Delivery
+    ) -> Tab | ErrorAnswer | None:
+        """Reserves what the request may cost, for callers with limits; the headers say what is left of them."""
+        if self._till is None or caller.known is None or not caller.known.scopes:
+            return None
+        channels = self._works.fleet.channels
+        names = {target.channel for served in routes for target in served.route.targets}
+        asked = [channels[name] for name in names if name in channels]
+        now = self._works.clock.now()
+        tab = self._till.open(caller.known, request, asked, now)
+        if isinstance(tab, ErrorAnswer):
+            return tab
+        answer = tab if isinstance(tab, Refusal) else tab.ticket
+        anthropic = delivery.dialect is Dialect.ANTHROPIC
+        delivery.own_headers = [*delivery.own_headers, *limit_headers(answer, now, anthropic=anthropic)]
+        return _refused(tab) if isinstance(tab, Refusal) else tab
+
+    def _region(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> RegionId | None:
+        if self._locator is None:
+            return None
+        client = scope.get("client")
+        text = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
+        return self._locator.region_of(client[0] if client else None, text)
+
+    async def _read(
+        self, call: Call, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], body: bytes
+    ) -> ModelRequest | ErrorAnswer:
+        if call.endpoint is not Endpoint.OPAQUE:
+            return await read_request(call, body, depth_max=self._works.settings.depth_max)
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        query = scope.get("query_string", b"").decode("latin-1")
+        home = next(iter(self._works.plans.configured.routes))
+        request = read_opaque_request(call, scope["method"], body, content_type, home)
+        return replace(request, path=f"{request.path}?{query}") if query else request
+
+    def _routes(self, request: ModelRequest) -> Sequence[ServedRoute]:
+        """The route that was asked for, then those that stand in for it; none if there is no such route."""
+        plans, now = self._works.plans, self._works.clock.now()
+        first = plans.route(request.model, now)
+        others = request.preferences.models
+        if first is None:
+            return [served for name in others if (served := plans.route(name, now)) is not None]
+        if not others and not first.route.fallbacks:
+            return (first,)
+        names = dict.fromkeys((*others, *first.route.fallbacks))
+        found = (plans.route(name, now) for name in names if name != request.model)
+        return [first, *(served for served in found if served is not None)]
+
+
+def _refused(refusal: Refusal) -> ErrorAnswer:
+    match refusal.code:
+        case "budget":
+            return errors.over_budget(refusal.message, refusal.retry_after_s)
+        case "unpriced":
+            return errors.unpriced(refusal.message)
+        case _:
+            return errors.over_limit(refusal.message, refusal.retry_after_s)

@@ -1,0 +1,41 @@
+"""Attempts of every kind for tests of whatever stores or carries them, the same at every call."""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+from foreroute.core.attempt import Attempt, Outcome, PickReason, Usage
+from foreroute.core.failure import FailureClass, Phase
+from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
+
+START_AT: Final = 1_770_000_000.0
+
+
+def attempts(count: int, *, seed: int = 1) -> Iterator[Attempt]:
+    rng = Random(seed)
+    for number in range(count):
+        outcome = rng.choice(list(Outcome))
+        failed = outcome in {Outcome.FAILURE, Outcome.TIMEOUT, Outcome.THROTTLED}
+        stream = rng.random() < 0.5
+        yield Attempt(
+            request_id=RequestId(f"req_{number:06d}"),
+            number=1 + number % 3,
+            route=RouteName("chat"),
+            channel=ChannelId(rng.choice("abc")),
+            started_at=START_AT + number * 0.25,
+            duration_s=rng.random(),
+            outcome=outcome,
+            reason=rng.choice(list(PickReason)),
+            plan_version=number,
+            client_region=RegionId("here") if rng.random() < 0.5 else None,
+            key_id=KeyId("key-1") if rng.random() < 0.5 else None,
+            stream=stream,
+            time_to_first_chunk_s=rng.random() if stream else None,
+            failure_class=rng.choice(list(FailureClass)) if failed else None,
+            phase=rng.choice(list(Phase)),
+            status=rng.choice([None, 200, 429, 503]),
+            usage=Usage(*(rng.randrange(1000) for _ in range(5))),
+            hedge=rng.random() < 0.1,
+            retry_after_s=7.0 if rng.random() < 0.1 else None,
+            error="ünsäglich" if failed else "",
+        )

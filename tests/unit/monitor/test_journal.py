@@ -1,0 +1,136 @@
+"""What was recorded is on disk; what is on disk is read once; what was stored is deleted."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foreroute.core.attempt import Attempt
+from foreroute.monitor.collector import Collector
+from foreroute.monitor.intake import Intake
+from foreroute.monitor.journal import Journal
+from foreroute.monitor.journal_reader import JournalReader
+from foreroute.testing.sample_attempts import attempts as sample_attempts
+
+
+def some(count: int) -> list[Attempt]:
+    return list(sample_attempts(count))
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_another_process_reads_each_attempt_once(tmp_path: Path) -> None:
+    journal, reader = Journal(tmp_path, "one"), JournalReader(tmp_path, own="two")
+    wanted = some(5)
+    for attempt in wanted[:3]:
+        journal.record(attempt)
+    assert reader.poll() == wanted[:3]
+    for attempt in wanted[3:]:
+        journal.record(attempt)
+    assert reader.poll() == wanted[3:]
+    assert reader.poll() == []
+
+
+def test_what_its_own_process_records_is_not_read_back(tmp_path: Path) -> None:
+    Journal(tmp_path, "one").record(some(1)[0])
+    assert JournalReader(tmp_path, own="one").poll() == []
+
+
+def test_segments_go_when_they_are_stored_and_not_before(tmp_path: Path) -> None:
+    intake = Intake(Collector())
+    journal = Journal(tmp_path, "run")
+    intake.keep_on_disk(journal, JournalReader(tmp_path, own="run"))
+    first, second, third = some(3)
+    intake.record(first)
+    assert intake.drain() == [first]
+    intake.record(second)
+    assert len(files(tmp_path)) == 2
+    intake.saved()
+    assert files(tmp_path) == ["run-000001.attempts"], "the second attempt is not stored yet"
+    intake.record(third)
+    assert intake.drain() == [second, third]
+    intake.saved()
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [0]
+    intake.close()
+    assert files(tmp_path) == []
+
+
+def test_a_long_run_without_a_drain_makes_many_segments_and_loses_none(tmp_path: Path) -> None:
+    wanted = some(40)
+    journal = Journal(tmp_path, "run", bytes_max=1000)
+    for attempt in wanted:
+        journal.record(attempt)
+    assert len(files(tmp_path)) > 5
+    assert JournalReader(tmp_path, own="other").poll() == wanted
+
+
+def test_a_full_disk_is_counted_and_does_not_stop_the_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal, wanted = Journal(tmp_path, "run"), some(3)
+    write = os.write
+
+    def full(file: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    def half(file: int, data: bytes) -> int:
+        return write(file, data[: len(data) // 2])
+
+    for broken in (full, half):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", broken)
+            journal.record(wanted[0])
+    journal.record(wanted[1])
+    assert journal.unwritten == 2
+    assert JournalReader(tmp_path, own="other").poll() == [wanted[1]]
+    assert [record.message for record in caplog.records] == ["journal_not_written", "journal_lines_torn"]
+
+
+@given(st.integers(0, 2000))
+def test_a_line_that_was_cut_by_death_costs_itself_only(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    folder = tmp_path_factory.mktemp("journal")
+    journal, wanted = Journal(folder, "dead"), some(3)
+    for attempt in wanted:
+        journal.record(attempt)
+    (path,) = folder.iterdir()
+    data = path.read_bytes()
+    journal.roll()
+    path.write_bytes(data[: cut % (len(data) + 1)])
+    lines = path.read_bytes().count(b"\n")
+    assert JournalReader(folder, own="next").poll() == wanted[:lines]
+
+
+def test_a_killed_process_leaves_its_attempts_and_lets_go_of_the_lock(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from foreroute.monitor.journal import Journal\n"
+        "from foreroute.testing.sample_attempts import attempts\n"
+        "journal = Journal(Path(sys.argv[1]), 'dead')\n"
+        "for attempt in attempts(4): journal.record(attempt)\n"
+        "print('ready', flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, timeout=60, check=False
+    )
+    assert done.stdout == b"ready\n"
+    reader = JournalReader(tmp_path, own="next")
+    assert reader.poll() == some(4)
+    assert files(tmp_path) == ["dead-000000.attempts"]
+    reader.saved()
+    assert files(tmp_path) == []
+
+
+def test_a_living_process_keeps_its_segment(tmp_path: Path) -> None:
+    journal, reader = Journal(tmp_path, "alive"), JournalReader(tmp_path, own="other")
+    journal.record(some(1)[0])
+    reader.poll()
+    reader.saved()
+    assert files(tmp_path) == ["alive-000000.attempts"]
