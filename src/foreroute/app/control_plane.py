@@ -1,13 +1,16 @@
 """The control plane of one process: store, stages, loop and dashboard, on the control thread's event loop."""
 
+import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.data_plane import DataPlane
+from foreroute.app.keys import load_keys
 from foreroute.app.stages import build_stages, guardrails, loop_settings
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
@@ -57,6 +60,11 @@ class ControlPlane:
     stages: Stages | None = None
     store: Store | None = None
     dashboard_url: str | None = None
+    steering: Steering | None = None
+    """An earlier control plane's, when this one takes its place."""
+    reload: Callable[[], Awaitable[ReloadResult]] | None = None
+    """Reads the configuration again, when the API asks for it."""
+    _loading: "asyncio.Future[None] | None" = None
     gateway_url: str | None = None
     """Set by whoever starts the gateway, for people to see."""
 
@@ -79,6 +87,7 @@ class ControlPlane:
             # A control plane that is started again beside its gateway finds the journal open.
             if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
                 await self._keep_on_disk(self.stages, store)
+            await load_keys(store, self.data, self.clock)
             if self.options.prepare is not None:
                 await self.options.prepare(store, self.stages)
             self.loop = self._make_loop(self.stages, store, fits)
@@ -124,14 +133,22 @@ class ControlPlane:
             self.clock,
             gateway_url=lambda: self.gateway_url,
             demo=self.options.demo,
+            keys_changed=lambda: self._keys_changed(store),
+            reload=self.reload,
         ) as dashboard:
             self.dashboard_url = dashboard.url
             self.ready.set()
             await loop.run()
 
+    def _keys_changed(self, store: Store) -> None:
+        self._loading = asyncio.ensure_future(load_keys(store, self.data, self.clock))
+        self._loading.add_done_callback(_say_failure)
+
     def _make_loop(self, stages: Stages, store: Store, fits: Fits[Any, Any] | None) -> ControlLoop:
         settings = self.settings
         keep = settings.store.keep
+        if self.steering is None:
+            self.steering = Steering(autopilot=settings.autopilot)
 
         async def prune(at: float) -> None:
             await store.rollups.prune(at - keep.rollups)
@@ -142,7 +159,7 @@ class ControlPlane:
             guardrails(settings),
             stages,
             clock=self.clock,
-            steering=Steering(autopilot=settings.autopilot),
+            steering=self.steering,
             configured=self.data.configured,
             objectives=objectives_of(settings),
             fits=fits,
@@ -182,6 +199,11 @@ async def save_leftovers(settings: Settings, stages: Stages) -> None:
         await collection.save()
     finally:
         await store.close()
+
+
+def _say_failure(loading: "asyncio.Future[None]") -> None:
+    if not loading.cancelled() and (error := loading.exception()) is not None:
+        _log.error("keys_not_loaded", extra={"error": str(error)})
 
 
 def _fit_failed(message: str) -> None:

@@ -1,11 +1,14 @@
 """The dashboard of a control plane, served on the control thread's event loop."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from foreroute.app.config_watch import ReloadResult
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
 from foreroute.core.errors import ForerouteError
@@ -34,6 +37,7 @@ async def serve_dashboard(
     gateway_url: Callable[[], str | None],
     demo: bool,
     keys_changed: Callable[[], None] = lambda: None,
+    reload: Callable[[], Awaitable[ReloadResult]] | None = None,
 ) -> Server:
     """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
 
@@ -53,7 +57,7 @@ async def serve_dashboard(
             gateway_url=gateway_url,
             demo=demo,
         ),
-        more=_key_routes(store, clock, keys_changed),
+        more=[*_key_routes(store, clock, keys_changed), *_reload_route(reload)],
     )
     loop.on_board.append(dashboard.advance)
     key = section.admin_key.get_secret_value() if section.admin_key is not None else None
@@ -68,6 +72,19 @@ async def serve_dashboard(
         f"the dashboard cannot listen on {section.host}:{section.port}: {reason}. "
         "Choose another port with dashboard.port or --dashboard-port, or switch it off with dashboard.enabled: false"
     )
+
+
+def _reload_route(reload: Callable[[], Awaitable[ReloadResult]] | None) -> list[Route]:
+    """None where the configuration is no file, as in the demo."""
+    if reload is None:
+        return []
+
+    async def answer(_: Request) -> JSONResponse:
+        result = await reload()
+        body = {"message": result.message, "needs_restart": list(result.needs_restart)}
+        return JSONResponse(body, status_code=202 if result.applied else 422)
+
+    return [Route("/api/reload", answer, methods=["POST"])]
 
 
 def _key_routes(store: Store, clock: Clock, changed: Callable[[], None]) -> list[Route]:

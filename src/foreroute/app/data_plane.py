@@ -1,22 +1,27 @@
 """The gateway and what it needs, for one event loop."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from random import Random
 
 from foreroute.app.prices import price_book
 from foreroute.core.accounts import AccountBooks
 from foreroute.core.channel import Channel
-from foreroute.core.ids import ChannelId, RegionId
+from foreroute.core.ids import ChannelId, KeyId, RegionId
+from foreroute.core.keys import KeyBook
 from foreroute.core.plan import RoutingPlan
-from foreroute.core.ports import Clock
+from foreroute.core.ports import AttemptPricer, Clock, PriceBook
+from foreroute.core.windows import Window
 from foreroute.cost.ledger import price_attempts
+from foreroute.gateway.account_seed import seed
 from foreroute.gateway.accounts import MemoryAccounts
 from foreroute.gateway.asgi import Gateway
 from foreroute.gateway.breaker import BreakerState
 from foreroute.gateway.door import Door
 from foreroute.gateway.fleet import ChannelStanding
+from foreroute.gateway.keyring import Keyring
 from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.settings import GatewaySettings
 from foreroute.gateway.till import Till
@@ -31,54 +36,109 @@ from foreroute.settings.convert import channels_of, configured_plan, credentials
 from foreroute.settings.model import Settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DataPlane:
+    """`reconfigure` and `take_keys` may be called from any thread: the gateway changes between two requests."""
+
     gateway: Gateway
     channels: tuple[Channel, ...]
     configured: RoutingPlan
     plans: PlanCell
     intake: Intake
+    on_gateway: Callable[[Callable[[], None]], object]
+    """Runs something on the gateway's event loop, soon."""
     door: Door
+    till: Till
     accounts: AccountBooks
+    transport: AiohttpTransport
+    clock: Clock
+
+    def reconfigure(self, settings: Settings) -> None:
+        """Everything of a checked configuration that can change while the gateway runs."""
+        channels = channels_of(settings)
+        by_id = {channel.id: channel for channel in channels}
+        configured = configured_plan(settings, at=self.clock.now(), rank=topology_of(settings).rank)
+
+        def exchange() -> None:
+            self.door.adopt(key_hashes_of(settings), locked=settings.gateway.require_key)
+            self.till.adopt(*_prices(settings, by_id))
+            self.transport.adopt(credentials_of(settings))
+            self.gateway.reconfigure(gateway_settings(settings), by_id)
+            self.plans.reconfigure(configured)
+
+        self.channels, self.configured = channels, configured
+        self.on_gateway(exchange)
+
+    def take_keys(self, book: KeyBook, spends: Mapping[Window, Mapping[KeyId, Decimal]], at: float) -> None:
+        """`spends`: what each key has spent in the window that holds `at`."""
+
+        def exchange() -> None:
+            seed(self.accounts, book, spends, at)
+            self.door.ring = Keyring(book)
+
+        self.on_gateway(exchange)
 
 
 def build_data_plane(
-    settings: Settings, *, clock: Clock, rng: Random, last_tick_at: Callable[[], float | None] = lambda: None
+    settings: Settings,
+    *,
+    clock: Clock,
+    rng: Random,
+    accounts: AccountBooks | None = None,
+    gauges: Sequence[Gauge] = (),
 ) -> DataPlane:
-    """`last_tick_at` feeds the gauge by which monitoring sees that the control loop lives."""
+    """For the running event loop; without one, for whoever calls. `gauges` are added to the gateway's own."""
     channels = channels_of(settings)
+    by_id = {channel.id: channel for channel in channels}
     configured = configured_plan(settings, at=clock.now(), rank=topology_of(settings).rank)
     plans = PlanCell(configured)
-    intake = Intake(Collector())
-    by_id = {channel.id: channel for channel in channels}
+    intake, transport = Intake(Collector()), AiohttpTransport(credentials_of(settings))
     door = Door(key_hashes_of(settings), locked=settings.gateway.require_key)
-    accounts, prices = MemoryAccounts(), price_book(settings)
-    gauges = _Gauges(plans, clock, last_tick_at)
-    counters = AttemptCounters(gauges.all())
+    books = MemoryAccounts() if accounts is None else accounts
+    till = Till(books, *_prices(settings, by_id))
+    own = _Gauges(plans, clock)
+    counters = AttemptCounters([*own.all(), *gauges])
     gateway = Gateway(
         gateway_settings(settings),
         channels=by_id,
         plans=plans,
         sink=Fanout([intake, counters]),
-        transport=AiohttpTransport(credentials_of(settings)),
+        transport=transport,
         classifier=RuleClassifier(),
         clock=clock,
         rng=rng,
         render_metrics=counters.render,
         locator=_locator(settings),
         door=door,
-        till=Till(accounts, prices, lambda attempt: price_attempts([attempt], by_id, prices)[0].cost_usd),
+        till=till,
     )
-    gauges.gateway = gateway
+    own.gateway = gateway
     return DataPlane(
         gateway=gateway,
         channels=channels,
         configured=configured,
         plans=plans,
         intake=intake,
+        on_gateway=_runner(),
         door=door,
-        accounts=accounts,
+        till=till,
+        accounts=books,
+        transport=transport,
+        clock=clock,
     )
+
+
+def _runner() -> Callable[[Callable[[], None]], object]:
+    try:
+        return asyncio.get_running_loop().call_soon_threadsafe
+    except RuntimeError:
+        return lambda work: work()
+
+
+def _prices(settings: Settings, channels: Mapping[ChannelId, Channel]) -> tuple[PriceBook, AttemptPricer]:
+    """The price book, and what the ledger will say that an attempt cost."""
+    book = price_book(settings)
+    return book, lambda attempt: price_attempts([attempt], channels, book)[0].cost_usd
 
 
 def gateway_settings(settings: Settings) -> GatewaySettings:
@@ -126,10 +186,9 @@ def _locator(settings: Settings) -> HeaderLocator | None:
 class _Gauges:
     """The gauges of `/metrics`: read on the gateway's own loop, when somebody asks."""
 
-    def __init__(self, plans: PlanCell, clock: Clock, last_tick_at: Callable[[], float | None]) -> None:
+    def __init__(self, plans: PlanCell, clock: Clock) -> None:
         self._plans = plans
         self._clock = clock
-        self._last_tick_at = last_tick_at
         self.gateway: Gateway | None = None
 
     def all(self) -> Sequence[Gauge]:
@@ -142,12 +201,6 @@ class _Gauges:
                 "foreroute_breaker_open", "1 while a channel's breaker is open.", ("channel",), self._breakers
             ),
             Gauge("foreroute_in_flight", "Attempts under way on a channel.", ("channel",), self._in_flight),
-            Gauge(
-                "foreroute_loop_last_tick_timestamp_seconds",
-                "When the control loop last ticked.",
-                (),
-                self._tick,
-            ),
         )
 
     def _version(self) -> Iterable[tuple[Sequence[str], float]]:
@@ -166,10 +219,6 @@ class _Gauges:
     def _in_flight(self) -> Iterable[tuple[Sequence[str], float]]:
         for channel, standing in self._standings():
             yield (channel,), float(standing.in_flight)
-
-    def _tick(self) -> Iterable[tuple[Sequence[str], float]]:
-        if (at := self._last_tick_at()) is not None:
-            yield (), at
 
     def _standings(self) -> Iterable[tuple[ChannelId, ChannelStanding]]:
         if self.gateway is None:

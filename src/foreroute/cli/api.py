@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, Final
@@ -38,10 +39,16 @@ class AdminApi:
     def get(self, *path: str, **query: str | None) -> dict[str, Any]:
         given = {name: value for name, value in query.items() if value is not None}
         tail = f"?{urlencode(given)}" if given else ""
-        return self._call("GET", "/".join(quote(part, safe="") for part in path) + tail, None)
+        return self._call("GET", _quoted(path) + tail, None)
 
     def post(self, path: str, **body: Any) -> dict[str, Any]:
         return self._call("POST", path, json.dumps(body).encode())
+
+    def patch(self, *path: str, **body: Any) -> dict[str, Any]:
+        return self._call("PATCH", _quoted(path), json.dumps(body).encode())
+
+    def delete(self, *path: str) -> dict[str, Any]:
+        return self._call("DELETE", _quoted(path), b"{}")
 
     def _call(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
         request = urllib.request.Request(self._address(path), data=body, method=method)  # noqa: S310 - see _address
@@ -92,3 +99,7 @@ class AdminApi:
         except (ValueError, LookupError, TypeError, AttributeError):
             message, hint = f"the server answers {status}", "is this the address of the dashboard?"
         return CommandError(message, where=self.url if status >= 500 else "", hint=hint)
+
+
+def _quoted(path: Sequence[str]) -> str:
+    return "/".join(quote(part, safe="") for part in path)

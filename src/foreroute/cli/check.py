@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from foreroute.app.stages import playbooks_of, price_book
+from foreroute.app.prices import price_book
+from foreroute.app.stages import playbooks_of
 from foreroute.cli.say import console, table, text
 from foreroute.clock import SystemClock
 from foreroute.core.attempt import Usage

@@ -115,12 +115,19 @@ def serve(
     port: _Port = None,
     dashboard_port: _DashboardPort = None,
 ) -> None:
-    """Run the gateway and the control loop until Ctrl-C or SIGTERM."""
+    """Run the gateway and the control loop until Ctrl-C or SIGTERM.
+
+    A changed configuration file is applied while it runs; a wrong one is refused and the last good one serves on.
+    """
+    from foreroute.app.config_watch import ConfigSource
     from foreroute.app.serve import serve as run
     from foreroute.settings import load_settings
 
-    settings = load_settings(config_path(config))
-    raise typer.Exit(run(_with_ports(settings, port, dashboard_port)))
+    def adapt(settings: "Settings") -> "Settings":
+        return _with_ports(settings, port, dashboard_port)
+
+    path = config_path(config)
+    raise typer.Exit(run(adapt(load_settings(path)), ConfigSource(path=path, adapt=adapt)))
 
 
 def _with_ports(settings: "Settings", port: int | None, dashboard_port: int | None) -> "Settings":

@@ -102,6 +102,8 @@ class Attempt:
     retry_after_s: float | None = None
     error: str = ""
     """The masked head of the error message, at most 200 characters; never a prompt or an answer."""
+    trace: str | None = None
+    """The caller's W3C `traceparent`, if it sent a valid one."""
 
     @property
     def ended_at(self) -> float:

@@ -41,6 +41,7 @@ def attempt_fields(attempt: Attempt) -> dict[str, Any]:
         "hedge": attempt.hedge,
         "retry_after_s": attempt.retry_after_s,
         "error": attempt.error.encode("utf-8", "replace").decode(),  # half a surrogate pair is no JSON
+        "trace": attempt.trace,
     }
 
 
@@ -76,6 +77,7 @@ def attempt_of(
         hedge=fields["hedge"],
         retry_after_s=fields["retry_after_s"],
         error=fields["error"],
+        trace=fields.get("trace"),
     )
 
 

@@ -20,6 +20,8 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_GUARDED: Final = ("/api/", "/key/")
+"""The API, and the paths under which other gateways' tools manage keys. The rest is the page itself."""
 _HEADERS: Final = [
     (b"content-security-policy", _POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -60,7 +62,7 @@ class Door:
         host = headers.get(b"host", "")
         if self.loopback_only and not _is_loopback_name(host):
             return 421, "this dashboard answers on loopback names only", "open it as http://127.0.0.1:…"
-        if not path.startswith("/api/"):
+        if not path.startswith(_GUARDED):
             return None
         if self.admin_key is not None and not _is_key(headers.get(b"authorization", ""), self.admin_key):
             return 401, "the admin key is missing or wrong", "send it as Authorization: Bearer …"

@@ -1,7 +1,6 @@
 """The dashboard's application: the page, the JSON API behind it, and the live stream."""
 
-from collections.abc import Awaitable, Callable
-from decimal import Decimal
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from foreroute.control.decision_log import ANOMALY, DECISION, INCIDENT
@@ -19,6 +18,7 @@ from foreroute.core.decision import Autopilot
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry
 from foreroute.core.series import Metric
+from foreroute.dashboard.answers import Refusal, body_of, json_of, refused
 from foreroute.dashboard.charts import SHOWN_S, channel_of, skill_row, sparks_of
 from foreroute.dashboard.money import spend_of
 from foreroute.dashboard.sources import Sources
@@ -28,21 +28,12 @@ from foreroute.dashboard.ticker import READERS_MAX, Ticker
 _STATIC: Final = Path(__file__).parent / "static"
 _INCIDENTS: Final = 20
 _RECORDS_MAX: Final = 500
-_BODY_BYTES_MAX: Final = 10_000
-
-
-class Refusal(HTTPException):
-    """An answer that is an error: what is wrong, and what would be right."""
-
-    def __init__(self, status: int, message: str, hint: str = "") -> None:
-        super().__init__(status, message)
-        self.hint = hint
 
 
 class Dashboard:
-    """`advance` after each tick; `app` answers."""
+    """`advance` after each tick; `app` answers. `more` are routes that stand on their own."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, *, more: Sequence[BaseRoute] = ()) -> None:
         self._sources = sources
         self._ticker = Ticker()
         self._rendered: tuple[Board, bytes] | None = None
@@ -60,9 +51,10 @@ class Dashboard:
                 post("/api/autopilot", self._autopilot),
                 post("/api/kill-switch", self._kill_switch),
                 post("/api/undo", self._undo),
+                *more,
                 Mount("/", StaticFiles(directory=_STATIC, html=True)),
             ],
-            exception_handlers={HTTPException: _refused},
+            exception_handlers={HTTPException: refused},
         )
 
     def advance(self, _board: Board) -> None:
@@ -139,7 +131,7 @@ class Dashboard:
             return None
         if self._rendered is None or self._rendered[0] is not board:
             status = status_of(board, self._sources, await self._incidents())
-            self._rendered = board, _json({"status": status, "sparks": sparks_of(board)})
+            self._rendered = board, json_of({"status": status, "sparks": sparks_of(board)})
         return self._rendered[1]
 
     # What is changed --------------------------------------------------------------------------------------------
@@ -180,43 +172,18 @@ class Dashboard:
 
     def _get(self, path: str, answer: Callable[[Request], Awaitable[Row]]) -> Route:
         async def handle(request: Request) -> Response:
-            return Response(_json(await answer(request)), media_type="application/json")
+            return Response(json_of(await answer(request)), media_type="application/json")
 
         return Route(path, handle, methods=["GET"])
 
     def _post(self, path: str, change: Callable[[Row], Awaitable[Row]]) -> Route:
         async def handle(request: Request) -> Response:
-            answer = await change(await _body(request))
+            answer = await change(await body_of(request))
             self._rendered = None
             self._ticker.advance()
-            return Response(_json(answer), media_type="application/json")
+            return Response(json_of(answer), media_type="application/json")
 
         return Route(path, handle, methods=["POST"])
-
-
-async def _refused(_request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    detail = error.detail if isinstance(error, HTTPException) else ""
-    hint = error.hint if isinstance(error, Refusal) else ""
-    return Response(
-        _json({"error": {"message": detail, "hint": hint}}), status, media_type="application/json"
-    )
-
-
-async def _body(request: Request) -> Row:
-    parts, size = [], 0
-    async for chunk in request.stream():
-        parts.append(chunk)
-        size += len(chunk)
-        if size > _BODY_BYTES_MAX:
-            raise Refusal(413, f"the body is larger than {_BODY_BYTES_MAX} bytes")
-    try:
-        body = orjson.loads(b"".join(parts) or b"{}")
-    except orjson.JSONDecodeError as error:
-        raise Refusal(400, f"the body is not JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise Refusal(400, "the body must be a JSON object")
-    return body
 
 
 def _known_channel(board: Board, name: str) -> ChannelId:
@@ -259,14 +226,3 @@ def _attempt(entry: LedgerEntry) -> Row:
         "price_source": entry.price_source,
         "plan_version": attempt.plan_version,
     }
-
-
-def _json(value: object) -> bytes:
-    """NaN becomes null; money stays exact, as a string."""
-    return orjson.dumps(value, default=_plain)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -4,6 +4,7 @@ import logging
 import random
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from foreroute.core.channel import Channel, Dialect
@@ -109,6 +110,15 @@ class Gateway:
     def standings(self, at: float) -> Mapping[ChannelId, ChannelStanding]:
         """Breaker, load and throttling of every channel; `at` is the gateway's event loop's time."""
         return self._works.fleet.snapshot(at)
+
+    def reconfigure(self, settings: GatewaySettings, channels: Mapping[ChannelId, Channel]) -> None:
+        """A new configuration, for requests from now on; those under way go on. Plans, credentials, keys and prices
+        are exchanged where they are kept. Whether it probes is decided once, at the start.
+        """
+        works = self._works
+        works.fleet.adopt(channels)
+        works.settings = settings
+        works.knowledge = replace(works.knowledge, channels=channels)
 
     async def aclose(self) -> None:
         if self._prober is not None:

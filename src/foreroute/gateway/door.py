@@ -32,12 +32,16 @@ class Door:
     def __init__(self, static: Mapping[str, KeyId], *, locked: bool = False) -> None:
         """`locked`: a key is asked for even while there is none."""
         self.ring = Keyring(KeyBook())
+        self.adopt(static, locked=locked)
+
+    def adopt(self, static: Mapping[str, KeyId], *, locked: bool = False) -> None:
+        """The static keys of a new configuration."""
         self._static = static
         self._locked = locked or bool(static)
 
     def let_in(self, headers: Mapping[bytes, bytes], at: float) -> Caller | ErrorAnswer:
         ring = self.ring
-        if not self._locked and not len(ring):
+        if not self._locked and not ring.locks:
             return _ANYONE
         presented = presented_key(headers)
         if presented is None:

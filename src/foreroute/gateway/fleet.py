@@ -56,6 +56,18 @@ class Fleet:
         self.on_open: Callable[[Target, float], bool] = lambda _target, _wait_s: False
         self._states = {channel: _State() for channel in channels}
         self._left_to_probes: set[ChannelId] = set()
+        self._retired: set[ChannelId] = set()
+
+    def adopt(self, channels: Mapping[ChannelId, Channel]) -> None:
+        """The channels of a new configuration. New and changed ones start on probation; requests that are still with
+        one that is gone find it as it was.
+        """
+        for name, channel in channels.items():
+            if self.channels.get(name) != channel or name in self._retired:
+                self._states[name] = _State()
+                self._states[name].trust.lose()
+        self._retired = set(self.channels) - set(channels)
+        self.channels = {**self.channels, **channels}
 
     def in_flight(self, channel: ChannelId) -> int:
         return self._states[channel].in_flight if channel in self._states else 0
@@ -76,7 +88,7 @@ class Fleet:
 
     def standing(self, target: Target, at: float) -> Standing:
         state = self._states.get(target.channel)
-        if state is None:
+        if state is None or target.channel in self._retired:
             return Standing.ABSENT
         if target.channel in self._left_to_probes or not state.breaker.admits(target.policy.breaker, at):
             return Standing.OPEN
@@ -149,7 +161,8 @@ class Fleet:
         return min((away_s or patience_s for away_s in away if away_s < patience_s), default=None)
 
     def snapshot(self, at: float) -> Mapping[ChannelId, ChannelStanding]:
-        return {channel: self._view(state, at) for channel, state in self._states.items()}
+        states = ((name, state) for name, state in self._states.items() if name not in self._retired)
+        return {channel: self._view(state, at) for channel, state in states}
 
     def _weighted(self, route: Route) -> list[ChannelId]:
         return [t.channel for t in route.targets if t.weight > 0 and t.channel in self._states]

@@ -96,6 +96,8 @@ class Keyring:
             key.id: _known(key, teams) for key in book.keys if key.digest and key.deleted_at is None
         }
         self._teams = frozenset(teams)
+        self.locks = bool(book.keys)
+        """Whether a key was ever made: deleting the last one does not open the door to everyone."""
 
     def __len__(self) -> int:
         return len(self._known)

@@ -31,6 +31,11 @@ class PlanCell:
     def configured(self) -> RoutingPlan:
         return self._configured
 
+    def reconfigure(self, configured: RoutingPlan) -> None:
+        """Serve what a new configuration says, until the control loop publishes a plan made of it."""
+        with self._publishing:
+            self._configured = self._current = configured
+
     def publish(self, plan: RoutingPlan) -> None:
         with self._publishing:
             if plan.version >= self._current.version:

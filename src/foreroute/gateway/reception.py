@@ -1,5 +1,6 @@
 """From a request's bytes to an exchange: read it, find its routes, reserve what it may cost, and settle in the end."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -31,6 +32,7 @@ _FORWARDED: Final = (
     b"anthropic-version",
     b"idempotency-key",
 )
+_TRACE: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Reception:
@@ -69,6 +71,7 @@ class Reception:
             stream=request.stream,
             key_id=caller.key_id,
             client_region=self._region(scope, headers),
+            trace=_trace(headers),
         )
         forwarded = {name.decode(): headers[name].decode("latin-1") for name in _FORWARDED if name in headers}
         exchange = Exchange(works, request, origin, delivery, forwarded, tab)
@@ -129,6 +132,12 @@ class Reception:
         names = dict.fromkeys((*others, *first.route.fallbacks))
         found = (plans.route(name, now) for name in names if name != request.model)
         return [first, *(served for served in found if served is not None)]
+
+
+def _trace(headers: Mapping[bytes, bytes]) -> str | None:
+    """What the caller's trace is, for attempts that are written down: nothing else than a trace may come in here."""
+    found = _TRACE.match(headers.get(b"traceparent", b""))
+    return None if found is None else found[0].decode()
 
 
 def _refused(refusal: Refusal) -> ErrorAnswer:

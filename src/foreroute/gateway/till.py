@@ -32,6 +32,10 @@ class Till:
         self.price_of = price_of
         self.lengths = Lengths()
 
+    def adopt(self, prices: PriceBook, price_of: AttemptPricer) -> None:
+        """The prices of a new configuration."""
+        self.prices, self.price_of = prices, price_of
+
     def open(
         self, known: Known, request: ModelRequest, channels: Iterable[Channel], at: float
     ) -> "Tab | Refusal | ErrorAnswer":

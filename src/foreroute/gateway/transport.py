@@ -35,6 +35,10 @@ class AiohttpTransport:
         self._urls: dict[tuple[str, str], URL] = {}
         self._session: aiohttp.ClientSession | None = None
 
+    def adopt(self, credentials: Mapping[ChannelId, str]) -> None:
+        """Those of a new configuration, for requests from now on."""
+        self._credentials = dict(credentials)
+
     async def send(self, request: UpstreamRequest) -> "AiohttpResponse":
         limits = request.timeouts
         now = asyncio.get_running_loop().time()

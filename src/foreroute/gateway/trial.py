@@ -26,6 +26,7 @@ class Origin:
     stream: bool
     key_id: KeyId | None = None
     client_region: RegionId | None = None
+    trace: str | None = None
 
 
 class Trial:
@@ -113,4 +114,5 @@ class Trial:
             retry_after_s=None if evidence is None else evidence.retry_after_s,
             hedge=self.hedge,
             error="" if evidence is None else evidence.message[:200],
+            trace=origin.trace,
         )

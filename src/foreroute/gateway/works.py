@@ -26,8 +26,10 @@ class Tally:
     """Requests that ended in an error of the gateway's or a channel's making."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Works:
+    """One object for the life of the gateway: a new configuration is put into it, and requests under way see it."""
+
     settings: GatewaySettings
     plans: PlanCell
     fleet: Fleet

@@ -157,4 +157,5 @@ def _forecasts(settings: Settings) -> Iterator[Problem]:
 def _did_you_mean(name: str, known: Iterable[str], section: str) -> str:
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]}? " * bool(near) + f"{section}: {', '.join(names) or 'none'}"
+    wished = f"did you mean {near[0]}? " if near else ""
+    return f"{wished}{section}: {', '.join(names) or 'none'}"

@@ -3,8 +3,9 @@
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from foreroute.core.channel import Dialect
 from foreroute.core.decision import Autopilot
@@ -321,6 +322,35 @@ class HealSettings(_Section):
     """Unset: the playbooks that come with Foreroute. Relative to the configuration file."""
 
 
+class OtelSettings(_Section):
+    """Attempts for an OpenTelemetry collector, by OTLP over HTTP. Needs the extra `otel`."""
+
+    enabled: bool = False
+    """`true` exports metrics."""
+    endpoint: str | None = None
+    """The collector's address, without `/v1/metrics`: `http://127.0.0.1:4318`. Unset: what the `OTEL_EXPORTER_OTLP_*`
+    variables say, which also hold headers and certificates."""
+    traces: bool = False
+    """A span for each attempt too, under the caller's `traceparent`."""
+    interval: Duration = 30.0
+    """How often metrics are sent."""
+
+    @model_validator(mode="after")
+    def _endpoint_is_an_address(self) -> "OtelSettings":
+        if self.endpoint is None:
+            return self
+        parts = urlsplit(self.endpoint)
+        # The address itself is not shown: it may hold a password.
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise ValueError(
+                "endpoint is an http or https address without a user, such as http://127.0.0.1:4318; "
+                "credentials go into OTEL_EXPORTER_OTLP_HEADERS"
+            )
+        if parts.query or parts.fragment:
+            raise ValueError("endpoint has neither a query nor a fragment, such as http://127.0.0.1:4318")
+        return self
+
+
 class LogSettings(_Section):
     """What is written to stderr."""
 
@@ -354,4 +384,5 @@ class Settings(_Section):
     budgets: tuple[BudgetSettings, ...] = ()
     """What a month may cost."""
     heal: HealSettings = HealSettings()
+    otel: OtelSettings = OtelSettings()
     log: LogSettings = LogSettings()

@@ -5,23 +5,18 @@ from dataclasses import replace
 
 import pytest
 
+from foreroute.core.plan import BreakerPolicy, CallPolicy, Timeouts
 from foreroute.gateway.settings import GatewaySettings
 from foreroute.testing.fake_provider import Fault
-from foreroute.testing.virtual_loop import VirtualTimeLoop
 
-BY_HEDGE = "x-foreroute-reason"
+REASON = "x-foreroute-reason"
 
 
-@pytest.fixture
-def hedging():
-    """A policy that hedges after a second."""
-    from foreroute.core.plan import BreakerPolicy, CallPolicy, Timeouts  # noqa: PLC0415
-
-    return CallPolicy(
-        timeouts=Timeouts(connect_s=1.0, first_chunk_s=5.0, stall_s=3.0, total_s=60.0),
-        breaker=BreakerPolicy(consecutive_failures_max=9, open_s=10.0, outlier_ratio_min=1.0),
-        hedge_after_s=1.0,
-    )
+HEDGING = CallPolicy(
+    timeouts=Timeouts(connect_s=1.0, first_chunk_s=5.0, stall_s=3.0, total_s=60.0),
+    breaker=BreakerPolicy(consecutive_failures_max=9, open_s=10.0, outlier_ratio_min=1.0),
+    hedge_after_s=1.0,
+)
 
 
 def now() -> float:
@@ -29,15 +24,15 @@ def now() -> float:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_the_slow_one_loses_and_both_are_recorded(house, hedging, stream):
-    home = await house(policy=hedging)
+async def test_the_slow_one_loses_and_both_are_recorded(house, stream):
+    home = await house(policy=HEDGING)
     home.set("a", time_to_first_chunk_s=4.0)
     home.set("b", time_to_first_chunk_s=0.5)
     began_at = now()
     response = await home.post(stream=stream)
     assert b"I am b" in response.content
     assert now() - began_at == pytest.approx(1.5, abs=0.05)
-    assert (response.headers["x-foreroute-channel"], response.headers[BY_HEDGE]) == ("b", "hedge")
+    assert (response.headers["x-foreroute-channel"], response.headers[REASON]) == ("b", "hedge")
     assert response.headers["x-foreroute-attempts"] == "2"
     by_channel = {attempt.channel: attempt for attempt in home.attempts}
     lost, won = by_channel["a"], by_channel["b"]
@@ -52,13 +47,13 @@ async def test_the_slow_one_loses_and_both_are_recorded(house, hedging, stream):
     assert len(home.attempts) == 2
 
 
-async def test_the_first_one_may_still_win(house, hedging):
-    home = await house(policy=hedging)
+async def test_the_first_one_may_still_win(house):
+    home = await house(policy=HEDGING)
     home.set("a", time_to_first_chunk_s=1.5)
     home.set("b", time_to_first_chunk_s=3.0)
     response = await home.post(stream=True)
     assert b"I am a" in response.content
-    assert response.headers[BY_HEDGE] == "configured"
+    assert response.headers[REASON] == "configured"
     assert sorted((a.channel, a.outcome.value, a.hedge) for a in home.attempts) == [
         ("a", "success", False),
         ("b", "ignored", True),
@@ -66,34 +61,34 @@ async def test_the_first_one_may_still_win(house, hedging):
     assert home.standing("b").in_flight == 0
 
 
-async def test_no_hedge_when_the_first_is_in_time(house, hedging):
-    home = await house(policy=hedging)
+async def test_no_hedge_when_the_first_is_in_time(house):
+    home = await house(policy=HEDGING)
     home.set("a", time_to_first_chunk_s=0.9, seconds_per_chunk=2.0)
     assert b"I am a" in (await home.post(stream=True)).content, "slow later is not slow to begin"
     assert home.asked("b") == 0
 
 
-async def test_no_hedge_when_nothing_else_is_free(house, hedging):
-    home = await house("a", policy=hedging)
+async def test_no_hedge_when_nothing_else_is_free(house):
+    home = await house("a", policy=HEDGING)
     home.set("a", time_to_first_chunk_s=3.0)
     assert b"I am a" in (await home.post()).content
     assert home.tried() == [("a", "success")]
 
-    home = await house(policy=hedging, policies={"b": replace(hedging, concurrency_max=0)})
+    home = await house(policy=HEDGING, policies={"b": replace(HEDGING, concurrency_max=0)})
     home.set("a", time_to_first_chunk_s=3.0)
     assert b"I am a" in (await home.post()).content
     assert home.asked("b") == 0
 
 
-async def test_a_channel_without_weight_is_no_hedge(house, hedging):
-    home = await house(policy=hedging, weights={"b": 0.0})
+async def test_a_channel_without_weight_is_no_hedge(house):
+    home = await house(policy=HEDGING, weights={"b": 0.0})
     home.set("a", time_to_first_chunk_s=3.0)
     assert b"I am a" in (await home.post()).content
     assert home.asked("b") == 0
 
 
-async def test_both_fail_and_a_third_answers(house, hedging):
-    home = await house("abc", policy=hedging)
+async def test_both_fail_and_a_third_answers(house):
+    home = await house("abc", policy=HEDGING)
     home.set("a", time_to_first_chunk_s=2.0, status=500)
     home.set("b", time_to_first_chunk_s=0.3, status=503)
     response = await home.post()
@@ -106,8 +101,8 @@ async def test_both_fail_and_a_third_answers(house, hedging):
     assert all(home.standing(name).in_flight == 0 for name in "abc")
 
 
-async def test_both_fail_and_nobody_is_left(house, hedging):
-    home = await house(policy=replace(hedging, timeouts=replace(hedging.timeouts, first_chunk_s=2.0)))
+async def test_both_fail_and_nobody_is_left(house):
+    home = await house(policy=replace(HEDGING, timeouts=replace(HEDGING.timeouts, first_chunk_s=2.0)))
     home.set("a", fault=Fault.NO_ANSWER)
     home.set("b", fault=Fault.NO_ANSWER)
     response = await home.post(stream=True)
@@ -115,8 +110,8 @@ async def test_both_fail_and_nobody_is_left(house, hedging):
     assert sorted(home.tried()) == [("a", "timeout"), ("b", "timeout")]
 
 
-async def test_a_hedge_that_fails_leaves_the_first_one_running(house, hedging):
-    home = await house(policy=hedging)
+async def test_a_hedge_that_fails_leaves_the_first_one_running(house):
+    home = await house(policy=HEDGING)
     home.set("a", time_to_first_chunk_s=3.0)
     home.set("b", status=500)
     began_at = now()
@@ -126,8 +121,8 @@ async def test_a_hedge_that_fails_leaves_the_first_one_running(house, hedging):
 
 
 @pytest.mark.parametrize("leaves_after_s", [0.5, 1.0, 1.2, 2.5])
-async def test_the_client_leaves_while_one_or_both_run(house, hedging, leaves_after_s):
-    home = await house(policy=hedging)
+async def test_the_client_leaves_while_one_or_both_run(house, leaves_after_s):
+    home = await house(policy=HEDGING)
     home.set("a", time_to_first_chunk_s=4.0)
     home.set("b", time_to_first_chunk_s=4.0)
     asking = asyncio.create_task(home.post(stream=True))
@@ -141,12 +136,11 @@ async def test_the_client_leaves_while_one_or_both_run(house, hedging, leaves_af
     assert home.providers["a"].disconnects_total == 1
 
 
-async def test_hedges_are_rationed(house, hedging):
+async def test_hedges_are_rationed(house):
     """When everything is slow, hedging would double the load: nearly all requests go without."""
-    home = await house(policy=hedging, settings=GatewaySettings(hedge_ratio=0.05, explore_ratio=0.0))
+    home = await house(policy=HEDGING, settings=GatewaySettings(hedge_ratio=0.05, explore_ratio=0.0))
     home.set("a", time_to_first_chunk_s=2.0)
     home.set("b", time_to_first_chunk_s=2.0)
     for _ in range(10):
         await asyncio.gather(*(home.post() for _ in range(10)))
     assert 1 <= sum(attempt.hedge for attempt in home.attempts) <= 8, "of a hundred requests in 20 seconds"
-    assert isinstance(asyncio.get_running_loop(), VirtualTimeLoop)

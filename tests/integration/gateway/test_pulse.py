@@ -47,17 +47,6 @@ async def test_a_lively_stream_gets_none(house):
     assert COMMENT not in await streamed(home)
 
 
-async def test_half_an_event_is_never_interrupted(house):
-    """A channel that stops within an event: what it began waits until the event is whole."""
-    home = await house("a", policy=PATIENT)
-    home.set("a", seconds_per_chunk=30.0, chunks=("x" * 70_000, "y" * 70_000))
-    body = await streamed(home)
-    assert body.count(COMMENT) == 2
-    assert all(
-        event.startswith((b"data: {", b": still", b"data: [DONE]")) for event in body.split(b"\n\n") if event
-    )
-
-
 async def test_an_answer_that_is_not_streamed_gets_none(house):
     home = await house("a", policy=PATIENT)
     home.set("a", time_to_first_chunk_s=25.0)

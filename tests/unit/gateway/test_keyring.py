@@ -121,6 +121,14 @@ def test_an_empty_digest_is_equal_to_nothing() -> None:
     assert keys.find(f"sk-fr-{key.id}-", AT) == Refused("unknown")
 
 
+def test_deleting_the_last_key_leaves_the_door_locked() -> None:
+    _, key = a_key()
+    assert not ring().locks
+    assert ring(key).locks
+    gone = ring(replace(key, salt=b"", digest=b"", deleted_at=AT))
+    assert (len(gone), gone.locks) == (0, True)
+
+
 def test_a_new_secret_ends_the_old_one() -> None:
     old, key = a_key()
     new, rotated = new_secret(bytes_of(9), key)

@@ -37,6 +37,12 @@ BAD = [
         "no channel 'tow'",
         "did you mean two? channels:",
     ),
+    Bad(
+        "channel_like_no_other",
+        "15: routes[0].targets[0].channel",
+        "no channel 'somebody-else'",
+        "channels: ",
+    ),
     Bad("channel_twice_in_route", "11: routes[0].targets[1].channel", "in this route already", "once"),
     Bad("unknown_region", "7: channels[0].region", "no region 'us-eats'", "did you mean us-east? regions:"),
     Bad("negative_price", "8: channels[0].price.input_usd_per_mtok", "zero or more, not -0.15", "0.15"),

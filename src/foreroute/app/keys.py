@@ -1,0 +1,20 @@
+"""Virtual keys and what they have spent, from the store to the gateway."""
+
+from foreroute.app.data_plane import DataPlane
+from foreroute.core.ports import Clock, KeyedStore, Store
+from foreroute.core.windows import Window, window_end, window_start
+from foreroute.gateway.account_seed import windows_of
+
+
+async def load_keys(store: Store, data: DataPlane, clock: Clock) -> None:
+    """At the start and after every change. The gateway takes them over between two requests."""
+    if not isinstance(store, KeyedStore):
+        return
+    book, at = await store.keys.read(), clock.now()
+    spends = {
+        window: await store.key_spend.spend_by_key(
+            start_at=window_start(window, at), end_at=window_end(Window.HOUR, at)
+        )
+        for window in windows_of(book)
+    }
+    data.take_keys(book, spends, at)

@@ -1,0 +1,157 @@
+"""One process that serves: the gateway on its event loop, the control plane on a thread of its own.
+
+A new configuration is put into the running gateway, and the control plane is started anew beside it: it takes up
+its minutes, its models and the operator's wishes where the old one left them.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from random import SystemRandom
+from typing import Final
+
+from foreroute.app.config_watch import ConfigSource, ConfigWatch, ReloadResult
+from foreroute.app.control_plane import ControlOptions, ControlPlane
+from foreroute.app.data_plane import build_data_plane
+from foreroute.clock import SystemClock
+from foreroute.control.thread import ControlThread
+from foreroute.core.errors import ForerouteError
+from foreroute.monitor.export import Gauge
+from foreroute.serving import Server, serve_asgi
+from foreroute.settings.model import Settings
+
+_FAREWELL_S: Final = 15.0
+
+
+class Service:
+    """`start`, then `reload` as often as needed, then `stop`. All on one event loop."""
+
+    def __init__(self, settings: Settings, source: ConfigSource) -> None:
+        self.clock = SystemClock()
+        self.watch = ConfigWatch(source=source, settings=settings, apply=self._apply, clock=self.clock)
+        self._server: Server | None = None
+        self._control: ControlPlane | None = None
+        self._thread: ControlThread | None = None
+        self._reloading: asyncio.Future[ReloadResult] | None = None
+        self.data = build_data_plane(
+            settings, clock=self.clock, rng=SystemRandom(), gauges=[*self.watch.gauges(), self._last_tick()]
+        )
+
+    @property
+    def gateway_url(self) -> str:
+        assert self._server is not None  # noqa: S101 - asked after the start
+        return self._server.url
+
+    @property
+    def dashboard_url(self) -> str | None:
+        return None if self._control is None else self._control.dashboard_url
+
+    async def start(self) -> None:
+        """Raises ForerouteError with a sentence for a person."""
+        self.watch.begin()
+        await self._start_control(self.watch.settings)
+        self._server = await self._listen(self.watch.settings)
+        if self._control is not None:
+            self._control.gateway_url = self._server.url
+
+    async def reload(self) -> ReloadResult:
+        return await self.watch.reload()
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            await self._server.aclose()
+        await self.data.gateway.aclose()
+        await self._stop_control()
+        self.data.intake.close()
+
+    async def _apply(self, settings: Settings) -> None:
+        """Serve these settings; if the control plane does not start with them, the old ones again."""
+        before = self.watch.settings
+        await self._stop_control()
+        try:
+            self.data.reconfigure(settings)
+            await self._start_control(settings)
+        except ForerouteError:
+            self.data.reconfigure(before)
+            await self._start_control(before)
+            raise
+
+    async def _start_control(self, settings: Settings) -> None:
+        before = self._control
+        steering = None if before is None else before.steering
+        if before is not None and steering is not None:
+            if settings.autopilot != before.settings.autopilot:
+                steering.autopilot = settings.autopilot
+            settings = _with_same_port(settings, before.dashboard_url)
+        control = ControlPlane(
+            settings,
+            self.data,
+            self.clock,
+            ControlOptions(source=f"run-{self.clock.now():.3f}"),
+            steering=steering,
+            gateway_url=None if self._server is None else self._server.url,
+            reload=self._reload_from_elsewhere(),
+        )
+        thread = ControlThread(control.main)
+        thread.start()
+        await asyncio.to_thread(control.ready.wait)
+        if control.loop is None:
+            await asyncio.to_thread(thread.join, _FAREWELL_S)
+            error = thread.error
+            raise error if isinstance(error, ForerouteError) else ForerouteError(str(error))
+        self._control, self._thread = control, thread
+
+    def _reload_from_elsewhere(self) -> Callable[[], Awaitable[ReloadResult]]:
+        """For the API, which lives on the control plane's event loop. That loop ends with the reload, so the answer
+        says what the check has found, and the change follows.
+        """
+        loop = asyncio.get_running_loop()
+
+        async def reload() -> ReloadResult:
+            checked = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.watch.check(), loop))
+            if checked.applied:
+                loop.call_soon_threadsafe(self._begin_reload)
+            return checked
+
+        return reload
+
+    def _begin_reload(self) -> None:
+        self._reloading = asyncio.ensure_future(self.reload())
+
+    async def _stop_control(self) -> None:
+        """Lets the loop finish its tick and store what it has; gives up after a while."""
+        thread, control = self._thread, self._control
+        if thread is None or control is None:
+            return
+        if thread.alive and control.loop is not None:
+            thread.kill()
+        if not await asyncio.to_thread(thread.join, _FAREWELL_S):
+            sys.stderr.write("the control loop did not end in time; its last minute may not be stored\n")
+        self._thread = None
+
+    async def _listen(self, settings: Settings) -> Server:
+        section = settings.gateway
+        try:
+            return await serve_asgi(self.data.gateway, section.host, section.port)
+        except OSError as error:
+            raise ForerouteError(
+                f"the gateway cannot listen on {section.host}:{section.port}: {error.strerror or error}. "
+                "Choose another one with gateway.port or --port"
+            ) from None
+
+    def _last_tick(self) -> Gauge:
+        def read() -> list[tuple[tuple[()], float]]:
+            at = None if self._control is None else self._control.last_tick_at()
+            return [] if at is None else [((), at)]
+
+        return Gauge(
+            "foreroute_loop_last_tick_timestamp_seconds", "When the control loop last ticked.", (), read
+        )
+
+
+def _with_same_port(settings: Settings, url: str | None) -> Settings:
+    """A dashboard that took a free port keeps it: people have it open."""
+    if settings.dashboard.port or url is None:
+        return settings
+    port = int(url.rpartition(":")[2])
+    return settings.model_copy(update={"dashboard": settings.dashboard.model_copy(update={"port": port})})
