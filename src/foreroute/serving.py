@@ -63,9 +63,18 @@ class Server:
 
 
 async def serve_asgi(
-    app: App, host: str = "127.0.0.1", port: int = 0, *, keep_alive_s: int = 600, grace_s: float = 5.0
+    app: App,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    keep_alive_s: int = 600,
+    grace_s: float = 5.0,
+    share_port: bool = False,
 ) -> Server:
-    """Start serving; returns when the socket listens. Port 0 takes a free one. Raises OSError if it is taken."""
+    """Start serving; returns when the socket listens. Port 0 takes a free one. Raises OSError if it is taken.
+
+    `share_port` lets several processes listen on one port; the system spreads connections over them.
+    """
     config = Config(
         cast("Any", app),
         http=_Protocol,
@@ -85,7 +94,11 @@ async def serve_asgi(
     loop = asyncio.get_running_loop()
     try:
         listener = await loop.create_server(
-            lambda: _Protocol(config, state, lifespan.state, loop), host, port, backlog=1024
+            lambda: _Protocol(config, state, lifespan.state, loop),
+            host,
+            port,
+            backlog=1024,
+            reuse_port=share_port or None,
         )
     except OSError:
         await lifespan.shutdown()

@@ -34,6 +34,10 @@ class Serve:
         self.url = ""
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def said(self) -> str:
         return "".join(self.lines)
 

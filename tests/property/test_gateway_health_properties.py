@@ -13,7 +13,8 @@ from foreroute.gateway.trust import Trust
 
 COUNTS = st.integers(1, 500)
 ANSWERS = st.lists(
-    st.tuples(st.floats(0, 60), st.floats(0, 120), st.integers(0, 100_000), st.integers(0, 5_000)), max_size=40
+    st.tuples(st.floats(0, 60), st.floats(0, 120), st.integers(0, 100_000), st.integers(0, 5_000)),
+    max_size=40,
 )
 """(seconds since the one before, latency, input tokens, output tokens)"""
 
@@ -52,7 +53,9 @@ def test_a_channel_is_no_outlier_where_its_peers_fail_half_as_much_or_more(
 
 
 @given(ANSWERS, st.floats(0, 1000))
-def test_slowdown_is_finite_and_never_below_one(answers: list[tuple[float, float, int, int]], later: float) -> None:
+def test_slowdown_is_finite_and_never_below_one(
+    answers: list[tuple[float, float, int, int]], later: float
+) -> None:
     slowdown, at = Slowdown(), 0.0
     for passed, latency, inputs, outputs in answers:
         at += passed
@@ -62,7 +65,11 @@ def test_slowdown_is_finite_and_never_below_one(answers: list[tuple[float, float
     assert (slowdown.usual_s < math.inf) == bool(answers)
 
 
-@given(latency=st.floats(0.01, 60), work=st.floats(1, 50), gaps=st.lists(st.floats(0, 30), min_size=12, max_size=60))
+@given(
+    latency=st.floats(0.01, 60),
+    work=st.floats(1, 50),
+    gaps=st.lists(st.floats(0, 30), min_size=12, max_size=60),
+)
 def test_a_channel_that_is_its_usual_self_is_not_slow(latency: float, work: float, gaps: list[float]) -> None:
     slowdown, at = Slowdown(), 0.0
     for gap in gaps:
@@ -108,7 +115,10 @@ def test_a_channel_that_is_down_until_somebody_acts_is_out_at_the_first_word(bef
     assert breaker.open_for_s(2.0) == policy.open_s
 
 
-@given(fails=st.integers(1, 12), policy=st.builds(BreakerPolicy, open_s=st.floats(0.5, 20), open_s_max=st.floats(20, 300)))
+@given(
+    fails=st.integers(1, 12),
+    policy=st.builds(BreakerPolicy, open_s=st.floats(0.5, 20), open_s_max=st.floats(20, 300)),
+)
 def test_each_probe_that_fails_waits_longer_and_one_that_goes_well_closes(
     fails: int, policy: BreakerPolicy
 ) -> None:

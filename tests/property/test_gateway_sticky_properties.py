@@ -52,7 +52,9 @@ def test_the_same_beginning_goes_to_the_same_channel_whatever_chance_says(
     prefix: bytes, one: float, two: float
 ) -> None:
     weights = [0.5, 0.3, 0.2]
-    assert taken(choosing(weights, prefix=prefix, draws=(one, two))) == taken(choosing(weights, prefix=prefix))
+    assert taken(choosing(weights, prefix=prefix, draws=(one, two))) == taken(
+        choosing(weights, prefix=prefix)
+    )
 
 
 @given(PREFIXES, st.integers(0, 2))
@@ -84,7 +86,9 @@ def test_few_prompts_move_when_a_weight_changes_and_all_of_them_to_the_one_that_
 
 
 def test_a_newcomers_share_of_prompts_is_what_it_is_trusted_with() -> None:
-    choices = (choosing([0.5, 0.5], trust=lambda c: 0.05 if c == "1" else 1.0, prefix=prefix) for prefix in MANY)
+    choices = (
+        choosing([0.5, 0.5], trust=lambda c: 0.05 if c == "1" else 1.0, prefix=prefix) for prefix in MANY
+    )
     share = sum(taken(choice) for choice in choices) / len(MANY)
     assert share == pytest.approx(0.05 / 1.05, abs=0.015)
 
@@ -92,7 +96,7 @@ def test_a_newcomers_share_of_prompts_is_what_it_is_trusted_with() -> None:
 def test_a_cache_is_left_for_a_load_that_outweighs_it_only() -> None:
     """With twice the load of the other the prompt stays; with many times the load it goes."""
     prefix = next(p for p in MANY if taken(choosing([0.5, 0.5], prefix=p)) == 0)
-    other = {"prefix": prefix, "draws": (0.0, 0.9)}
+    other: dict[str, Any] = {"prefix": prefix, "draws": (0.0, 0.9)}
     assert taken(choosing([0.5, 0.5], loads=(8, 4), **other)) == 0
     assert taken(choosing([0.5, 0.5], loads=(30, 4), **other)) == 1
     assert taken(choosing([0.5, 0.5], loads=(8, 4), draws=(0.0, 0.9))) == 1, "without a cache it goes at once"
@@ -102,7 +106,9 @@ def test_a_cache_is_left_for_a_load_that_outweighs_it_only() -> None:
 def test_a_channel_twice_as_slow_as_usual_loses_the_second_draw(ratio: float, taken_over: bool) -> None:
     choice = choosing([0.5, 0.5], slowdown=lambda c: ratio if c == "0" else 1.0, draws=(0.0, 0.9))
     assert taken(choice) == int(taken_over)
-    explored = choosing([0.5, 0.5], slowdown=lambda c: ratio if c == "0" else 1.0, draws=(0.0, 0.9), explore=True)
+    explored = choosing(
+        [0.5, 0.5], slowdown=lambda c: ratio if c == "0" else 1.0, draws=(0.0, 0.9), explore=True
+    )
     assert taken(explored) == 0, "so that what is known of it stays fresh"
 
 
@@ -111,7 +117,7 @@ def test_slow_together_is_not_slow() -> None:
 
 
 def test_slowdown_weighs_load() -> None:
-    mild = {"slowdown": lambda c: 1.8 if c == "0" else 1.0, "draws": (0.0, 0.9)}
+    mild: dict[str, Any] = {"slowdown": lambda c: 1.8 if c == "0" else 1.0, "draws": (0.0, 0.9)}
     assert taken(choosing([0.5, 0.5], loads=(6, 6), **mild)) == 1
     assert taken(choosing([0.5, 0.5], loads=(6, 12), **mild)) == 0
 
@@ -125,7 +131,9 @@ def test_shares_follow_trust(trust: float) -> None:
     assert counts[1] / 20_000 == pytest.approx(trust / (1 + trust), abs=0.012)
 
 
-@given(st.lists(st.sampled_from([0.1, 0.5, 1.0]), min_size=2, max_size=5), DRAWS, DRAWS, st.booleans(), st.data())
+@given(
+    st.lists(st.sampled_from([0.1, 0.5, 1.0]), min_size=2, max_size=5), DRAWS, DRAWS, st.booleans(), st.data()
+)
 def test_whatever_is_slow_or_new_somebody_free_is_taken(
     weights: list[float], one: float, two: float, explore: bool, data: st.DataObject
 ) -> None:

@@ -16,7 +16,14 @@ from foreroute.settings.model import Settings
 
 _log: Final = logging.getLogger("foreroute.config")
 _LOOK_EVERY_S: Final = 1.0
-_FIXED: Final = (("gateway", "host"), ("gateway", "port"), ("gateway", "probe"), ("store",), ("log",))
+_FIXED: Final = (
+    ("gateway", "host"),
+    ("gateway", "port"),
+    ("gateway", "workers"),
+    ("gateway", "probe"),
+    ("store",),
+    ("log",),
+)
 """What only a restart can change."""
 
 

@@ -9,20 +9,17 @@ from typing import Any, Final
 
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
-from foreroute.app.data_plane import DataPlane
 from foreroute.app.keys import load_keys
+from foreroute.app.plane import Plane, journal_folder
 from foreroute.app.stages import build_stages, guardrails, loop_settings
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
 from foreroute.control.fits import Fits, process_pool
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
-from foreroute.core.errors import StoreUnavailable
 from foreroute.core.ports import Clock, Store
 from foreroute.forecast.engine import run_fit
 from foreroute.monitor.fold import Folder, fold, merge_rollups
-from foreroute.monitor.journal import Journal
-from foreroute.monitor.journal_reader import JournalReader
 from foreroute.settings.convert import objectives_of
 from foreroute.settings.model import Settings
 from foreroute.store.memory import MemoryStore
@@ -52,7 +49,7 @@ class ControlPlane:
     """
 
     settings: Settings
-    data: DataPlane
+    data: Plane
     clock: Clock
     options: ControlOptions = field(default_factory=ControlOptions)
     ready: threading.Event = field(default_factory=threading.Event)
@@ -97,28 +94,20 @@ class ControlPlane:
 
     async def _keep_on_disk(self, stages: Stages, store: Store) -> None:
         """Writes each attempt down at once, and stores what a run that was killed has left."""
-        path, source = self.settings.store.path, self.options.source
-        folder = path.with_name(f"{path.name}.journal")
-        try:
-            journal = Journal(folder, source)
-        except OSError as error:
-            raise StoreUnavailable(
-                f"the folder {folder} cannot be written ({error.strerror or error}): attempts are written down there "
-                "until they are stored. Choose another place with store.path"
-            ) from None
-        reader = JournalReader(folder, own=source)
-        self.data.intake.keep_on_disk(journal, reader)
+        reader = self.data.keep_on_disk(journal_folder(self.settings), self.options.source)
         attempts = await store.ledger.missing(reader.poll())
         if attempts:
             entries = stages.cost.price(attempts)
             rollups = fold(
                 [entry.attempt for entry in entries],
                 window_s=self.settings.loop.tick,
-                source=f"{source}-recovered",
+                source=f"{self.options.source}-recovered",
             )
             await store.append(entries, rollups)
             _log.warning("attempts_recovered", extra={"attempts": len(attempts)})
+        reader.mark()
         reader.saved()
+        self.data.intake.read_from(reader)
 
     async def _run(self, loop: ControlLoop, stages: Stages, store: Store) -> None:
         if self.options.headless or not self.settings.dashboard.enabled:

@@ -1,11 +1,13 @@
 """The gateway and what it needs, for one event loop."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 
+from foreroute.app.plane import open_journal
 from foreroute.app.prices import price_book
 from foreroute.core.accounts import AccountBooks
 from foreroute.core.channel import Channel
@@ -30,6 +32,8 @@ from foreroute.heal.classify import RuleClassifier
 from foreroute.monitor.collector import Collector, Fanout
 from foreroute.monitor.export import AttemptCounters, Gauge
 from foreroute.monitor.intake import Intake
+from foreroute.monitor.journal_reader import JournalReader
+from foreroute.monitor.otel import OtelOptions, OtelSink
 from foreroute.regions.locate import HeaderLocator
 from foreroute.regions.topology import Topology
 from foreroute.settings.convert import channels_of, configured_plan, credentials_of, key_hashes_of
@@ -52,6 +56,11 @@ class DataPlane:
     accounts: AccountBooks
     transport: AiohttpTransport
     clock: Clock
+    otel: OtelSink | None = None
+
+    def keep_on_disk(self, folder: Path, source: str) -> JournalReader:
+        self.intake.keep_on_disk(open_journal(folder, source))
+        return JournalReader(folder, own=source)
 
     def reconfigure(self, settings: Settings) -> None:
         """Everything of a checked configuration that can change while the gateway runs."""
@@ -65,6 +74,8 @@ class DataPlane:
             self.transport.adopt(credentials_of(settings))
             self.gateway.reconfigure(gateway_settings(settings), by_id)
             self.plans.reconfigure(configured)
+            if self.otel is not None:
+                self.otel.adopt(by_id)
 
         self.channels, self.configured = channels, configured
         self.on_gateway(exchange)
@@ -86,8 +97,11 @@ def build_data_plane(
     rng: Random,
     accounts: AccountBooks | None = None,
     gauges: Sequence[Gauge] = (),
+    render_metrics: Callable[[], Awaitable[bytes]] | None = None,
 ) -> DataPlane:
-    """For the running event loop; without one, for whoever calls. `gauges` are added to the gateway's own."""
+    """For the running event loop; without one, for whoever calls. `gauges` are added to the gateway's own, unless
+    `render_metrics` asks somebody else for all of them.
+    """
     channels = channels_of(settings)
     by_id = {channel.id: channel for channel in channels}
     configured = configured_plan(settings, at=clock.now(), rank=topology_of(settings).rank)
@@ -98,16 +112,17 @@ def build_data_plane(
     till = Till(books, *_prices(settings, by_id))
     own = _Gauges(plans, clock)
     counters = AttemptCounters([*own.all(), *gauges])
+    otel = _otel(settings, by_id)
     gateway = Gateway(
         gateway_settings(settings),
         channels=by_id,
         plans=plans,
-        sink=Fanout([intake, counters]),
+        sink=Fanout([intake, counters] if otel is None else [intake, counters, otel]),
         transport=transport,
         classifier=RuleClassifier(),
         clock=clock,
         rng=rng,
-        render_metrics=counters.render,
+        render_metrics=counters.render if render_metrics is None else render_metrics,
         locator=_locator(settings),
         door=door,
         till=till,
@@ -125,6 +140,7 @@ def build_data_plane(
         accounts=books,
         transport=transport,
         clock=clock,
+        otel=otel,
     )
 
 
@@ -139,6 +155,15 @@ def _prices(settings: Settings, channels: Mapping[ChannelId, Channel]) -> tuple[
     """The price book, and what the ledger will say that an attempt cost."""
     book = price_book(settings)
     return book, lambda attempt: price_attempts([attempt], channels, book)[0].cost_usd
+
+
+def _otel(settings: Settings, channels: Mapping[ChannelId, Channel]) -> OtelSink | None:
+    """Raises MissingExtra if it is on and not installed."""
+    section = settings.otel
+    if not section.enabled:
+        return None
+    options = OtelOptions(endpoint=section.endpoint, traces=section.traces, interval_s=section.interval)
+    return OtelSink(options, channels)
 
 
 def gateway_settings(settings: Settings) -> GatewaySettings:

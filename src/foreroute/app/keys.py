@@ -1,12 +1,12 @@
 """Virtual keys and what they have spent, from the store to the gateway."""
 
-from foreroute.app.data_plane import DataPlane
+from foreroute.app.plane import Plane
 from foreroute.core.ports import Clock, KeyedStore, Store
 from foreroute.core.windows import Window, window_end, window_start
 from foreroute.gateway.account_seed import windows_of
 
 
-async def load_keys(store: Store, data: DataPlane, clock: Clock) -> None:
+async def load_keys(store: Store, data: Plane, clock: Clock) -> None:
     """At the start and after every change. The gateway takes them over between two requests."""
     if not isinstance(store, KeyedStore):
         return

@@ -1,4 +1,4 @@
-"""One process that serves: the gateway on its event loop, the control plane on a thread of its own.
+"""What `foreroute serve` runs: one gateway or several, and the control plane on a thread of its own.
 
 A new configuration is put into the running gateway, and the control plane is started anew beside it: it takes up
 its minutes, its models and the operator's wishes where the old one left them.
@@ -7,20 +7,35 @@ its minutes, its models and the operator's wishes where the old one left them.
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from random import SystemRandom
-from typing import Final
+from typing import Final, Protocol
 
 from foreroute.app.config_watch import ConfigSource, ConfigWatch, ReloadResult
 from foreroute.app.control_plane import ControlOptions, ControlPlane
-from foreroute.app.data_plane import build_data_plane
+from foreroute.app.one_gateway import OneGateway
+from foreroute.app.plane import Plane
+from foreroute.app.workers import Workers
 from foreroute.clock import SystemClock
 from foreroute.control.thread import ControlThread
 from foreroute.core.errors import ForerouteError
 from foreroute.monitor.export import Gauge
-from foreroute.serving import Server, serve_asgi
 from foreroute.settings.model import Settings
 
 _FAREWELL_S: Final = 15.0
+
+
+class Front(Protocol):
+    """Whatever serves the users."""
+
+    @property
+    def plane(self) -> Plane: ...
+
+    async def start(self) -> str: ...
+
+    def reconfigure(self, settings: Settings) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Service:
@@ -29,18 +44,20 @@ class Service:
     def __init__(self, settings: Settings, source: ConfigSource) -> None:
         self.clock = SystemClock()
         self.watch = ConfigWatch(source=source, settings=settings, apply=self._apply, clock=self.clock)
-        self._server: Server | None = None
+        self._url: str | None = None
         self._control: ControlPlane | None = None
         self._thread: ControlThread | None = None
         self._reloading: asyncio.Future[ReloadResult] | None = None
-        self.data = build_data_plane(
-            settings, clock=self.clock, rng=SystemRandom(), gauges=[*self.watch.gauges(), self._last_tick()]
+        gauges = [*self.watch.gauges(), self._last_tick()]
+        many = settings.gateway.workers > 1
+        self._front: Front = (
+            Workers(settings, self.clock, gauges) if many else OneGateway(settings, self.clock, gauges)
         )
 
     @property
     def gateway_url(self) -> str:
-        assert self._server is not None  # noqa: S101 - asked after the start
-        return self._server.url
+        assert self._url is not None  # noqa: S101 - asked after the start
+        return self._url
 
     @property
     def dashboard_url(self) -> str | None:
@@ -50,29 +67,27 @@ class Service:
         """Raises ForerouteError with a sentence for a person."""
         self.watch.begin()
         await self._start_control(self.watch.settings)
-        self._server = await self._listen(self.watch.settings)
+        self._url = await self._front.start()
         if self._control is not None:
-            self._control.gateway_url = self._server.url
+            self._control.gateway_url = self._url
 
     async def reload(self) -> ReloadResult:
         return await self.watch.reload()
 
     async def stop(self) -> None:
-        if self._server is not None:
-            await self._server.aclose()
-        await self.data.gateway.aclose()
+        await self._front.stop()
         await self._stop_control()
-        self.data.intake.close()
+        self._front.close()
 
     async def _apply(self, settings: Settings) -> None:
         """Serve these settings; if the control plane does not start with them, the old ones again."""
         before = self.watch.settings
         await self._stop_control()
         try:
-            self.data.reconfigure(settings)
+            self._front.reconfigure(settings)
             await self._start_control(settings)
         except ForerouteError:
-            self.data.reconfigure(before)
+            self._front.reconfigure(before)
             await self._start_control(before)
             raise
 
@@ -85,11 +100,11 @@ class Service:
             settings = _with_same_port(settings, before.dashboard_url)
         control = ControlPlane(
             settings,
-            self.data,
+            self._front.plane,
             self.clock,
             ControlOptions(source=f"run-{self.clock.now():.3f}"),
             steering=steering,
-            gateway_url=None if self._server is None else self._server.url,
+            gateway_url=self._url,
             reload=self._reload_from_elsewhere(),
         )
         thread = ControlThread(control.main)
@@ -128,16 +143,6 @@ class Service:
         if not await asyncio.to_thread(thread.join, _FAREWELL_S):
             sys.stderr.write("the control loop did not end in time; its last minute may not be stored\n")
         self._thread = None
-
-    async def _listen(self, settings: Settings) -> Server:
-        section = settings.gateway
-        try:
-            return await serve_asgi(self.data.gateway, section.host, section.port)
-        except OSError as error:
-            raise ForerouteError(
-                f"the gateway cannot listen on {section.host}:{section.port}: {error.strerror or error}. "
-                "Choose another one with gateway.port or --port"
-            ) from None
 
     def _last_tick(self) -> Gauge:
         def read() -> list[tuple[tuple[()], float]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
-from foreroute.app.data_plane import DataPlane
+from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
 from foreroute.control.loop import LoopSettings
 from foreroute.control.stages import CostStage, Healed, Stages
@@ -30,7 +30,7 @@ from foreroute.monitor.fold import Folder, merge_rollups
 from foreroute.settings.model import Settings
 
 
-def build_stages(settings: Settings, data: DataPlane, store: Store, *, source: str) -> Stages:
+def build_stages(settings: Settings, data: Plane, store: Store, *, source: str) -> Stages:
     """`source` names this run, for the rollups that it makes. Raises ConfigError on playbooks that are wrong."""
     forecast = ForecastEngine(forecast_settings(settings), forecasters(settings.forecast.models), local=LOCAL)
     heal = HealEngine(HealSettings(), playbooks_of(settings))
@@ -121,7 +121,7 @@ def objective_metrics(settings: Settings) -> dict[ChannelId, Metric]:
     return metrics
 
 
-def cost_stage(settings: Settings, data: DataPlane) -> CostStage:
+def cost_stage(settings: Settings, data: Plane) -> CostStage:
     prices = price_book(settings)
     channels = {channel.id: channel for channel in data.channels}
     groups = [[target.channel for target in route.targets] for route in data.configured.routes.values()]

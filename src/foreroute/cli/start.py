@@ -114,6 +114,10 @@ def serve(
     ] = None,
     port: _Port = None,
     dashboard_port: _DashboardPort = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, max=64, help="Instead of gateway.workers."),
+    ] = None,
 ) -> None:
     """Run the gateway and the control loop until Ctrl-C or SIGTERM.
 
@@ -124,7 +128,7 @@ def serve(
     from foreroute.settings import load_settings
 
     def adapt(settings: "Settings") -> "Settings":
-        return _with_ports(settings, port, dashboard_port)
+        return _with_workers(_with_ports(settings, port, dashboard_port), workers)
 
     path = config_path(config)
     raise typer.Exit(run(adapt(load_settings(path)), ConfigSource(path=path, adapt=adapt)))
@@ -139,3 +143,13 @@ def _with_ports(settings: "Settings", port: int | None, dashboard_port: int | No
         message = f"the gateway and the dashboard cannot share port {gateway.port}"
         raise CommandError(message, hint="give one of them another port with --port or --dashboard-port")
     return settings.model_copy(update={"gateway": gateway, "dashboard": dashboard})
+
+
+def _with_workers(settings: "Settings", workers: int | None) -> "Settings":
+    if workers is None:
+        return settings
+    if workers > 1 and settings.store.kind == "memory":
+        message = "several processes cannot share a store in memory"
+        raise CommandError(message, hint="set store.kind: sqlite, or leave --workers out")
+    gateway = settings.gateway.model_copy(update={"workers": workers})
+    return settings.model_copy(update={"gateway": gateway})

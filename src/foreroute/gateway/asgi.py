@@ -3,7 +3,7 @@
 import logging
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -58,7 +58,7 @@ class Gateway:
         classifier: Classifier,
         clock: Clock,
         rng: random.Random,
-        render_metrics: Callable[[], bytes],
+        render_metrics: Callable[[], bytes | Awaitable[bytes]],
         locator: Locator | None = None,
         door: Door | None = None,
         till: Till | None = None,
@@ -180,7 +180,8 @@ class Gateway:
                 await delivery.whole(503, _JSON, b'{"status":"no routes"}')
             case "GET", "/metrics":
                 text = [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")]
-                await delivery.whole(200, text, self._render_metrics())
+                metrics = self._render_metrics()
+                await delivery.whole(200, text, metrics if isinstance(metrics, bytes) else await metrics)
             case _:
                 delivery.speak(dialect_of(path))
                 await delivery.error(errors.unknown_path(method, path))

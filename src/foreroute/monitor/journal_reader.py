@@ -23,6 +23,8 @@ class JournalReader:
         self._own = own
         self._read: dict[Path, int] = {}
         """How far each segment was read."""
+        self._marked: dict[Path, int] = {}
+        """How far it was at `mark`."""
 
     def poll(self) -> list[Attempt]:
         """All that was written since the last call, segment by segment. A torn line is left out and logged."""
@@ -42,10 +44,14 @@ class JournalReader:
             self._read[path] = start + whole
         return attempts
 
+    def mark(self) -> None:
+        """What `poll` has returned so far is about to be stored."""
+        self._marked = dict(self._read)
+
     def saved(self) -> None:
-        """All that `poll` has returned is stored: segments that nobody writes any more are deleted."""
+        """All that was returned before `mark` is stored: segments that nobody writes any more are deleted."""
         for path in self._segments():
-            read = self._read.get(path, 0)
+            read = self._marked.get(path, 0)
             if _is_abandoned(path) and _size(path) <= read + _torn_bytes(path, read):
                 path.unlink(missing_ok=True)
                 self._read.pop(path, None)

@@ -20,6 +20,7 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_regions(settings),
         *_urls(settings),
         *_targets(settings),
+        *_workers(settings),
         *_zones(settings),
         *_open_doors(settings),
         *_forecasts(settings),
@@ -117,6 +118,12 @@ def _fallbacks(number: int, route: RouteSettings, known: list[str]) -> Iterator[
             yield Problem(path, "a route cannot stand in for itself", "name another route")
         elif name not in known:
             yield Problem(path, f"there is no route {name!r}", _did_you_mean(name, known, "routes"))
+
+
+def _workers(settings: Settings) -> Iterator[Problem]:
+    if settings.gateway.workers > 1 and settings.store.kind == "memory":
+        message = "several processes cannot share a store in memory"
+        yield Problem(("gateway", "workers"), message, "set store.kind: sqlite, or gateway.workers: 1")
 
 
 def _zones(settings: Settings) -> Iterator[Problem]:

@@ -68,6 +68,8 @@ class GatewaySettings(_Section):
     """Keys that clients may use, from the environment: `["${FOREROUTE_KEY}"]`. Without any: open to the machine."""
     require_key: bool = False
     """Ask for a key even while there is none, for gateways whose keys are all virtual (`foreroute keys create`)."""
+    workers: int = Field(1, ge=1, le=64)
+    """Processes that serve. They share limits and budgets exactly, through a file beside `store.path`."""
     region: Name | None = None
     """Where this gateway stands: channels of near regions come first."""
     client_region_header: str | None = None
@@ -339,7 +341,11 @@ class OtelSettings(_Section):
     def _endpoint_is_an_address(self) -> "OtelSettings":
         if self.endpoint is None:
             return self
-        parts = urlsplit(self.endpoint)
+        try:
+            parts = urlsplit(self.endpoint)
+            parts.port  # noqa: B018 - reading it checks it
+        except ValueError:
+            raise ValueError("endpoint is not a valid address: its host or port makes no sense") from None
         # The address itself is not shown: it may hold a password.
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise ValueError(

@@ -1,6 +1,7 @@
 """Errors in the words of each format, whole and in the middle, and what the official clients make of them."""
 
 import asyncio
+from typing import Any
 
 import anthropic
 import openai
@@ -16,7 +17,16 @@ POLICY = CallPolicy(
 )
 
 
-async def mixed(house, **fields):
+def body_of(caught: Any) -> Any:
+    return caught.value.body
+
+
+async def _listen(stream: Any, seen: list[str]) -> None:
+    async for event in stream:
+        seen.append(event.type)  # noqa: PERF401 - what came before the error is wanted
+
+
+async def mixed(house: Any, **fields: Any) -> Any:
     return await house(
         "abcd", anthropic="cd", routes={"gpt": "ab", "claude": "cd", "both": "ac"}, policy=POLICY, **fields
     )
@@ -41,7 +51,7 @@ async def test_a_route_without_such_a_channel_refuses_and_says_why(house):
     assert refused.value.code == "no_matching_channel"
     with pytest.raises(anthropic.BadRequestError, match="anthropic format") as said:
         await home.anthropic.messages.create(model="gpt", messages=HELLO, max_tokens=9)
-    assert said.value.body["request_id"] == said.value.response.headers["request-id"]
+    assert body_of(said)["request_id"] == said.value.response.headers["request-id"]
     assert home.attempts == []
 
 
@@ -49,12 +59,12 @@ async def test_anthropics_errors_of_the_gateway_itself(house):
     home = await mixed(house)
     with pytest.raises(anthropic.NotFoundError) as unknown:
         await home.anthropic.messages.create(model="nope", messages=HELLO, max_tokens=9)
-    assert unknown.value.body["error"]["type"] == "not_found_error"
+    assert body_of(unknown)["error"]["type"] == "not_found_error"
     for name in "cd":
         home.set(name, status=500)
     with pytest.raises(anthropic.APIStatusError) as down:
         await home.anthropic.messages.create(model="claude", messages=HELLO, max_tokens=9)
-    assert (down.value.status_code, down.value.body["error"]["type"]) == (503, "overloaded_error")
+    assert (down.value.status_code, body_of(down)["error"]["type"]) == (503, "overloaded_error")
     for name in "cd":
         home.set(name, status=429, retry_after_s=30.0)
     with pytest.raises(anthropic.RateLimitError) as busy:
@@ -86,11 +96,10 @@ FAULTS = [Fault.CUT, Fault.UNFINISHED, Fault.STALL, Fault.ERROR_EVENT, Fault.TRU
 async def test_a_response_that_breaks_off_raises_in_the_official_client(house, fault):
     home = await mixed(house)
     home.set("a", fault=fault, fault_after_chunks=2, seconds_per_chunk=0.5)
-    seen = []
+    seen: list[str] = []
     stream = await home.client.responses.create(model="gpt", input="Hi", stream=True)
-    with pytest.raises(openai.APIError, match="broke off|says no"):
-        async for event in stream:
-            seen.append(event.type)  # noqa: PERF401 - what came before the error is wanted
+    with pytest.raises(openai.APIError, match=r"broke off|says no"):
+        await _listen(stream, seen)
     assert seen.count("response.output_text.delta") == 2
     assert "response.completed" not in seen
     (attempt,) = home.attempts
@@ -112,7 +121,7 @@ async def test_a_response_that_breaks_off_ends_with_a_typed_event(house):
 async def test_a_message_that_breaks_off_raises_in_the_official_client(house, fault):
     home = await mixed(house)
     home.set("c", fault=fault, fault_after_chunks=2, seconds_per_chunk=0.5)
-    with pytest.raises(anthropic.APIStatusError, match="broke off|says no"):
+    with pytest.raises(anthropic.APIStatusError, match=r"broke off|says no"):
         async with home.anthropic.messages.stream(model="claude", messages=HELLO, max_tokens=9) as stream:
             await stream.get_final_message()
     (attempt,) = home.attempts
@@ -143,7 +152,11 @@ async def test_usage_is_in_the_same_buckets_whatever_the_format(house, stream):
     await home.post("/v1/messages", model="claude", max_tokens=9, stream=stream)
     usages = [attempt.usage for attempt in home.attempts]
     assert len(set(usages)) == 1
-    assert (usages[0].input_tokens, usages[0].cached_input_tokens, usages[0].cache_write_tokens) == (53, 40, 7)
+    assert (usages[0].input_tokens, usages[0].cached_input_tokens, usages[0].cache_write_tokens) == (
+        53,
+        40,
+        7,
+    )
 
 
 @pytest.mark.parametrize(("path", "model"), [("/v1/responses", "gpt"), ("/v1/messages", "claude")])

@@ -1,5 +1,7 @@
 """Wishes of a request, and the routes that stand in for its own."""
 
+from typing import Any
+
 import pytest
 
 from foreroute.core.plan import BreakerPolicy, CallPolicy, Timeouts
@@ -12,11 +14,11 @@ POLICY = CallPolicy(
 )
 
 
-async def a_house(house, **fields):
+async def a_house(house: Any, **fields: Any) -> Any:
     return await house("abcd", routes=ROUTES, policy=POLICY, **fields)
 
 
-def by_route(home):
+def by_route(home: Any) -> list[tuple[str, str, int]]:
     return [(attempt.route, attempt.channel, attempt.number) for attempt in home.attempts]
 
 
@@ -131,7 +133,7 @@ class TestWishes:
 
 async def test_sticky_prompts_stay_with_their_channel_and_others_spread(house):
     home = await house(sticky=True, priorities={"a": 0, "b": 0})
-    where = {}
+    where: dict[int, set[str]] = {}
     for turn in range(3):
         for number in range(12):
             start = [{"role": "system", "content": f"Number {number}. " * 200}]
@@ -144,7 +146,7 @@ async def test_sticky_prompts_stay_with_their_channel_and_others_spread(house):
 async def test_a_follow_up_goes_to_the_channel_that_gave_the_answer(house):
     home = await house(priorities={"a": 0, "b": 0})
     for stream in (False, True):
-        answers = {}
+        answers: dict[str, str] = {}
         while len(answers) < 2:
             response = await home.post("/v1/responses", input="x", stream=stream)
             channel = response.headers["x-foreroute-channel"]

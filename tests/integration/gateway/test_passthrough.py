@@ -44,7 +44,9 @@ async def test_the_official_client_uploads_and_transcribes(house):
     assert image.data[0].b64_json
     judged = await home.client.moderations.create(model="gpt", input=["x", "y"])
     assert len(judged.results) == 2
-    assert [request.body.get("model") for request in list(home.providers["a"].received)[1:]] == ["model-of-a"] * 2
+    assert [request.body.get("model") for request in list(home.providers["a"].received)[1:]] == [
+        "model-of-a"
+    ] * 2
 
 
 async def test_binary_answers_come_as_they_are(house):
@@ -64,7 +66,10 @@ async def test_methods_and_queries_pass(house):
     deleted = await home.http.delete("/v1/files/file-1")
     assert deleted.json() == {"id": "file-1", "object": "file", "deleted": True}
     asked = home.providers["a"].received
-    assert [(request.method, request.path) for request in asked] == [("GET", "/files"), ("DELETE", "/files/file-1")]
+    assert [(request.method, request.path) for request in asked] == [
+        ("GET", "/files"),
+        ("DELETE", "/files/file-1"),
+    ]
     assert "content-type" not in asked[0].headers, "what has no body says nothing of one"
     assert (await home.http.put("/v1/files/file-1")).status_code == 405
     assert (await home.http.patch("/v1/files/file-1")).status_code == 405
@@ -81,7 +86,9 @@ async def test_methods_and_queries_pass(house):
 async def test_what_is_not_listed_never_reaches_a_channel(house, path, method):
     home = await house("a")
     reader, writer = await asyncio.open_connection(*home.url.removeprefix("http://").split(":"))
-    writer.write(f"{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode())
+    writer.write(
+        f"{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode()
+    )
     answer = await reader.read()
     writer.close()
     with contextlib.suppress(ConnectionError):
@@ -99,7 +106,7 @@ async def test_the_operator_may_list_nothing(house):
 
 async def test_an_object_is_asked_for_where_it_was_made(house):
     home = await house("ab", priorities=SIDE_BY_SIDE)
-    made = {}
+    made: dict[str, list[str]] = {}
     for _ in range(20):
         response = await home.http.post("/v1/files", files={"file": SOUND, "purpose": (None, "batch")})
         made.setdefault(response.headers["x-foreroute-channel"], []).append(response.json()["id"])
@@ -168,6 +175,8 @@ async def test_an_unknown_model_is_a_404_here_too(house):
 async def test_a_large_upload_passes(house):
     home = await house("a")
     data = bytes(range(256)) * 20_000
-    response = await home.http.post("/v1/files", files={"file": ("x.jsonl", data), "purpose": (None, "batch")})
+    response = await home.http.post(
+        "/v1/files", files={"file": ("x.jsonl", data), "purpose": (None, "batch")}
+    )
     assert response.status_code == 200
     assert data in home.providers["a"].received[0].raw

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -17,12 +19,12 @@ POLICY = CallPolicy(
 SIDE_BY_SIDE = {"a": 0, "b": 0}
 
 
-def probes(home):
+def probes(home: Any) -> list[Any]:
     return [attempt for attempt in home.attempts if attempt.reason == "probe"]
 
 
-def is_probe(request) -> bool:
-    return request.body.get("max_tokens") == 1
+def is_probe(request: Any) -> bool:
+    return bool(request.body.get("max_tokens") == 1)
 
 
 async def until(at: float) -> None:
@@ -151,7 +153,7 @@ async def test_one_probe_at_a_time_however_often_the_breaker_opens(house):
     for name in "ab":
         at = sorted(r.received_at for r in home.providers[name].received if is_probe(r))
         assert len(at) >= 2
-        assert all(later - earlier > 5.0 for earlier, later in zip(at, at[1:], strict=False))
+        assert all(later - earlier > 5.0 for earlier, later in pairwise(at))
 
 
 async def test_without_the_setting_nobody_probes(house):

@@ -1,6 +1,7 @@
 """Signs of life: a stream that has nothing to send for ten seconds gets a comment, and nothing else changes."""
 
 import asyncio
+from typing import Any
 
 import openai
 import pytest
@@ -15,15 +16,16 @@ PATIENT = CallPolicy(
 )
 
 
-def comments(home) -> list[float]:
+def comments(home: Any) -> list[float]:
     return [round(one.at, 2) for one in home.sent if one.body == COMMENT]
 
 
-async def streamed(home, path="/v1/chat/completions", **fields):
+async def streamed(home: Any, path: str = "/v1/chat/completions", **fields: Any) -> bytes:
     response = await home.post(path, stream=True, **fields)
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
-    return response.content
+    content: bytes = response.content
+    return content
 
 
 async def test_comments_before_the_head_and_between_events_and_no_byte_of_the_answer_is_lost(house):

@@ -120,7 +120,9 @@ async def test_a_channel_that_is_free_is_taken_rather_than_the_line(house):
 
 
 async def test_a_crowd_loses_nobody_and_never_exceeds_the_limit(house):
-    home = await house(policy=replace(ONE_AT_A_TIME, concurrency_max=3), settings=GatewaySettings(queue_s=60.0))
+    home = await house(
+        policy=replace(ONE_AT_A_TIME, concurrency_max=3), settings=GatewaySettings(queue_s=60.0)
+    )
     home.set("a", time_to_first_chunk_s=0.3)
     home.set("b", time_to_first_chunk_s=0.5)
     done = await asyncio.gather(*(timed(home, stream=bool(i % 2)) for i in range(60)))

@@ -70,7 +70,9 @@ class Moody:
             seconds_per_chunk=rng.choice([0.0, 0.3]),
             status=rng.choice([200] * 6 + [500, 429, 400, 401]),
             retry_after_s=rng.choice([None, 0.5]),
-            fault=rng.choice([Fault.NONE] * 8 + [Fault.CUT, Fault.STALL, Fault.ERROR_EVENT, Fault.HOLLOW_HTML]),
+            fault=rng.choice(
+                [Fault.NONE] * 8 + [Fault.CUT, Fault.STALL, Fault.ERROR_EVENT, Fault.HOLLOW_HTML]
+            ),
             fault_after_chunks=rng.choice([0, 2]),
         )
 

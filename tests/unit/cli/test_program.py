@@ -15,12 +15,13 @@ from typer.testing import CliRunner, Result
 
 from foreroute import __version__
 from foreroute.app import serve as serving
+from foreroute.app.config_watch import ConfigSource
 from foreroute.cli.exits import ExitCode
 from foreroute.cli.program import app
 from foreroute.cli.reference import cli_reference
 from foreroute.core.errors import ForerouteError
 from foreroute.demo import run as demo
-from foreroute.settings import Settings
+from foreroute.settings import Settings, load_settings
 from foreroute.settings.schema import settings_schema
 
 ROOT = Path(__file__).parents[3]
@@ -260,7 +261,8 @@ def test_an_error_of_the_house_is_a_message(monkeypatch: pytest.MonkeyPatch, arg
 def test_serve_runs_the_file_with_the_ports_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Settings] = []
 
-    def note(settings: Settings) -> int:
+    def note(settings: Settings, source: ConfigSource) -> int:
+        assert source.adapt(load_settings(source.path)) == settings, "a reload comes to the same"
         seen.append(settings)
         return 0
 

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -38,8 +39,8 @@ WHOLE = b'{"id":"chatcmpl-%d","choices":[{"index":0}]}'
 MESSAGE = [
     b'data: {"type":"message_start","message":{"usage":{"input_tokens":1,"output_tokens":1}}}\n\n',
     b'data: {"type":"content_block_delta","delta":{"text":"hi"}}\n\n',
-    b'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":3}}\n\n'
-    b'data: {"type":"message_stop"}\n\n',
+    (b'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":3}}\n\n'
+    b'data: {"type":"message_stop"}\n\n'),
 ]  # fmt: skip
 
 
@@ -53,9 +54,8 @@ class Says:
     stubborn_s: float = 0.0
     closed: int = 0
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return {"content-type": self.kind}
+    def __post_init__(self) -> None:
+        self.headers: Mapping[str, str] = {"content-type": self.kind}
 
     async def chunks(self) -> AsyncIterator[bytes]:
         try:
@@ -114,7 +114,9 @@ class House:
         headers = {"content-type": "application/json"}
         return stream(self.gateway, method, path, headers=headers, body=body if method == "POST" else b"")
 
-    async def answer(self, path: str = "/v1/chat/completions", method: str = "POST", **fields: Any) -> tuple[int, Any]:
+    async def answer(
+        self, path: str = "/v1/chat/completions", method: str = "POST", **fields: Any
+    ) -> tuple[int, Any]:
         async with self.ask(path, method, **fields) as response:
             body = await response.read()
         return response.status, body if fields.get("stream") else orjson.loads(body or b"null")
@@ -193,7 +195,10 @@ def fails() -> Says:
 class TestRoutes:
     async def test_a_fallback_of_another_format_does_not_turn_an_outage_into_a_bad_request(self) -> None:
         home = build(
-            {"a": fails(), "c": Says([])}, routes={"gpt": "a", "claude": "c"}, anthropic="c", fallbacks=("claude",)
+            {"a": fails(), "c": Says([])},
+            routes={"gpt": "a", "claude": "c"},
+            anthropic="c",
+            fallbacks=("claude",),
         )
         status, body = await home.answer()
         assert (status, body["error"]["code"]) == (503, "upstream_unavailable")
@@ -264,7 +269,8 @@ class TestHedges:
 
     async def test_a_defect_in_the_second_attempt_leaves_no_attempt_behind(self) -> None:
         home = build(
-            {"a": Says([9.0, TEXT, STOP]), "b": Says([RuntimeError("a bug")])}, policy=CallPolicy(hedge_after_s=1.0)
+            {"a": Says([9.0, TEXT, STOP]), "b": Says([RuntimeError("a bug")])},
+            policy=CallPolicy(hedge_after_s=1.0),
         )
         status, _ = await home.answer(stream=True)
         assert status == 500
@@ -303,7 +309,9 @@ class TestOpaque:
         self, status: int, error: Any
     ) -> None:
         """Whoever asks for a file must not switch off the channel for everybody's chats."""
-        home = build({"a": lambda r: json(error, status) if r.path != "/chat/completions" else json({"choices": [1]})})
+        home = build(
+            {"a": lambda r: json(error, status) if r.path != "/chat/completions" else json({"choices": [1]})}
+        )
         await home.answer("/v1/files/file-x", "GET")
         assert home.gateway.standings(0.0)[ChannelId("a")].breaker is BreakerState.CLOSED
 
@@ -315,9 +323,15 @@ class TestOpaque:
 
     def test_a_file_that_speaks_of_forms_is_passed_on_as_it_is(self) -> None:
         inner = b'how to write a form:\r\nname="model"\r\n\r\nexample\r\nand so on'
-        form = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n%b\r\n--B--\r\n' % inner
+        form = (
+            b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n%b\r\n--B--\r\n' % inner
+        )
         request = read_opaque_request(
-            Call(Endpoint.OPAQUE, "/files"), "POST", form, "multipart/form-data; boundary=B", RouteName("home")
+            Call(Endpoint.OPAQUE, "/files"),
+            "POST",
+            form,
+            "multipart/form-data; boundary=B",
+            RouteName("home"),
         )
         assert request.model == "home"
         assert request.for_channel("up") == form
@@ -330,7 +344,11 @@ class TestOpaque:
         def says(request: UpstreamRequest) -> Says:
             if request.path == "/files":
                 return json({"id": f"file-{next(numbers)}"})
-            return json({"data": 1}) if "/files/" in request.path else json({"id": f"chat-{next(numbers)}", "choices": [1]})
+            return (
+                json({"data": 1})
+                if "/files/" in request.path
+                else json({"id": f"chat-{next(numbers)}", "choices": [1]})
+            )
 
         home = build({"a": says, "b": says}, side_by_side=True)
         made = [(await home.answer("/v1/files"))[1]["id"] for _ in range(8)]
@@ -440,7 +458,7 @@ def longest_hold(body: bytes) -> tuple[float, float, ModelRequest | ErrorAnswer]
         reading = False
         await task
         turns.sort()
-        return max(b - a for a, b in zip(turns, turns[1:], strict=False)), turns[-1] - began, request
+        return max(b - a for a, b in pairwise(turns)), turns[-1] - began, request
 
     return asyncio.run(main())
 
@@ -465,6 +483,10 @@ def test_a_form_of_a_quarter_megabyte_is_read_in_no_time() -> None:
     """Each `name="model"` that leads nowhere is followed to the end of the form: quadratic, 20 s for 252 kB."""
     began = time.thread_time()
     read_opaque_request(
-        Call(Endpoint.OPAQUE, "/files"), "POST", b'name="model"\r\n' * 5_000, "multipart/form-data", RouteName("home")
+        Call(Endpoint.OPAQUE, "/files"),
+        "POST",
+        b'name="model"\r\n' * 5_000,
+        "multipart/form-data",
+        RouteName("home"),
     )
     assert time.thread_time() - began < 0.1

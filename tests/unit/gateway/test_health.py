@@ -28,7 +28,12 @@ def a_fleet(names: str) -> Fleet:
     return Fleet(
         {
             ChannelId(name): Channel(
-                id=ChannelId(name), provider="p", cloud="c", region=RegionId("r"), model="m", base_url="http://x"
+                id=ChannelId(name),
+                provider="p",
+                cloud="c",
+                region=RegionId("r"),
+                model="m",
+                base_url="http://x",
             )
             for name in names
         }
@@ -99,7 +104,9 @@ class TestOutliers:
         for _ in range(30):
             for name in "abc":
                 attempt(fleet, route, name, FailureClass.SERVER_ERROR)
-        assert [is_out(fleet, name) for name in "abc"].count(True) <= 1, "the first one, before the others failed"
+        assert [is_out(fleet, name) for name in "abc"].count(True) <= 1, (
+            "the first one, before the others failed"
+        )
 
     def test_only_half_of_a_route_may_be_left_out(self) -> None:
         fleet, route = a_fleet("abcd"), targets("abcd")
@@ -143,7 +150,9 @@ class TestProbing:
         fleet.on_open = on_open
         attempt(fleet, route, "a", FailureClass.AUTHENTICATION, at=5.0)
         assert heard == [("a", 10.0)]
-        assert fleet.standing(route[0], 9_999.0) is Standing.OPEN, "the breaker's time alone does not let it in"
+        assert fleet.standing(route[0], 9_999.0) is Standing.OPEN, (
+            "the breaker's time alone does not let it in"
+        )
         assert fleet.probed(A, POLICY.breaker, 15.0, well=False) == 20.0
         assert fleet.probed(A, POLICY.breaker, 35.0, well=False) == 40.0
         assert fleet.standing(route[0], 80.0) is Standing.OPEN
@@ -187,7 +196,9 @@ class TestTrustAndSlowness:
         fleet, route = a_fleet("ab"), targets("ab")
         for second in range(40):
             size = 2000 if second % 2 else 0
-            attempt(fleet, route, "a", at=float(second), took_s=1.0 + size / 2000, usage=Usage(input_tokens=size))
+            attempt(
+                fleet, route, "a", at=float(second), took_s=1.0 + size / 2000, usage=Usage(input_tokens=size)
+            )
         assert fleet.slowdown(A, 41.0) == pytest.approx(1.0, abs=0.05)
         assert fleet.latency_s(A) == pytest.approx(1.0, rel=0.05)
         assert work_of(2000, 100) == 3.0

@@ -13,7 +13,9 @@ from foreroute.gateway.line import Line
 A, B = ChannelId("a"), ChannelId("b")
 
 
-def waiting(line: Line, name: str, out: list[str], channels: Sequence[ChannelId] = (A,), s: float = 5.0) -> asyncio.Task[None]:
+def waiting(
+    line: Line, name: str, out: list[str], channels: Sequence[ChannelId] = (A,), s: float = 5.0
+) -> asyncio.Task[None]:
     async def wait() -> None:
         await line.wait(channels, s)
         out.append(f"{name}@{asyncio.get_running_loop().time():g}")

@@ -46,7 +46,10 @@ KNOWN = Knowledge(
 )
 ROUTE = Route(
     name=RouteName("r"),
-    targets=tuple(Target(channel=ChannelId(n), weight=0.5, priority=p) for n, p in zip("abcn", (0, 0, 1, 2), strict=True)),
+    targets=tuple(
+        Target(channel=ChannelId(n), weight=0.5, priority=p)
+        for n, p in zip("abcn", (0, 0, 1, 2), strict=True)
+    ),
 )
 
 

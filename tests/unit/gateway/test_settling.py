@@ -84,17 +84,21 @@ class Same:
         return FailureClass.STREAM_INTERRUPTED
 
 
-def build(
-    scripts: Mapping[str, Script], policy: CallPolicy | None = None
-) -> tuple[Gateway, Transport, Sink]:
+def build(scripts: Mapping[str, Script], policy: CallPolicy | None = None) -> tuple[Gateway, Transport, Sink]:
     channels = {
         ChannelId(name): Channel(
-            id=ChannelId(name), provider="p", cloud="c", region=RegionId("r"), model="gpt", base_url="http://x"
+            id=ChannelId(name),
+            provider="p",
+            cloud="c",
+            region=RegionId("r"),
+            model="gpt",
+            base_url="http://x",
         )
         for name in scripts
     }
     targets = tuple(
-        Target(channel=c, weight=1.0, priority=i, policy=policy or CallPolicy()) for i, c in enumerate(channels)
+        Target(channel=c, weight=1.0, priority=i, policy=policy or CallPolicy())
+        for i, c in enumerate(channels)
     )
     route = Route(name=RouteName("gpt"), targets=targets)
     plan = RoutingPlan(version=1, made_at=1000.0, valid_until=1e6, routes={route.name: route})
@@ -138,7 +142,13 @@ async def leave_after(gateway: Gateway, turns: int, *, streaming: bool, at: floa
         nonlocal whole
         whole |= message["type"] == "http.response.body" and not message.get("more_body", False)
 
-    scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": [], "client": None}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "headers": [],
+        "client": None,
+    }
     serving = asyncio.create_task(gateway(scope, receive, send))
     if at:
         await asyncio.sleep(at)
@@ -162,7 +172,10 @@ SCRIPTS: dict[str, Mapping[str, Script]] = {
 async def test_leaving_at_any_turn(name: str, streaming: bool) -> None:
     scripts = SCRIPTS[name]
     if not streaming:
-        scripts = {channel: [WHOLE if s in {TEXT, STOP} else s for s in script] for channel, script in scripts.items()}
+        scripts = {
+            channel: [WHOLE if s in {TEXT, STOP} else s for s in script]
+            for channel, script in scripts.items()
+        }
         scripts = {channel: script[:1] for channel, script in scripts.items()}
     ends = set()
     for turns in range(40):

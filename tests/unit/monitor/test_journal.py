@@ -45,7 +45,8 @@ def test_what_its_own_process_records_is_not_read_back(tmp_path: Path) -> None:
 def test_segments_go_when_they_are_stored_and_not_before(tmp_path: Path) -> None:
     intake = Intake(Collector())
     journal = Journal(tmp_path, "run")
-    intake.keep_on_disk(journal, JournalReader(tmp_path, own="run"))
+    intake.keep_on_disk(journal)
+    intake.read_from(JournalReader(tmp_path, own="run"))
     first, second, third = some(3)
     intake.record(first)
     assert intake.drain() == [first]
@@ -124,6 +125,7 @@ def test_a_killed_process_leaves_its_attempts_and_lets_go_of_the_lock(tmp_path: 
     reader = JournalReader(tmp_path, own="next")
     assert reader.poll() == some(4)
     assert files(tmp_path) == ["dead-000000.attempts"]
+    reader.mark()
     reader.saved()
     assert files(tmp_path) == []
 
@@ -132,5 +134,24 @@ def test_a_living_process_keeps_its_segment(tmp_path: Path) -> None:
     journal, reader = Journal(tmp_path, "alive"), JournalReader(tmp_path, own="other")
     journal.record(some(1)[0])
     reader.poll()
+    reader.mark()
     reader.saved()
     assert files(tmp_path) == ["alive-000000.attempts"]
+
+
+def test_what_came_after_the_drain_is_kept(tmp_path: Path) -> None:
+    counted = Collector()
+    intake = Intake(Collector(), counted)
+    intake.read_from(JournalReader(tmp_path, own="parent"))
+    wanted, journal = some(2), Journal(tmp_path, "worker")
+    journal.record(wanted[0])
+    assert intake.drain() == [wanted[0]]
+    journal.record(wanted[1])
+    journal.close()
+    intake.pump()
+    intake.saved()
+    assert files(tmp_path) == ["worker-000000.attempts"], "its last attempt is not stored yet"
+    assert intake.drain() == [wanted[1]]
+    intake.saved()
+    assert files(tmp_path) == []
+    assert counted.drain() == wanted

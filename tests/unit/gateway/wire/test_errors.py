@@ -82,7 +82,9 @@ def test_anthropics_types_follow_the_status(status: int, kind: str) -> None:
 def test_when_to_come_back_is_said_twice_and_never_too_early() -> None:
     headers = dict(errors.busy("m", 2.0001).headers())
     assert (headers[b"retry-after"], headers[b"retry-after-ms"]) == (b"3", b"2001")
-    assert dict(errors.busy("m", 0.0).headers())[b"retry-after"] == b"1", "zero would be an invitation to hammer"
+    assert dict(errors.busy("m", 0.0).headers())[b"retry-after"] == b"1", (
+        "zero would be an invitation to hammer"
+    )
     assert b"retry-after" not in dict(errors.all_failed("m", FailureClass.SERVER_ERROR, None).headers())
     assert dict(errors.unavailable("m", None).headers())[b"retry-after"] == b"1"
 

@@ -19,7 +19,9 @@ UNDERSTOOD = [endpoint for endpoint in Endpoint if endpoint is not Endpoint.OPAQ
 @pytest.mark.parametrize("endpoint", UNDERSTOOD)
 def test_every_endpoint_answers_under_every_prefix(prefix: str, endpoint: Endpoint) -> None:
     assert read_path(prefix + endpoint.value, PASSED) == Call(endpoint, endpoint.value)
-    assert read_path(prefix + endpoint.value, ()) == Call(endpoint, endpoint.value), "not passed through: served"
+    assert read_path(prefix + endpoint.value, ()) == Call(endpoint, endpoint.value), (
+        "not passed through: served"
+    )
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -118,7 +120,9 @@ def test_there_is_no_such_path(path: str) -> None:
     assert read_path(path, PASSED) is None
 
 
-SEGMENTS = st.sampled_from([*sorted(PASSED), "..", ".", "", "%2e%2e", "v1", "openai", "organization", "a.b", ".a"])
+SEGMENTS = st.sampled_from(
+    [*sorted(PASSED), "..", ".", "", "%2e%2e", "v1", "openai", "organization", "a.b", ".a"]
+)
 
 
 @given(st.lists(SEGMENTS, max_size=6) | st.text(printable, max_size=30).map(lambda text: [text]))

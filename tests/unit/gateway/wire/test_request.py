@@ -40,7 +40,10 @@ class TestModel:
 
     def test_an_empty_object_with_the_model_in_the_path(self) -> None:
         azure = Call(Endpoint.EMBEDDINGS, "/embeddings", "emb")  # type: ignore[arg-type]
-        assert orjson.loads(read(b'{"input": "x"}', azure).for_channel("emb")) == {"model": "emb", "input": "x"}
+        assert orjson.loads(read(b'{"input": "x"}', azure).for_channel("emb")) == {
+            "model": "emb",
+            "input": "x",
+        }
 
     @pytest.mark.parametrize("padding", [b"", LARGE], ids=["small", "large"])
     async def test_wishes_are_taken_out_and_every_other_byte_stays(self, padding: bytes) -> None:
@@ -212,7 +215,9 @@ class TestOpaque:
         assert request.for_channel("up") == form.replace(b"whisper", b"up")
 
     def test_the_model_of_json_is_exchanged_and_no_other_byte(self) -> None:
-        request = self.read(b'{ "input": "x", "model":"tts" ,"speed":1.50}', "application/json; charset=utf-8")
+        request = self.read(
+            b'{ "input": "x", "model":"tts" ,"speed":1.50}', "application/json; charset=utf-8"
+        )
         assert request.model == "tts"
         assert request.for_channel("up") == b'{ "input": "x", "model":"up" ,"speed":1.50}'
 

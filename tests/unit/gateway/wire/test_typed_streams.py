@@ -1,5 +1,6 @@
 """Streams whose events name their type (Responses, Messages): content, end, usage and faults."""
 
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -21,7 +22,9 @@ def event(kind: str, **fields: Any) -> bytes:
     return b"event: %s\ndata: " % kind.encode() + orjson.dumps({"type": kind, **fields}) + b"\n\n"
 
 
-CREATED = event("response.created", response={"id": "resp_1", "status": "in_progress", "error": None, "usage": None})
+CREATED = event(
+    "response.created", response={"id": "resp_1", "status": "in_progress", "error": None, "usage": None}
+)
 ITEM = event("response.output_item.added", output_index=0, item={"type": "message"})
 DELTA = event("response.output_text.delta", delta="Hi", output_index=0)
 ARGUMENTS = event("response.function_call_arguments.delta", delta="{")
@@ -164,7 +167,9 @@ def test_chat_streams_that_never_say_what_they_used_are_estimated() -> None:
 
 @given(
     places=st.lists(st.integers(0, 400), max_size=12),
-    which=st.sampled_from([(R, (CREATED, ITEM, DELTA, COMPLETED)), (M, (START, BLOCK, PING, TEXT, STOP, END))]),
+    which=st.sampled_from(
+        [(R, (CREATED, ITEM, DELTA, COMPLETED)), (M, (START, BLOCK, PING, TEXT, STOP, END))]
+    ),
 )
 def test_typed_streams_do_not_depend_on_the_chunks(
     places: list[int], which: tuple[Endpoint, tuple[bytes, ...]]
@@ -173,14 +178,16 @@ def test_typed_streams_do_not_depend_on_the_chunks(
     data = b"".join(events)
     cuts = sorted({0, len(data), *(place % len(data) for place in places)})
     seen = StreamWatch(endpoint, status=200, content_type="", strip_usage=True)
-    out = b"".join(seen.feed(data[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)) + seen.end()
+    out = b"".join(seen.feed(data[a:b]) for a, b in pairwise(cuts)) + seen.end()
     assert out == data
     assert seen.complete
     assert seen.usage == watch(*which[:1], *events).usage
 
 
 @given(
-    which=st.sampled_from([(R, (CREATED, ITEM, DELTA, COMPLETED)), (M, (START, BLOCK, PING, TEXT, STOP, END))]),
+    which=st.sampled_from(
+        [(R, (CREATED, ITEM, DELTA, COMPLETED)), (M, (START, BLOCK, PING, TEXT, STOP, END))]
+    ),
     kept=st.integers(0, 2000),
 )
 def test_a_typed_stream_that_is_cut_anywhere_is_never_taken_for_whole(
@@ -235,12 +242,14 @@ def test_usage_buckets_are_disjoint_in_every_format(
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.floats() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=2)
-    | st.dictionaries(
-        st.sampled_from(
-            ["prompt_tokens", "input_tokens", "output_tokens", "prompt_tokens_details", "cached_tokens"]
-        ),
-        inner,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                ["prompt_tokens", "input_tokens", "output_tokens", "prompt_tokens_details", "cached_tokens"]
+            ),
+            inner,
+        )
     ),
     max_leaves=6,
 )
@@ -260,7 +269,11 @@ def test_odd_reports_are_no_negative_usage(endpoint: Endpoint, report: Any) -> N
         (R, {"id": "r", "output": [], "status": "incomplete"}, None),
         (R, {"id": "r", "output": [], "status": "queued"}, None),
         (R, {"id": "r", "output": [], "status": "completed"}, "no output"),
-        (R, {"status": "failed", "error": {"code": "server_error", "message": "Oh no"}, "output": []}, "Oh no"),
+        (
+            R,
+            {"status": "failed", "error": {"code": "server_error", "message": "Oh no"}, "output": []},
+            "Oh no",
+        ),
         (M, {"content": [{"type": "text"}], "stop_reason": "end_turn"}, None),
         (M, {"content": [], "stop_reason": "end_turn"}, None),
         (M, {"content": [], "stop_reason": None}, "no content"),

@@ -1,0 +1,268 @@
+"""Several gateway processes on one port, and what the control plane needs of them.
+
+The parent steers and stores; it serves no request. Plans, keys and settings go down a pipe to each worker; attempts
+come up through their journals, so that a worker that is killed loses none. A worker that dies is replaced.
+"""
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import socket
+import threading
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+from foreroute.app.data_plane import topology_of
+from foreroute.app.plane import open_journal
+from foreroute.app.worker import Load, Metrics, NewKeys, NewPlan, NewSettings, Ready, accounts_file, work
+from foreroute.core.channel import Channel
+from foreroute.core.errors import ForerouteError
+from foreroute.core.ids import ChannelId, KeyId
+from foreroute.core.keys import KeyBook
+from foreroute.core.plan import RoutingPlan
+from foreroute.core.ports import Clock
+from foreroute.core.windows import Window
+from foreroute.monitor.collector import Collector
+from foreroute.monitor.export import AttemptCounters, Gauge
+from foreroute.monitor.intake import Intake
+from foreroute.monitor.journal_reader import JournalReader
+from foreroute.settings.convert import channels_of, configured_plan
+from foreroute.settings.model import Settings
+
+_log: Final = logging.getLogger("foreroute.workers")
+_START_S: Final = 30.0
+_FAREWELL_S: Final = 15.0
+_RESTART_S: Final = 1.0
+_PUMP_EVERY_S: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: multiprocessing.process.BaseProcess
+    connection: Connection
+    load: Load = field(default_factory=Load)
+
+
+class Workers:
+    """Lives on the parent's event loop; what `Plane` promises may be asked from any thread."""
+
+    def __init__(self, settings: Settings, clock: Clock, gauges: Sequence[Gauge]) -> None:
+        self.channels: tuple[Channel, ...] = channels_of(settings)
+        self.configured: RoutingPlan = self._configured(settings, clock)
+        self.plans = self
+        self._clock = clock
+        self._settings = settings
+        self._counters = AttemptCounters([*self._gauges(), *gauges])
+        self.intake = Intake(Collector(), self._counters)
+        self._workers: dict[int, _Worker] = {}
+        self._told: dict[type, object] = {}
+        """The last of each kind of message: what a worker that starts later must hear first."""
+        self._telling = threading.Lock()
+        self._started = 0
+        self._ending = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._port_holder: socket.socket | None = None
+        self.port = 0
+
+    # Plane and PlanPublisher ------------------------------------------------------------------------------------------
+
+    def publish(self, plan: RoutingPlan) -> None:
+        self._tell(NewPlan(plan))
+
+    def take_keys(self, book: KeyBook, spends: Mapping[Window, Mapping[KeyId, Decimal]], at: float) -> None:
+        self._tell(NewKeys(book, spends, at))
+
+    def keep_on_disk(self, folder: Path, source: str) -> JournalReader:
+        open_journal(folder, source).close()  # the workers will need to
+        return JournalReader(folder, own=source)
+
+    # Life -------------------------------------------------------------------------------------------------------------
+
+    def reconfigure(self, settings: Settings) -> None:
+        self.channels, self.configured = channels_of(settings), self._configured(settings, self._clock)
+        self._settings = settings
+        self._told.pop(NewPlan, None)
+        self._tell(NewSettings(settings))
+
+    async def start(self) -> str:
+        """Returns the address. Raises ForerouteError when a worker cannot start."""
+        section = self._settings.gateway
+        _forget_accounts(accounts_file(self._settings))
+        self._port_holder = holder = _hold(section.host, section.port)
+        self.port = holder.getsockname()[1]
+        await asyncio.gather(*(self._start_one(number) for number in range(section.workers)))
+        self._spawn(self._pump())
+        host = f"[{section.host}]" if ":" in section.host else section.host
+        return f"http://{host}:{self.port}"
+
+    async def stop(self) -> None:
+        """Lets requests end; after a while they are cut."""
+        self._ending = True
+        for task in self._tasks:
+            task.cancel()
+        for worker in self._workers.values():
+            worker.connection.close()
+        for worker in self._workers.values():
+            await asyncio.to_thread(worker.process.join, _FAREWELL_S)
+            if worker.process.is_alive():
+                worker.process.kill()
+                await asyncio.to_thread(worker.process.join)
+        if self._port_holder is not None:
+            self._port_holder.close()
+
+    def close(self) -> None:
+        """Nothing is left: each worker has closed its own."""
+
+    @property
+    def plane(self) -> "Workers":
+        return self
+
+    def _configured(self, settings: Settings, clock: Clock) -> RoutingPlan:
+        return configured_plan(settings, at=clock.now(), rank=topology_of(settings).rank)
+
+    async def _start_one(self, number: int) -> None:
+        ours, theirs = multiprocessing.Pipe()
+        self._started += 1
+        name = f"worker-{self._clock.now():.3f}-{self._started}"
+        with self._telling:
+            first = tuple(self._told.values())
+        process = multiprocessing.get_context("spawn").Process(
+            target=work,
+            args=(theirs, self._settings, name, self.port, first),
+            name=f"foreroute-worker-{number}",
+        )
+        await asyncio.to_thread(process.start)
+        theirs.close()
+        try:
+            ready = await asyncio.to_thread(_first_word, ours)
+        except EOFError:
+            ready = Ready("a worker ended before it was ready")
+        if ready.problem is not None:
+            process.kill()
+            raise ForerouteError(ready.problem)
+        worker = _Worker(process, ours)
+        with self._telling:
+            self._workers[number] = worker
+            for message in self._told.values():
+                ours.send(message)
+        threading.Thread(target=self._hear, args=(worker,), name="foreroute-ear", daemon=True).start()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(process.sentinel, self._has_ended, number, worker)
+
+    def _has_ended(self, number: int, worker: _Worker) -> None:
+        asyncio.get_running_loop().remove_reader(worker.process.sentinel)
+        worker.process.join()
+        if self._ending:
+            return
+        _log.error("worker_died", extra={"worker": number, "exit_code": worker.process.exitcode})
+        self._spawn(self._replace(number))
+
+    async def _replace(self, number: int) -> None:
+        while not self._ending:
+            await asyncio.sleep(_RESTART_S)
+            try:
+                await self._start_one(number)
+            except ForerouteError as error:
+                _log.error("worker_not_started", extra={"worker": number, "error": str(error)})
+            else:
+                return
+
+    async def _pump(self) -> None:
+        while True:
+            await asyncio.to_thread(self.intake.pump)
+            await asyncio.sleep(_PUMP_EVERY_S)
+
+    def _spawn(self, job: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(job)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _tell(self, message: object) -> None:
+        with self._telling:
+            self._told[type(message)] = message
+            for worker in self._workers.values():
+                with contextlib.suppress(OSError):  # it has died: its replacement hears it
+                    worker.connection.send(message)
+
+    def _hear(self, worker: _Worker) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                match worker.connection.recv():
+                    case Load() as load:
+                        worker.load = load
+                    case Metrics():
+                        text = self._counters.render()
+                        with self._telling:
+                            worker.connection.send(Metrics(text))
+
+    # Gauges -----------------------------------------------------------------------------------------------------------
+
+    def _gauges(self) -> Sequence[Gauge]:
+        return (
+            Gauge("foreroute_plan_version", "The plan that serves.", (), self._version),
+            Gauge(
+                "foreroute_share_ratio", "Share of a channel in a route.", ("route", "channel"), self._shares
+            ),
+            Gauge("foreroute_breaker_open", "Workers whose breaker is open.", ("channel",), self._breakers),
+            Gauge("foreroute_in_flight", "Attempts under way on a channel.", ("channel",), self._in_flight),
+            Gauge(
+                "foreroute_workers", "Processes that serve.", (), lambda: [((), float(len(self._workers)))]
+            ),
+        )
+
+    def _plan(self) -> RoutingPlan:
+        told = self._told.get(NewPlan)
+        return told.plan if isinstance(told, NewPlan) else self.configured
+
+    def _version(self) -> Iterable[tuple[Sequence[str], float]]:
+        yield (), float(self._plan().version)
+
+    def _shares(self) -> Iterable[tuple[Sequence[str], float]]:
+        for name, route in self._plan().routes.items():
+            for target in route.targets:
+                yield (name, target.channel), target.weight
+
+    def _breakers(self) -> Iterable[tuple[Sequence[str], float]]:
+        counts = Counter(channel for worker in self._workers.values() for channel in worker.load.open)
+        return [((channel.id,), float(counts[channel.id])) for channel in self.channels]
+
+    def _in_flight(self) -> Iterable[tuple[Sequence[str], float]]:
+        totals: Counter[ChannelId] = Counter()
+        for worker in self._workers.values():
+            totals.update(worker.load.in_flight)
+        return [((channel.id,), float(totals[channel.id])) for channel in self.channels]
+
+
+def _hold(host: str, port: int) -> socket.socket:
+    """Keeps the port for the workers without listening on it. Raises ForerouteError if it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    holder = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind((host, port))
+    except OSError as error:
+        holder.close()
+        raise ForerouteError(
+            f"the gateway cannot listen on {host}:{port}: {error.strerror or error}. "
+            "Choose another one with gateway.port or --port"
+        ) from None
+    return holder
+
+
+def _forget_accounts(path: Path) -> None:
+    """Before anyone serves: the ledger is the truth, and nobody who has reserved anything is alive."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _first_word(connection: Connection) -> Ready:
+    if not connection.poll(_START_S):
+        return Ready(f"a worker was not ready within {_START_S:.0f} s")
+    word = connection.recv()
+    return word if isinstance(word, Ready) else Ready("a worker spoke before it was ready")
