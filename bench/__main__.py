@@ -1,18 +1,20 @@
-"""python -m bench NAME [--json] [--quick]: runs one benchmark and prints its table."""
+"""python -m bench NAME [--json] [--quick] [--write FILE]: runs one benchmark and prints its table."""
 
 import argparse
 import importlib
 import sys
 from pathlib import Path
+from typing import Final
 
 from bench.report import Row, show
+
+_NO_BENCHMARKS: Final = frozenset({"__init__", "__main__", "report", "peers"})
 
 
 def names() -> list[str]:
     here = Path(__file__).parent
-    return sorted(
-        path.stem for path in here.glob("*.py") if path.stem not in ("__init__", "__main__", "report")
-    )
+    modules = [*here.glob("*.py"), *(path.parent for path in here.glob("*/__init__.py"))]
+    return sorted(path.stem for path in modules if path.stem not in _NO_BENCHMARKS)
 
 
 def main() -> int:
@@ -20,8 +22,16 @@ def main() -> int:
     parser.add_argument("name", choices=names())
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--quick", action="store_true", help="fewer repeats, under a minute")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="also write the benchmark's page, if it has one"
+    )
     arguments = parser.parse_args()
-    rows: list[Row] = importlib.import_module(f"bench.{arguments.name}").run(quick=arguments.quick)
+    benchmark = importlib.import_module(f"bench.{arguments.name}")
+    if arguments.write and not hasattr(benchmark, "document"):
+        parser.error(f"{arguments.name} has no page to write")
+    rows: list[Row] = benchmark.run(quick=arguments.quick)
+    if arguments.write:
+        arguments.write.write_text(benchmark.document(rows), encoding="utf-8")
     show(rows, as_json=arguments.json)
     return 1 if any(row.holds is False for row in rows) else 0
 

@@ -1,8 +1,9 @@
 """The one table that every benchmark prints."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +21,8 @@ class Row:
     holds: bool | None = None
     baseline: str | None = None
     how: str = ""
+    cells: Mapping[str, Any] | None = None
+    """What stands behind the figure, by the name of who made it; only in the JSON form."""
 
 
 def show(rows: Sequence[Row], *, as_json: bool) -> None:
