@@ -35,7 +35,7 @@ _CHANNELS: Final = 4
 _KEY: Final = "soak-key"
 _FAULTS: Final = (
     (0.02, {"status": 500}),
-    (0.02, {"status": 429, "retry_after_s": 0.5}),
+    (0.02, {"status": 429, "retry_after_s": 0.2}),
     (0.02, {"fault": Fault.CUT, "fault_after_chunks": 3}),
     (0.01, {"fault": Fault.HOLLOW_HTML}),
     (0.01, {"fault": Fault.ERROR_EVENT, "fault_after_chunks": 2}),
@@ -86,6 +86,8 @@ class Seen:
     """What the users saw."""
 
     sent: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    """Told that no channel could be asked: there is no attempt to account for."""
     ends: Counter[str] = field(default_factory=Counter)
     rss_mb: list[float] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
@@ -141,10 +143,14 @@ async def _user(
     except aiohttp.ClientError as error:
         seen.ends[type(error).__name__] += 1
         return
-    told = response.status == 200 and stream and b'"error"' in text
-    complete = not stream or b"[DONE]" in text
-    word = "broken stream, told" if told else str(response.status) if complete else "broken stream, untold"
-    seen.ends[word] += 1
+    if response.headers.get("x-foreroute-attempts") == "0":
+        seen.refused.add(name)
+    if response.status != 200:
+        seen.ends[f"{response.status} {json.loads(text)['error']['code']}"] += 1
+    elif not stream or b"[DONE]" in text:
+        seen.ends["answered"] += 1
+    else:
+        seen.ends["broken stream, told" if b'"error"' in text else "broken stream, untold"] += 1
 
 
 # The whole ----------------------------------------------------------------------------------------------------------
@@ -203,7 +209,7 @@ def _rows(seen: Seen, store: Path, minutes: float, *, tracebacks: int) -> list[R
         named = {name.partition("~")[0] for (name,) in db.execute("SELECT DISTINCT request_id FROM ledger")}
         (booked,) = db.execute("SELECT count(*) FROM ledger").fetchone()
         (rolled,) = db.execute("SELECT coalesce(sum(attempts), 0) FROM rollups").fetchone()
-    missing = len(seen.sent - named)
+    missing = len(seen.sent - named - seen.refused)
     warm = seen.rss_mb[len(seen.rss_mb) // 3 :]
     third = max(1, len(warm) // 3)
     growth = statistics.median(warm[-third:]) / statistics.median(warm[:third]) - 1.0
@@ -219,7 +225,7 @@ def _rows(seen: Seen, store: Path, minutes: float, *, tracebacks: int) -> list[R
             unit="",
             target="0",
             holds=missing == 0 and booked == rolled,
-            baseline=f"{len(seen.sent)} requests, {booked} attempts",
+            baseline=f"{len(seen.sent)} requests, {len(seen.refused)} refused unasked, {booked} attempts",
             how=how,
         ),
         Row(

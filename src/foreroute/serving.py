@@ -17,11 +17,64 @@ App = Callable[[Any, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[Non
 
 
 class _Protocol(HttpToolsProtocol):
-    """Offers the application `scope["extensions"]["foreroute.cut"]`: end the connection as it is now."""
+    """Offers the application two extensions, each in `scope["extensions"]`.
+
+    `foreroute.cut`: end the connection as it is now. `foreroute.on_disconnect`: name a function to be called when the
+    client is gone before its response has ended, which spares a task that does nothing but wait for it.
+    """
+
+    _left: Callable[[], None] | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(cast("asyncio.Transport", _Joined(transport, self.loop)))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        cast("dict[str, Any]", cycle.scope)["extensions"] = {"foreroute.cut": cycle.transport.close}
+        self._left = None
+        cast("dict[str, Any]", cycle.scope)["extensions"] = {
+            "foreroute.cut": cycle.transport.close,
+            "foreroute.on_disconnect": self._on_disconnect,
+        }
         super()._start_asgi_task(cycle, app)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        under_way = cycle is not None and not cycle.response_complete
+        super().connection_lost(exc)
+        if under_way and self._left is not None:
+            self._left()
+
+    def _on_disconnect(self, left: Callable[[], None]) -> None:
+        self._left = left
+        if self.transport.is_closing():  # gone before anyone could listen
+            self.loop.call_soon(left)
+
+
+class _Joined:
+    """A transport that sends what is written in one turn of the event loop in one go: a head and its body are two
+    writes of the protocol, and need not be two system calls.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._parts:
+            parts, self._parts = self._parts, []
+            self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
 
 
 class Server:

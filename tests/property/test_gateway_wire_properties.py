@@ -1,5 +1,6 @@
 """On the wire: chunking changes nothing, and rewriting changes nothing else."""
 
+import asyncio
 import itertools
 from typing import Any
 
@@ -7,9 +8,15 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foreroute.core.ids import RouteName
+from foreroute.gateway.wire.answers import Hollow, Whole, read_answer, read_opaque
+from foreroute.gateway.wire.errors import ErrorAnswer
+from foreroute.gateway.wire.estimate import tokens_in, tokens_in_steps
+from foreroute.gateway.wire.members import in_turns
 from foreroute.gateway.wire.paths import Call, Endpoint
-from foreroute.gateway.wire.request import ModelRequest, read_small_request
-from foreroute.gateway.wire.spans import BadJson, Span, skim, spans_of, without
+from foreroute.gateway.wire.request import ModelRequest, read_opaque_request, read_small_request
+from foreroute.gateway.wire.skim import skim
+from foreroute.gateway.wire.spans import BadBody, Span, is_deeper, spans_of, without
 from foreroute.gateway.wire.sse import EventSplitter
 from foreroute.gateway.wire.watch import StreamWatch
 
@@ -100,18 +107,19 @@ def test_rewriting_changes_the_model_and_the_usage_wish_and_nothing_else(body: b
 
 @given(bodies())
 def test_skimming_finds_what_parsing_finds(body: bytes) -> None:
-    assert [span for span in skim(body) if span is not None] == list(spans_of(body))
+    assert [span for span in skim(body, depth_max=200) if span is not None] == list(spans_of(body))
 
 
 @given(bodies(), st.integers(0, 400), st.sampled_from([b"", b"{", b"}", b"[", b'"', b",", b":", b"x", b"\\"]))
 def test_skimming_damaged_text_ends_in_spans_or_a_clear_error(body: bytes, at: int, put: bytes) -> None:
     at %= len(body)
     damaged = body[:at] + put + body[at + 1 :]
+    spans, said = list[Span](), "nothing"
     try:
-        spans = [span for span in skim(damaged) if span is not None]
-    except BadJson as error:
-        assert str(error)
-        return
+        spans += [span for span in skim(damaged, depth_max=200) if span is not None]
+    except BadBody as error:
+        said = str(error)
+    assert said
     assert all(isinstance(span, Span) and span.start <= span.end <= len(damaged) for span in spans)
 
 
@@ -120,3 +128,112 @@ def test_members_are_taken_out_and_the_others_stay(body: bytes, names: set[str])
     left, spans = without(body, tuple(spans_of(body)), names)
     assert orjson.loads(left) == {k: v for k, v in orjson.loads(body).items() if k not in names}
     assert [left[s.start : s.end] for s in spans] == [left[s.start : s.end] for s in spans_of(left)]
+
+
+NAMES = st.sampled_from(
+    [
+        "choices",
+        "delta",
+        "index",
+        "finish_reason",
+        "usage",
+        "type",
+        "response",
+        "output",
+        "status",
+        "error",
+        "message",
+        "content",
+        "content_block",
+        "prompt_tokens",
+        "input_tokens",
+        "output_tokens_details",
+        "id",
+        "stop_reason",
+        "data",
+    ]
+)
+WORDS = st.sampled_from(
+    [
+        "response.completed",
+        "response.failed",
+        "message_start",
+        "message_delta",
+        "message_stop",
+        "content_block_start",
+        "content_block_delta",
+        "error",
+        "incomplete",
+        "stop",
+        "text",
+    ]
+)
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=3) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5),
+    max_leaves=15,
+)
+ENDPOINTS = st.sampled_from([endpoint for endpoint in Endpoint if endpoint is not Endpoint.OPAQUE])
+
+
+@given(ENDPOINTS, ODD)
+def test_any_whole_answer_is_one_or_is_hollow(endpoint: Endpoint, payload: Any) -> None:
+    body = orjson.dumps(payload)
+    assert isinstance(read_answer(endpoint, 200, {}, body), Whole | Hollow)
+    assert isinstance(read_opaque(body), Whole)
+
+
+@given(ENDPOINTS, st.lists(ODD, max_size=6), st.booleans())
+def test_any_stream_ends_in_an_answer_or_a_fault(
+    endpoint: Endpoint, payloads: list[Any], strip: bool
+) -> None:
+    watch = StreamWatch(endpoint, status=200, content_type="", strip_usage=strip)
+    for payload in payloads:
+        watch.feed(b"data: " + orjson.dumps(payload) + b"\n\n")
+        if watch.fault is not None:
+            break
+    else:
+        watch.end()
+    assert watch.complete == (watch.fault is None)
+    assert 0 <= watch.usage.input_tokens + watch.usage.output_tokens <= 10**13
+
+
+@given(JSON)
+def test_depth_is_the_most_brackets_open_at_once(value: Any) -> None:
+    def depth(value: Any) -> int:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    body = {"a": value}
+    assert is_deeper(body, depth(body)) is False
+    assert is_deeper(body, depth(body) - 1) is True
+
+
+@given(
+    st.lists(st.sampled_from([b";base64,", b'"', b"x" * 7, b";base", b"64,", b"y" * 1_048_570]), max_size=8)
+)
+def test_the_estimate_is_the_same_in_steps(parts: list[bytes]) -> None:
+    body = b"".join(parts)
+    assert asyncio.run(in_turns(tokens_in_steps(body))) == tokens_in(body)
+
+
+PARTS = st.sampled_from(
+    [b"--B", b"\r\n", b"--", b"x", b'Content-Disposition: form-data; name="model"', b"\r\n\r\n"]
+)
+
+
+@given(st.lists(PARTS, max_size=25), st.binary(max_size=5))
+def test_any_form_is_passed_on_with_no_other_byte_changed(parts: list[bytes], more: bytes) -> None:
+    body = b"".join(parts) + more
+    opaque = Call(Endpoint.OPAQUE, "/files")
+    kind = "multipart/form-data; boundary=B"
+    request = asyncio.run(read_opaque_request(opaque, "POST", body, kind, RouteName("home")))
+    assert not isinstance(request, ErrorAnswer)
+    if request.body_model is None:
+        assert request.for_channel("up") is body
+    else:
+        sent = request.for_channel("\x00UP\x00")
+        assert sent != body
+        again = asyncio.run(read_opaque_request(opaque, "POST", sent, kind, RouteName("home")))
+        assert isinstance(again, ModelRequest)
+        assert again.model == "\x00UP\x00"

@@ -1,7 +1,7 @@
 """The gateway on the event loop of the process that also steers it: the usual case."""
 
 from collections.abc import Sequence
-from random import SystemRandom
+from random import Random
 
 from foreroute.app.data_plane import DataPlane, build_data_plane
 from foreroute.core.errors import ForerouteError
@@ -13,7 +13,7 @@ from foreroute.settings.model import Settings
 
 class OneGateway:
     def __init__(self, settings: Settings, clock: Clock, gauges: Sequence[Gauge]) -> None:
-        self.plane: DataPlane = build_data_plane(settings, clock=clock, rng=SystemRandom(), gauges=gauges)
+        self.plane: DataPlane = build_data_plane(settings, clock=clock, rng=Random(), gauges=gauges)
         self._settings = settings
         self._server: Server | None = None
 

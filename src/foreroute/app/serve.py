@@ -19,13 +19,22 @@ def serve(settings: Settings, source: ConfigSource) -> int:
 
 async def _serve(settings: Settings, source: ConfigSource) -> int:
     service = Service(settings, source)
+    stop, again = asyncio.Event(), asyncio.Event()
     try:
         await service.start()
+        _listen_for_signals(stop, again)  # before anybody is told that it serves
         _greet(settings, service)
-        await _until_signal(service)
+        await _until(stop, again, service)
     finally:
         await service.stop()
     return 0
+
+
+def _listen_for_signals(stop: asyncio.Event, again: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, again.set)
 
 
 def _greet(settings: Settings, service: Service) -> None:
@@ -37,12 +46,7 @@ def _greet(settings: Settings, service: Service) -> None:
     talk.print(f"  autopilot        {settings.autopilot}")
 
 
-async def _until_signal(service: Service) -> None:
-    stop, again = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, again.set)
+async def _until(stop: asyncio.Event, again: asyncio.Event, service: Service) -> None:
     others = [
         asyncio.ensure_future(service.watch.watch()),
         asyncio.ensure_future(_reload_whenever(again, service)),

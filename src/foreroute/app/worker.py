@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from multiprocessing.connection import Connection
 from pathlib import Path
-from random import SystemRandom
+from random import Random
 from typing import Final
 
 from foreroute.app.data_plane import DataPlane, build_data_plane
@@ -116,7 +116,7 @@ async def _open(
     accounts = SqliteAccounts.open(accounts_file(settings))
     stack.callback(accounts.close)
     data = build_data_plane(
-        settings, clock=SystemClock(), rng=SystemRandom(), accounts=accounts, render_metrics=line.ask_metrics
+        settings, clock=SystemClock(), rng=Random(), accounts=accounts, render_metrics=line.ask_metrics
     )
     data.keep_on_disk(journal_folder(settings), name)
     stack.callback(data.intake.close)

@@ -1,6 +1,6 @@
 """`foreroute explain`: one request's attempts, and the decision behind its route."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from foreroute.cli.say import console, table, text
 from foreroute.cli.status import clock, duration, percent
@@ -17,6 +17,11 @@ def show(answer: Row) -> None:
     out.print(text(headline(answer), "bold"))
     out.print()
     out.print(_attempts(attempts))
+    out.print()
+    for attempt in attempts:
+        out.print(text(_choice(attempt)))
+        for candidate in attempt.get("candidates", ()):
+            out.print(text(_candidate(candidate)))
     out.print()
     decision = answer.get("decision")
     if decision is None:
@@ -38,6 +43,33 @@ def headline(answer: Row) -> str:
     if last.get("outcome") == "success":
         return f"{last.get('channel')} answered request {answer.get('request_id')} after {count}."
     return f"Request {answer.get('request_id')} was not answered: {last.get('outcome')} after {count}."
+
+
+_RULES: Final = {
+    "weight": "by the shares of the plan; every channel was free",
+    "load": "it had less to do for its share than the one that was drawn first",
+    "slowdown": "the one that was drawn first answered much slower than usual",
+    "prefix": "it may have the beginning of the prompt cached",
+    "explore": "by chance alone, so that what is known of every channel stays fresh",
+    "alone": "there was no other one to ask",
+}
+
+
+def _choice(attempt: Row) -> str:
+    rule = str(attempt.get("rule", "weight"))
+    why = _RULES.get(rule, rule)
+    if rule == "weight" and attempt.get("candidates"):
+        why = "by the shares of those that were free"
+    return f"attempt {attempt.get('number')} went to {attempt.get('channel')}: {why}"
+
+
+def _candidate(candidate: Row) -> str:
+    slow = candidate.get("slowdown") or 1.0
+    pace = "as fast as usual" if slow < 1.05 else f"{slow:.1f} × slower than usual"
+    return (
+        f"    {candidate.get('channel')}: {candidate.get('standing')}, share {percent(candidate.get('share'))}, "
+        f"{pace}, {candidate.get('in_flight')} under way"
+    )
 
 
 def _attempts(attempts: list[Row]) -> "Table":

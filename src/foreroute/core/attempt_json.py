@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from foreroute.core.attempt import Attempt, Outcome, PickReason, Usage
+from foreroute.core.attempt import Attempt, Candidate, Outcome, PickReason, PickRule, Usage
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
 
@@ -24,7 +24,7 @@ def tokens_of(usage: Usage) -> list[int]:
 
 def attempt_fields(attempt: Attempt) -> dict[str, Any]:
     """All but what names and prices it: `request_id`, `number`, `started_at`, `channel`, `cost_usd`."""
-    return {
+    fields = {
         "route": attempt.route,
         "duration_s": attempt.duration_s,
         "outcome": attempt.outcome,
@@ -43,6 +43,12 @@ def attempt_fields(attempt: Attempt) -> dict[str, Any]:
         "error": attempt.error.encode("utf-8", "replace").decode(),  # half a surrogate pair is no JSON
         "trace": attempt.trace,
     }
+    if attempt.candidates or attempt.rule is not PickRule.WEIGHT:
+        fields["rule"] = attempt.rule
+        fields["candidates"] = [
+            [one.channel, one.standing, one.share, one.slowdown, one.in_flight] for one in attempt.candidates
+        ]
+    return fields
 
 
 def attempt_of(
@@ -78,6 +84,8 @@ def attempt_of(
         retry_after_s=fields["retry_after_s"],
         error=fields["error"],
         trace=fields.get("trace"),
+        rule=PickRule(fields.get("rule", PickRule.WEIGHT)),
+        candidates=tuple(Candidate(ChannelId(name), *rest) for name, *rest in fields.get("candidates", ())),
     )
 
 

@@ -40,7 +40,7 @@ def total_spend(spends: Iterable[Spend]) -> Spend:
 def _entry(attempt: Attempt, channel: Channel | None, prices: PriceBook) -> LedgerEntry:
     price = _NO_PRICE if channel is None else _price(attempt, channel, prices)
     return LedgerEntry(
-        attempt=replace(attempt, cost_usd=price.cost_usd),
+        attempt=attempt.priced(price.cost_usd),
         cost_usd=price.cost_usd,
         price_source=price.source,
     )

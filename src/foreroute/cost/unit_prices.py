@@ -1,7 +1,6 @@
 """What a model charges, and what a usage costs at that. Exact: decimal arithmetic, no rounding."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
@@ -26,34 +25,45 @@ class UnitPrices:
     reasoning: Decimal | None = None
     request: Decimal = Decimal(0)
 
+    _per_token: tuple[Decimal | None, ...] = field(init=False, repr=False, compare=False)
+    """US dollars of one token of each bucket, in the order of `Usage`."""
+
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for name in ("input", "output", "cached_input", "cache_write", "reasoning", "request"):
+            value = getattr(self, name)
             if value is not None and not (value.is_finite() and value >= 0):
-                raise ValueError(f"the price of {field.name} must be zero or more, not {value}")
+                raise ValueError(f"the price of {name} must be zero or more, not {value}")
+        per_token = (
+            _per_token(self.input),
+            _per_token(self.cached_input, self.input),
+            _per_token(self.cache_write, self.input),
+            _per_token(self.output),
+            _per_token(self.reasoning, self.output),
+        )
+        object.__setattr__(self, "_per_token", per_token)
 
     def cost_usd(self, usage: Usage) -> Decimal | None:
         """What one request of this usage costs; None if a bucket that it filled has no price."""
-        total = self.request
-        for tokens, price in self._buckets(usage):
+        total, reasoning = self.request, min(usage.reasoning_tokens, usage.output_tokens)
+        counts = (
+            usage.input_tokens,
+            usage.cached_input_tokens,
+            usage.cache_write_tokens,
+            usage.output_tokens - reasoning,
+            reasoning,
+        )
+        for tokens, price in zip(counts, self._per_token, strict=True):
             if tokens == 0:
                 continue
             if price is None:
                 return None
-            total += tokens * price / _MILLION
+            total += tokens * price
         return total
 
-    def _buckets(self, usage: Usage) -> Iterator[tuple[int, Decimal | None]]:
-        reasoning = min(usage.reasoning_tokens, usage.output_tokens)
-        yield usage.input_tokens, self.input
-        yield usage.cached_input_tokens, _first(self.cached_input, self.input)
-        yield usage.cache_write_tokens, _first(self.cache_write, self.input)
-        yield usage.output_tokens - reasoning, self.output
-        yield reasoning, _first(self.reasoning, self.output)
 
-
-def _first(price: Decimal | None, otherwise: Decimal | None) -> Decimal | None:
-    return otherwise if price is None else price
+def _per_token(price: Decimal | None, otherwise: Decimal | None = None) -> Decimal | None:
+    chosen = otherwise if price is None else price
+    return None if chosen is None else chosen / _MILLION
 
 
 @dataclass(frozen=True, slots=True)

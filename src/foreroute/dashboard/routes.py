@@ -225,4 +225,15 @@ def _attempt(entry: LedgerEntry) -> Row:
         "cost_usd": None if entry.cost_usd is None else str(entry.cost_usd),
         "price_source": entry.price_source,
         "plan_version": attempt.plan_version,
+        "rule": attempt.rule.value,
+        "candidates": [
+            {
+                "channel": one.channel,
+                "standing": one.standing,
+                "share": one.share,
+                "slowdown": one.slowdown,
+                "in_flight": one.in_flight,
+            }
+            for one in attempt.candidates
+        ],
     }

@@ -76,7 +76,7 @@ class Gateway:
             clock=clock,
             rng=rng,
             budget=RetryBudget(ratio=settings.retry_ratio, floor=settings.retry_floor),
-            hedges=RetryBudget(ratio=settings.hedge_ratio, floor=1),
+            hedges=RetryBudget(ratio=settings.hedge_ratio, floor=settings.hedge_floor),
             line=Line(),
             affinity=Affinity(),
             knowledge=Knowledge(

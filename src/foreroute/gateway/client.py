@@ -1,7 +1,7 @@
 """The client's side of a request: its body, and whether it still listens."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -31,29 +31,48 @@ async def read_body(
             return body if len(parts) == 1 else b"".join(parts)
 
 
+OnDisconnect = Callable[[Callable[[], None]], None]
+"""Names a function to be called when the client is gone before its response has ended."""
+
+
 async def while_client_listens(
-    serving: Coroutine[Any, Any, None], receive: Receive, delivery: Delivery
+    serving: Coroutine[Any, Any, None],
+    receive: Receive,
+    delivery: Delivery,
+    on_disconnect: OnDisconnect | None = None,
 ) -> None:
-    """Run `serving` here, and cancel it when the client leaves before its answer has ended."""
+    """Run `serving` here, and cancel it when the client leaves before its answer has ended.
+
+    Our own server calls when that happens; with any other one, a task has to wait for it.
+    """
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - an ASGI application runs in a task
     left = False
 
-    async def watch() -> None:
+    def leave() -> None:
         nonlocal left
-        while (await receive())["type"] != "http.disconnect":
-            pass
         if not delivery.ended:
             left = True
             task.cancel()
 
-    watcher = asyncio.create_task(watch())
+    watcher = None
+    if on_disconnect is None:
+        watcher = asyncio.create_task(_until_gone(receive, leave))
+    else:
+        on_disconnect(leave)
     try:
         await serving
     except asyncio.CancelledError:
         if not left or task.uncancel() > 0:
             raise
     finally:
-        watcher.cancel()
-        with suppress(asyncio.CancelledError):
-            await watcher
+        if watcher is not None:
+            watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await watcher
+
+
+async def _until_gone(receive: Receive, leave: Callable[[], None]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    leave()

@@ -35,8 +35,6 @@ class Delivery:
         self.dialect = Dialect.OPENAI
         self.typed_events = False
         self.started = False
-        self.committed = False
-        """A part of the answer has left: no other channel's answer can take its place."""
         self.ended = False
         self.written_at = asyncio.get_running_loop().time()
         self.is_event_stream = False
@@ -72,14 +70,15 @@ class Delivery:
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def whole(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        self.committed = True
         await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
         await self.end(body)
 
     async def error(self, answer: ErrorAnswer) -> None:
-        """As a response, or as the last event of a stream that has begun."""
-        if self.started:
+        """As a response, or as the last event of a stream that has begun; another answer that has begun is cut."""
+        if self.is_event_stream:
             return await self.end(self.error_event(answer))
+        if self.started:
+            return self.abort()
         return await self.whole(answer.status, answer.headers(), answer.body(self.dialect, self.told_id))
 
     def abort(self) -> None:

@@ -20,6 +20,8 @@ from foreroute.gateway.wire.request import ModelRequest
 from foreroute.gateway.works import Works
 
 _CALLERS_OWN: Final = frozenset({400, 404, 405, 409, 410, 413, 415, 422})
+_NOT_ALLOWED: Final = frozenset({401, 402, 403})
+_OVERTAKEN: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,20 @@ class Dialogue:
             self._failed(ending.fault)
         return ending
 
-    def lose(self) -> None:
-        """Another attempt was faster. What this one has been asked for is billed all the same."""
+    def lose(self, winner: "Dialogue | None") -> None:
+        """Another attempt was faster, or the client has left. What was asked for is billed all the same.
+
+        To be overtaken by one that began much later speaks against the channel.
+        """
+        now = self._loop.time()
         if self.answer is None:
             self.trial.usage = Usage(input_tokens=self._request.input_tokens)
+        if winner is not None and self.trial.age_s(now) >= _OVERTAKEN * winner.trial.age_s(now):
+            self.trial.was_overtaken = True
+
+    def overdue(self, evidence: FailureEvidence) -> None:
+        """Whoever waited has given up."""
+        self._failed(evidence)
 
     def settle(self) -> None:
         """Take the attempt off the channel and record it. Further calls do nothing."""
@@ -115,8 +127,11 @@ class Dialogue:
         self, evidence: FailureEvidence, answer: tuple[int, Mapping[str, str], bytes] | None = None
     ) -> Failure:
         kind = self._works.classifier.classify(evidence)
-        if self._request.endpoint is Endpoint.OPAQUE and evidence.status in _CALLERS_OWN:
-            kind = FailureClass.INVALID_REQUEST  # of a path or an object, not of the channel's model
+        if self._request.endpoint is Endpoint.OPAQUE:
+            if evidence.status in _CALLERS_OWN:
+                kind = FailureClass.INVALID_REQUEST  # of a path or an object, not of the channel's model
+            # A channel that may not serve this path serves its model all the same.
+            self.trial.speaks_of_channel = evidence.status not in _NOT_ALLOWED
         self.trial.failed(kind, evidence)
         if evidence.retry_after_s:
             self._works.fleet.throttle(self.channel, evidence.retry_after_s, self._loop.time())

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Final
 
 from foreroute.core.attempt import PickReason
+from foreroute.core.channel import Channel, Dialect
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route, Target
 from foreroute.gateway import retry
 from foreroute.gateway.delivery import Delivery, passed_on
 from foreroute.gateway.dialogue import Dialogue, Failure
-from foreroute.gateway.hedge import race
+from foreroute.gateway.hedge import Race, race
 from foreroute.gateway.narrow import Wants, narrowed
 from foreroute.gateway.plan_cell import ServedRoute
 from foreroute.gateway.ports import UpstreamRequest
@@ -21,10 +22,12 @@ from foreroute.gateway.select import Choice, Pick, again, choose
 from foreroute.gateway.till import Tab
 from foreroute.gateway.trial import Origin, Trial
 from foreroute.gateway.wire import errors
-from foreroute.gateway.wire.errors import ErrorAnswer
+from foreroute.gateway.wire.paths import Endpoint
 from foreroute.gateway.wire.request import ModelRequest
 from foreroute.gateway.works import Works
 
+_REMEMBERED: Final = frozenset({Endpoint.RESPONSES, Endpoint.OPAQUE})
+"""Later requests refer to what these have made."""
 _LAST_WORDS: Final = frozenset({FailureFamily.REQUEST_FAULT, FailureFamily.REQUEST_MISMATCH})
 
 
@@ -57,33 +60,36 @@ class Exchange:
 
     async def run(self, routes: Sequence[ServedRoute]) -> None:
         """Try the channels of each route until one answers or none is left. The client always gets an answer."""
-        works = self._works
+        works, now = self._works, self._loop.time()
         works.tally.requests += 1
-        works.budget.request(self._loop.time())
-        self._route = routes[0].route
-        wants = Wants(
-            dialect=self._request.endpoint.dialect,
-            preferences=self._request.preferences,
-            pinned=works.affinity.channel_of(self._request.follows),
-        )
-        refusal: ErrorAnswer | None = None
+        works.budget.request(now)
+        works.hedges.request(now)
+        wants = self._wants(routes[0].route)
         for served in routes:
             route = narrowed(served.route, wants, works.knowledge)
             if not route.targets:
-                refusal = refusal or errors.no_match(route.name, wants.dialect)
                 continue
-            refusal, self._route = None, route
+            self._route = route
             if await self._serve(served if route is served.route else replace(served, route=route)):
                 return None
             if not self._may_go_on():
                 break
-        if refusal is not None:
-            return await self._delivery.error(refusal)
+        if not self._route.targets:
+            return await self._delivery.error(errors.no_match(routes[0].route.name, wants.dialect))
         return await self._give_up()
+
+    def _wants(self, first: Route) -> Wants:
+        request, works = self._request, self._works
+        pinned = works.affinity.channel_of(request.follows) if request.follows is not None else None
+        if pinned is None and request.endpoint is Endpoint.OPAQUE and request.body_model is None:
+            pinned = _home(first, works.fleet.channels)
+        return Wants(dialect=request.endpoint.dialect, preferences=request.preferences, pinned=pinned)
 
     async def _serve(self, served: ServedRoute) -> bool:
         """Whether the client has got its answer from one of the route's channels, or what there was of it."""
-        self._tries, self._origin = [], replace(self._origin, route=served.route.name)
+        self._tries = []
+        if self._origin.route != served.route.name:
+            self._origin = replace(self._origin, route=served.route.name)
         pick = choose(self._choice(served)) or await self._queue(served)
         while pick is not None:
             failure = await self._attempt(pick, served)
@@ -95,43 +101,48 @@ class Exchange:
 
     async def _attempt(self, pick: Pick, served: ServedRoute) -> Failure | None:
         """One try, and the answer if it has one. Recorded exactly once, before the client sees the end."""
-        dialogue = self._begin(pick, served.version)
         after_s = pick.target.policy.hedge_after_s
+        if after_s is not None and len(self._tries) + 1 < served.route.attempts_max:
+            return await self._hedged(pick, served, after_s)
+        dialogue = self._begin(pick, served.version)
         try:
-            if after_s is None:
-                failure = await dialogue.reach(self._upstream_request(pick.target))
-            else:
-                dialogue, failure = await self._hedged(dialogue, served, after_s)
+            failure = await dialogue.reach(self._upstream_request(pick.target))
             if failure is None:
                 await self._hand_over(dialogue)
             return failure
         finally:
             await dialogue.aclose(linger_s=self._works.settings.linger_s if dialogue.went_well else 0.0)
 
-    async def _hedged(
-        self, first: Dialogue, served: ServedRoute, after_s: float
-    ) -> tuple[Dialogue, Failure | None]:
-        """The one of two attempts that has something for the client first; the second begins after a while."""
+    async def _hedged(self, pick: Pick, served: ServedRoute, after_s: float) -> Failure | None:
+        """The same, with a second attempt beside the first after a while, and the answer of whoever has one first."""
 
         def second() -> tuple[Dialogue, UpstreamRequest] | None:
-            pick = choose(self._choice(served))
-            if (
-                pick is None
-                or pick.reason is PickReason.LAST_RESORT
-                or not self._works.hedges.take(self._loop.time())
-            ):
+            other = choose(self._choice(served))
+            unfit = other is None or other.reason is PickReason.LAST_RESORT
+            if other is None or unfit or not self._works.hedges.take(self._loop.time()):
                 return None
-            hedge = self._begin(Pick(pick.target, PickReason.HEDGE), served.version, hedge=True)
-            return hedge, self._upstream_request(pick.target)
+            hedge = self._begin(replace(other, reason=PickReason.HEDGE), served.version, hedge=True)
+            return hedge, self._upstream_request(other.target)
 
-        return await race(first, self._upstream_request(first.trial.target), after_s, second)
+        first = self._begin(pick, served.version)
+        result = Race()
+        try:
+            await race(first, self._upstream_request(pick.target), after_s, second, result)
+            self._failures += result.failures[:-1]
+            if result.winner is None:
+                return result.failures[-1]
+            await self._hand_over(result.winner)
+            return None
+        finally:
+            dialogue = result.winner or first
+            await dialogue.aclose(linger_s=self._works.settings.linger_s if dialogue.went_well else 0.0)
 
     async def _hand_over(self, dialogue: Dialogue) -> None:
         delivery = self._delivery
         if not delivery.started:
             delivery.own_headers = self._headers_of(dialogue.trial)
         ending = await dialogue.relay(delivery)
-        if dialogue.answer is not None:
+        if self._request.endpoint in _REMEMBERED and dialogue.answer is not None:
             self._works.affinity.note(dialogue.answer.answer_id, dialogue.channel)
         dialogue.settle()
         if self._tab is not None:
@@ -143,7 +154,7 @@ class Exchange:
     async def _finish(self, ending: Ending, dialogue: Dialogue) -> None:
         """The last bytes: of the answer, or of what tells the client that this was not all of it."""
         delivery, fault = self._delivery, ending.fault
-        if ending.head is not None and not delivery.started:
+        if ending.head is not None:
             return await delivery.whole(*ending.head, ending.body)
         if ending.cut:
             return await delivery.end(delivery.error_event(errors.budget_cut()))
@@ -166,6 +177,8 @@ class Exchange:
             pick = again(choice)
             repeats = len(self._tries) - len(set(self._tries))
             wait_s = retry.backoff_s(served.route.backoff_s, repeats, self._works.rng.random())
+        if pick is None:
+            pick, wait_s = await self._queue(served), 0.0
         now = self._loop.time()
         if pick is None or now + wait_s >= self._deadline or not self._may_spend(pick, now):
             return None
@@ -201,7 +214,8 @@ class Exchange:
 
     def _begin(self, pick: Pick, plan_version: int, *, hedge: bool = False) -> Dialogue:
         self._tries.append(pick.target.channel)
-        self._works.fleet.note_asked(pick.target.channel, self._request.endpoint, self._route.name)
+        if self._request.endpoint is not Endpoint.OPAQUE:
+            self._works.fleet.note_asked(pick.target.channel, self._request.endpoint, self._route.name)
         self._attempts += 1
         trial = Trial(
             number=self._attempts,
@@ -212,7 +226,7 @@ class Exchange:
             at=self._loop.time(),
             hedge=hedge,
         )
-        trial.peers = self._route.targets
+        trial.peers, trial.rule, trial.candidates = self._route.targets, pick.rule, pick.candidates
         self._trial = trial
         return Dialogue(self._works, self._request, self._origin, trial, self._tab)
 
@@ -245,12 +259,13 @@ class Exchange:
         """Waits for a place on a channel, if one is likely to come in time and the line is not too long."""
         works, settings = self._works, self._works.settings
         until = min(self._loop.time() + settings.queue_s, self._deadline)
+        untried = [t.channel for t in served.route.targets if t.weight > 0 and t.channel not in self._tries]
         while works.line.length < settings.queue_max:
             now = self._loop.time()
-            wait_s = works.fleet.turn_s(served.route, until - now, now)
+            wait_s = works.fleet.turn_s(untried, until - now, now)
             if wait_s is None:
                 return None
-            await works.line.wait([target.channel for target in served.route.targets], wait_s)
+            await works.line.wait(untried, wait_s)
             if (pick := choose(self._choice(served))) is not None:
                 return pick
         return None
@@ -282,6 +297,12 @@ class Exchange:
             FAILURE_ADVICE[f.kind].family is FailureFamily.DOWN_UNTIL_CHANGE for f in self._failures
         )
         return await delivery.error(errors.all_failed(name, last.kind, wait_s, final=hopeless))
+
+
+def _home(route: Route, channels: Mapping[ChannelId, Channel]) -> ChannelId | None:
+    """Always the same channel, for requests that name neither a model nor an object: what they make is there."""
+    able = [t for t in route.targets if (c := channels.get(t.channel)) and c.dialect is Dialect.OPENAI]
+    return min(able, key=lambda target: (target.priority, -target.weight)).channel if able else None
 
 
 def _is_callers(kind: FailureClass) -> bool:

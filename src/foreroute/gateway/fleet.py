@@ -64,8 +64,11 @@ class Fleet:
         """
         for name, channel in channels.items():
             if self.channels.get(name) != channel or name in self._retired:
-                self._states[name] = _State()
-                self._states[name].trust.lose()
+                fresh = _State()
+                if (before := self._states.get(name)) is not None:
+                    fresh.in_flight = before.in_flight  # they will leave as they have entered
+                fresh.trust.lose()
+                self._states[name] = fresh
         self._retired = set(self.channels) - set(channels)
         self.channels = {**self.channels, **channels}
 
@@ -73,7 +76,8 @@ class Fleet:
         return self._states[channel].in_flight if channel in self._states else 0
 
     def slowdown(self, channel: ChannelId, at: float) -> float:
-        return self._states[channel].slowdown.ratio(at)
+        state = self._states.get(channel)
+        return 1.0 if state is None else state.slowdown.ratio(at)
 
     def trust(self, channel: ChannelId, at: float) -> float:
         state = self._states.get(channel)
@@ -152,12 +156,13 @@ class Fleet:
         """Seconds until the first channel of the route may be asked; None if one may be asked now."""
         return min((self._away_s(channel, at) for channel in self._weighted(route)), default=0.0) or None
 
-    def turn_s(self, route: Route, patience_s: float, at: float) -> float | None:
-        """How long to wait for a place on one of the route's channels; None if none is likely within the patience.
+    def turn_s(self, channels: Sequence[ChannelId], patience_s: float, at: float) -> float | None:
+        """How long to wait for a place on one of the channels; None if none is likely within the patience.
 
         A full channel has a place as soon as one of its attempts ends, which nobody knows ahead.
         """
-        away = [self._away_s(channel, at) for channel in self._weighted(route)]
+        known = (channel for channel in channels if channel in self._states)
+        away = [self._away_s(channel, at) for channel in known if channel not in self._left_to_probes]
         return min((away_s or patience_s for away_s in away if away_s < patience_s), default=None)
 
     def snapshot(self, at: float) -> Mapping[ChannelId, ChannelStanding]:

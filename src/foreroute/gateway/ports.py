@@ -20,7 +20,7 @@ class TransportFailure(ForerouteError):  # noqa: N818 - reads as what happened
         self.evidence = evidence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class UpstreamRequest:
     """One call of a channel. `path` follows the channel's base URL and begins with a slash."""
 

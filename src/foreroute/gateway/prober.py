@@ -17,6 +17,7 @@ from foreroute.core.plan import Target
 from foreroute.gateway.dialogue import Dialogue
 from foreroute.gateway.ports import UpstreamRequest
 from foreroute.gateway.trial import Origin, Trial
+from foreroute.gateway.wire.evidence import exception_evidence
 from foreroute.gateway.wire.paths import Call, Endpoint
 from foreroute.gateway.wire.request import ModelRequest, read_small_request
 from foreroute.gateway.works import Works
@@ -98,7 +99,10 @@ class Prober:
                         timeouts=target.policy.timeouts,
                     )
                 )
-        except TimeoutError:
+        except TimeoutError as error:
+            dialogue.overdue(
+                exception_evidence(error, trial.phase, f"no answer to a probe in {_PROBE_S:g} s")
+            )
             return False
         finally:
             await dialogue.aclose()

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from foreroute.core.accounts import Refusal
 from foreroute.core.channel import Dialect
-from foreroute.core.ids import RegionId, RequestId
+from foreroute.core.ids import RegionId, RequestId, RouteName
 from foreroute.core.ports import Locator
 from foreroute.gateway.account_headers import limit_headers
 from foreroute.gateway.client import read_body, while_client_listens
@@ -75,11 +75,12 @@ class Reception:
         )
         forwarded = {name.decode(): headers[name].decode("latin-1") for name in _FORWARDED if name in headers}
         exchange = Exchange(works, request, origin, delivery, forwarded, tab)
+        on_disconnect = scope.get("extensions", {}).get("foreroute.on_disconnect")
         try:
             if not request.stream:
-                return await while_client_listens(exchange.run(routes), receive, delivery)
+                return await while_client_listens(exchange.run(routes), receive, delivery, on_disconnect)
             with Pulse(delivery, works.settings.keep_alive_s):
-                return await while_client_listens(exchange.run(routes), receive, delivery)
+                return await while_client_listens(exchange.run(routes), receive, delivery, on_disconnect)
         finally:
             if tab is not None:
                 tab.close(works.clock.now())
@@ -116,9 +117,20 @@ class Reception:
             return await read_request(call, body, depth_max=self._works.settings.depth_max)
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         query = scope.get("query_string", b"").decode("latin-1")
-        home = next(iter(self._works.plans.configured.routes))
-        request = read_opaque_request(call, scope["method"], body, content_type, home)
+        home = next(iter(self._works.plans.configured.routes), RouteName(""))
+        request = await read_opaque_request(call, scope["method"], body, content_type, home)
+        if isinstance(request, ErrorAnswer):
+            return request
+        if request.body_model is None:
+            request = self._at_its_channel(request)
         return replace(request, path=f"{request.path}?{query}") if query else request
+
+    def _at_its_channel(self, request: ModelRequest) -> ModelRequest:
+        """A request about an object goes by a route of the channel that has it."""
+        channel = self._works.affinity.channel_of(request.follows)
+        routes = self._works.plans.configured.routes.values()
+        names = [route.name for route in routes if any(t.channel == channel for t in route.targets)]
+        return replace(request, model=names[0]) if channel is not None and names else request
 
     def _routes(self, request: ModelRequest) -> Sequence[ServedRoute]:
         """The route that was asked for, then those that stand in for it; none if there is no such route."""

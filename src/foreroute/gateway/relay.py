@@ -132,7 +132,7 @@ class WholeAnswer:
 
 
 class OpaqueAnswer:
-    """An answer that is not understood: passed on as it comes, read only if it is small JSON."""
+    """An answer that is not understood: small JSON is read whole, anything else is passed on as it comes."""
 
     def __init__(self, upstream: UpstreamResponse, trial: Trial) -> None:
         self.answer_id: str | None = None
@@ -140,37 +140,47 @@ class OpaqueAnswer:
         self._upstream = upstream
         self._trial = trial
         self._chunks = upstream.chunks()
+        self._read = b""
+        self._over = False
 
     async def reach(self) -> FailureEvidence | None:
+        if not self._upstream.headers.get("content-type", "").startswith("application/json"):
+            return None
+        parts, size = [], 0
+        while size <= _UNDERSTOOD_BYTES_MAX and not self._over:
+            parts.append(await self._next())
+            size += len(parts[-1])
+        self._read = b"".join(parts)
+        if self._over:
+            answer = read_opaque(self._read)
+            self.answer_id, self.usage = answer.answer_id, answer.usage
+            self._trial.succeeded(answer.usage)
         return None
 
     async def relay(self, delivery: Delivery) -> Ending:
-        clock, size = asyncio.get_running_loop(), 0
-        head = (self._upstream.status, passed_on(self._upstream.headers))
-        kept: list[bytes] | None = [] if self._understood() else None
+        head, read_whole = (self._upstream.status, passed_on(self._upstream.headers)), self._over
+        if read_whole:
+            return Ending(self._read, head=head)
+        await delivery.start(*head)
+        chunk = self._read
         try:
-            async for chunk in self._chunks:
-                self._trial.first_byte(clock.time())
-                size += len(chunk)
-                if kept is not None:
-                    kept.append(chunk)
-                    if size <= _UNDERSTOOD_BYTES_MAX:
-                        continue
-                    chunk, kept = b"".join(kept), None  # noqa: PLW2901 - what was kept goes first
-                if not delivery.started:
-                    delivery.committed = True
-                    await delivery.start(*head)
-                await delivery.write(chunk)
+            while not self._over:
+                if chunk:
+                    await delivery.write(chunk)
+                chunk = await self._next()
         except TransportFailure as error:
             return Ending(fault=error.evidence)
-        body = b"".join(kept or ())
-        answer = read_opaque(body)
-        self.answer_id = answer.answer_id
-        self._trial.succeeded(answer.usage)
-        return Ending(body, head=None if delivery.started else head)
+        self._trial.succeeded(self.usage)
+        return Ending()
 
-    def _understood(self) -> bool:
-        return self._upstream.headers.get("content-type", "").startswith("application/json")
+    async def _next(self) -> bytes:
+        try:
+            chunk = await anext(self._chunks)
+        except StopAsyncIteration:
+            self._over = True
+            return b""
+        self._trial.first_byte(asyncio.get_running_loop().time())
+        return chunk
 
 
 class StreamedAnswer:
@@ -213,7 +223,6 @@ class StreamedAnswer:
 
     async def relay(self, delivery: Delivery) -> Ending:
         watch, ended = self._watch, self._over
-        delivery.committed = True
         await delivery.start_stream(passed_on(self._upstream.headers))
         out = self._held
         try:
@@ -248,7 +257,7 @@ class StreamedAnswer:
             return b""
         self._trial.first_byte(asyncio.get_running_loop().time())
         out = self._watch.feed(chunk)
-        self._over = self._watch.done
+        self._over = self._watch.over
         return out
 
     def _held_too_much(self) -> bool:

@@ -30,7 +30,7 @@ def backoff_s(base_s: float, repeats: int, uniform: float) -> float:
     return uniform * base_s * 2.0 ** min(repeats, 10)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Bucket:
     start: float
     requests: int
@@ -62,7 +62,8 @@ class RetryBudget:
         while self._buckets and self._buckets[0].start <= at - 60.0:
             self._buckets.popleft()
         if self._buckets and at - self._buckets[-1].start < 1.0:
-            last = self._buckets.pop()
-            self._buckets.append(_Bucket(last.start, last.requests + requests, last.retries + retries))
+            last = self._buckets[-1]
+            last.requests += requests
+            last.retries += retries
         else:
             self._buckets.append(_Bucket(at, requests, retries))

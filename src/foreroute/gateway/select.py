@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from foreroute.core.attempt import PickReason
+from foreroute.core.attempt import Candidate, PickReason, PickRule
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route, Target
 
@@ -37,15 +37,21 @@ class Standing(Enum):
     """The plan names a channel that this gateway does not have."""
 
 
+_WORTH_WAITING: Final = frozenset({Standing.FULL, Standing.THROTTLED})
+
+
 @dataclass(frozen=True, slots=True)
 class Pick:
     target: Target
     reason: PickReason
+    rule: PickRule = PickRule.WEIGHT
+    candidates: tuple[Candidate, ...] = ()
+    """Empty when the shares alone decided and every channel was free: most picks, which need no explanation."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Choice:
-    """Everything a choice depends on. `draws` are two uniform numbers in [0, 1)."""
+    """Everything a choice depends on; not frozen because one is made for every attempt. `draws` are two uniform numbers in [0, 1)."""
 
     route: Route
     standing: Callable[[Target], Standing]
@@ -75,8 +81,13 @@ def choose(choice: Choice) -> Pick | None:
     for group in _by_priority(weighted):
         free = [target for target in group if choice.standing(target) is Standing.FREE]
         if free:
-            spilled = passed_over or _first(group, choice) not in free
-            return Pick(_less_delayed(free, choice), _reason(choice, spilled=spilled))
+            wanted = _first(group, choice)
+            spilled = passed_over or wanted not in free
+            first = _first(free, choice) if len(free) < len(group) else wanted
+            target, rule = _less_delayed(first, free, choice)
+            return _pick(
+                choice, target, _reason(choice, spilled=spilled), rule, plain=len(free) == len(weighted)
+            )
         passed_over = True
     return _last_resort(choice)
 
@@ -86,8 +97,29 @@ def again(choice: Choice) -> Pick | None:
     free = [t for t in choice.route.targets if t.weight > 0 and choice.standing(t) is Standing.FREE]
     for group in _by_priority(free):
         reason = PickReason.ONLY if len(choice.route.targets) == 1 else PickReason.FAILOVER
-        return Pick(_less_delayed(group, choice), reason)
+        target, rule = _less_delayed(_first(group, choice), group, choice)
+        return _pick(choice, target, reason, rule)
     return None
+
+
+def _pick(choice: Choice, target: Target, reason: PickReason, rule: PickRule, *, plain: bool = False) -> Pick:
+    if plain and rule is PickRule.WEIGHT and not choice.tried:
+        return Pick(target, reason)
+    if len(choice.route.targets) == 1:
+        return Pick(target, reason, PickRule.ALONE)
+    group = [other for other in choice.route.targets if other.priority == target.priority]
+    total = sum(_share(other, choice) for other in group) or 1.0
+    seen = (
+        Candidate(
+            other.channel,
+            "tried" if other.channel in choice.tried else choice.standing(other).value,
+            round(_share(other, choice) / total, 4) if other.priority == target.priority else 0.0,
+            round(choice.slowdown(other.channel), 2),
+            choice.in_flight(other.channel),
+        )
+        for other in choice.route.targets
+    )
+    return Pick(target, reason, rule, tuple(seen))
 
 
 def _reason(choice: Choice, *, spilled: bool) -> PickReason:
@@ -101,38 +133,48 @@ def _reason(choice: Choice, *, spilled: bool) -> PickReason:
 
 
 def _last_resort(choice: Choice) -> Pick | None:
+    """A channel that is out is asked only when there is none to wait for."""
     untried = [target for target in choice.route.targets if target.channel not in choice.tried]
-    standings = (Standing.FREE,) if choice.tried else (Standing.FREE, Standing.OPEN)
-    for wanted in standings:
-        fitting = [target for target in untried if choice.standing(target) is wanted]
+    standings = {target.channel: choice.standing(target) for target in untried}
+    hope = any(target.weight > 0 and standings[target.channel] in _WORTH_WAITING for target in untried)
+    for wanted in (Standing.FREE,) if choice.tried or hope else (Standing.FREE, Standing.OPEN):
+        fitting = [target for target in untried if standings[target.channel] is wanted]
         if fitting:
             least = min(fitting, key=lambda t: (t.priority, choice.in_flight(t.channel), -t.weight))
-            return Pick(least, PickReason.LAST_RESORT)
+            return _pick(choice, least, PickReason.LAST_RESORT, PickRule.LOAD)
     return None
 
 
-def _by_priority(targets: Sequence[Target]) -> list[list[Target]]:
+def _by_priority(targets: Sequence[Target]) -> list[Sequence[Target]]:
     priorities = sorted({target.priority for target in targets})
+    if len(priorities) == 1:
+        return [targets]
     return [[target for target in targets if target.priority == priority] for priority in priorities]
 
 
-def _less_delayed(targets: Sequence[Target], choice: Choice) -> Target:
-    first = _first(targets, choice)
-    if len(targets) == 1 or choice.explore:
-        return first
+def _less_delayed(first: Target, targets: Sequence[Target], choice: Choice) -> tuple[Target, PickRule]:
+    by = PickRule.WEIGHT if choice.prefix is None else PickRule.PREFIX
+    if len(targets) == 1:
+        return first, by
+    if choice.explore:
+        return first, PickRule.EXPLORE
     second = _draw(targets, choice.draws[1], choice)
-    return second if second is not first and _is_better(second, first, choice) else first
+    if second is first:
+        return first, by
+    rule = _better_by(second, first, choice)
+    return (first, by) if rule is None else (second, rule)
 
 
-def _is_better(second: Target, first: Target, choice: Choice) -> bool:
+def _better_by(second: Target, first: Target, choice: Choice) -> PickRule | None:
+    """Why the second is to be preferred; None: it is not."""
     slow_first, slow_second = choice.slowdown(first.channel), choice.slowdown(second.channel)
     if slow_first >= _MUCH_SLOWER * slow_second:
-        return True
+        return PickRule.SLOWDOWN
     cost_now = slow_first * choice.in_flight(first.channel) / _share(first, choice)
     cost_then = slow_second * (choice.in_flight(second.channel) + 1) / _share(second, choice)
     if choice.prefix is not None:
         cost_then *= _CACHE_WORTH
-    return cost_then < cost_now
+    return PickRule.LOAD if cost_then < cost_now else None
 
 
 def _first(targets: Sequence[Target], choice: Choice) -> Target:

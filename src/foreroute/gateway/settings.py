@@ -33,7 +33,9 @@ class GatewaySettings:
     probe: bool = False
     """Ask a channel that was left out with a small completion of the gateway's own; else a request finds out."""
     hedge_ratio: float = 0.05
-    """Second attempts beside a slow first one: at most this share of the last minute's requests."""
+    hedge_floor: int = 3
+    """Second attempts beside a slow first one: at most this share of the last minute's requests, but always this
+    many in ten seconds."""
     retry_ratio: float = 0.2
     retry_floor: int = 3
     """Other retries: at most this share of the last minute's requests, but always this many in ten seconds."""

@@ -6,24 +6,25 @@ read timeout does not fire then, so each read runs under `asyncio.timeout` here.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Final
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from foreroute.core.channel import Dialect
-from foreroute.core.failure import Phase
+from foreroute.core.failure import FailureEvidence, Phase
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Timeouts
 from foreroute.gateway.ports import TransportFailure, UpstreamRequest
 from foreroute.gateway.wire.evidence import exception_evidence
 
+_FAILURES: Final = (aiohttp.ClientError, OSError, ValueError)
 _POOL_IDLE_S: Final = 15.0
 _ANTHROPIC_VERSION: Final = "2023-06-01"
-_URLS_MAX: Final = 10_000
+_CACHED_MAX: Final = 10_000
 _SLICE_BYTES: Final = 256 * 1024
 
 
@@ -32,28 +33,34 @@ class AiohttpTransport:
 
     def __init__(self, credentials: Mapping[ChannelId, str]) -> None:
         self._credentials = dict(credentials)
+        self._usual_headers: dict[tuple[ChannelId, bool, str | None], CIMultiDict[str]] = {}
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._urls: dict[tuple[str, str], URL] = {}
         self._session: aiohttp.ClientSession | None = None
 
     def adopt(self, credentials: Mapping[ChannelId, str]) -> None:
         """Those of a new configuration, for requests from now on."""
         self._credentials = dict(credentials)
+        self._usual_headers.clear()
 
     async def send(self, request: UpstreamRequest) -> "AiohttpResponse":
         limits = request.timeouts
         now = asyncio.get_running_loop().time()
         deadline = now + limits.total_s
         first = min(deadline, now + limits.first_chunk_s) if request.stream else deadline
-        with _failures_as_evidence(Phase.HEADERS):
+        session = self._session or self._open_session()
+        try:
             async with asyncio.timeout_at(first):
-                response = await self._open_session().request(
+                response = await session.request(
                     request.method,
                     self._url(request.channel.base_url, request.path),
                     data=_body(request.body),
                     headers=self._headers(request),
                     allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(total=None, connect=limits.connect_s),
+                    timeout=self._timeout(limits.connect_s),
                 )
+        except _FAILURES as error:
+            raise TransportFailure(_evidence_of(error, Phase.HEADERS)) from error
         return AiohttpResponse(response, limits, first_at=first, deadline=deadline)
 
     async def aclose(self) -> None:
@@ -71,29 +78,55 @@ class AiohttpTransport:
             )
         return self._session
 
-    def _headers(self, request: UpstreamRequest) -> dict[str, str]:
-        headers = {
-            **request.headers,
-            "Accept": "text/event-stream" if request.stream else "application/json",
-            "Accept-Encoding": "identity",
-        }
+    def _headers(self, request: UpstreamRequest) -> CIMultiDict[str]:
+        """Those of a channel are the same from request to request, but for what the client adds."""
+        key = (request.channel.id, request.stream, request.content_type if request.method == "POST" else None)
+        usual = self._usual_headers.get(key)
+        if usual is None:
+            usual = self._make_headers(request)
+            if len(self._usual_headers) < _CACHED_MAX:
+                self._usual_headers[key] = usual
+        if not request.headers and len(request.body) <= _SLICE_BYTES:
+            return usual
+        headers = CIMultiDict(request.headers)
+        headers.update(usual)
+        if "anthropic-version" in request.headers:
+            headers["anthropic-version"] = request.headers["anthropic-version"]
+        if len(request.body) > _SLICE_BYTES:
+            headers["Content-Length"] = str(len(request.body))
+        return headers
+
+    def _make_headers(self, request: UpstreamRequest) -> CIMultiDict[str]:
+        headers = CIMultiDict(
+            {
+                "Accept": "text/event-stream" if request.stream else "application/json",
+                "Accept-Encoding": "identity",
+            }
+        )
         if request.method == "POST":
             headers["Content-Type"] = request.content_type
-            headers["Content-Length"] = str(len(request.body))
         secret = self._credentials.get(request.channel.id)
         if request.channel.dialect is Dialect.ANTHROPIC:
-            headers.setdefault("anthropic-version", _ANTHROPIC_VERSION)
+            headers["anthropic-version"] = _ANTHROPIC_VERSION
             if secret is not None:
                 headers["x-api-key"] = secret
         elif secret is not None:
             headers["Authorization"] = f"Bearer {secret}"
         return headers
 
+    def _timeout(self, connect_s: float) -> aiohttp.ClientTimeout:
+        timeout = self._timeouts.get(connect_s)
+        if timeout is None:
+            timeout = aiohttp.ClientTimeout(total=None, connect=connect_s)
+            if len(self._timeouts) < _CACHED_MAX:
+                self._timeouts[connect_s] = timeout
+        return timeout
+
     def _url(self, base: str, path: str) -> URL:
         url = self._urls.get((base, path))
         if url is None:
             url = URL(base + path)
-            if "?" not in path and len(self._urls) < _URLS_MAX:
+            if "?" not in path and len(self._urls) < _CACHED_MAX:
                 self._urls[base, path] = url
         return url
 
@@ -115,9 +148,15 @@ class AiohttpResponse:
         content, clock = self._response.content, asyncio.get_running_loop()
         until, phase = self._first_at, Phase.FIRST_CHUNK
         while True:
-            with _failures_as_evidence(phase, status=self.status):
-                async with asyncio.timeout_at(until):
-                    chunk = await content.readany()
+            try:
+                chunk = content.read_nowait()  # what is here already needs no timer
+                if not chunk:
+                    if content.at_eof():
+                        return
+                    async with asyncio.timeout_at(until):
+                        chunk = await content.readany()
+            except _FAILURES as error:
+                raise TransportFailure(replace(_evidence_of(error, phase), status=self.status)) from error
             if not chunk:
                 return
             yield chunk
@@ -150,20 +189,14 @@ async def _slices(body: bytes) -> AsyncIterator[bytes]:
         yield body[at : at + _SLICE_BYTES]
 
 
-@contextmanager
-def _failures_as_evidence(phase: Phase, status: int | None = None) -> Iterator[None]:
-    try:
-        yield
-    except aiohttp.ConnectionTimeoutError as error:
-        raise TransportFailure(
-            exception_evidence(error, Phase.CONNECT, "connecting took too long")
-        ) from error
-    except TimeoutError as error:
-        evidence = exception_evidence(error, phase, f"no data in time while waiting for the {phase.value}")
-        raise TransportFailure(replace(evidence, status=status)) from error
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        evidence = exception_evidence(error, _phase_of(error, phase))
-        raise TransportFailure(replace(evidence, status=status)) from error
+def _evidence_of(error: Exception, phase: Phase) -> FailureEvidence:
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return exception_evidence(error, Phase.CONNECT, "connecting took too long")
+        case TimeoutError():
+            return exception_evidence(error, phase, f"no data in time while waiting for the {phase.value}")
+        case _:
+            return exception_evidence(error, _phase_of(error, phase))
 
 
 def _phase_of(error: Exception, otherwise: Phase) -> Phase:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from foreroute.core.attempt import NO_USAGE, Attempt, Outcome, PickReason, Usage
+from foreroute.core.attempt import NO_USAGE, Attempt, Candidate, Outcome, PickReason, PickRule, Usage
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureEvidence, FailureFamily, Phase
 from foreroute.core.ids import KeyId, RegionId, RequestId, RouteName
 from foreroute.core.plan import Target
@@ -51,6 +51,11 @@ class Trial:
         self.phase = Phase.SEND
         self.evidence: FailureEvidence | None = None
         self.failure_class: FailureClass | None = None
+        self.was_overtaken = False
+        self.speaks_of_channel = True
+        """Whether its failure says something about the channel itself."""
+        self.rule = PickRule.WEIGHT
+        self.candidates: tuple[Candidate, ...] = ()
         self.peers: tuple[Target, ...] = ()
         """The targets of the route, this one included."""
         self._number = number
@@ -84,7 +89,9 @@ class Trial:
         """What the breaker is told."""
         if self.outcome is Outcome.SUCCESS:
             return Verdict.SUCCESS
-        if self.failure_class is None:
+        if self.was_overtaken:
+            return Verdict.FAILURE
+        if self.failure_class is None or not self.speaks_of_channel:
             return Verdict.NEUTRAL
         advice = FAILURE_ADVICE[self.failure_class]
         if not advice.counts_against_channel:
@@ -113,6 +120,8 @@ class Trial:
             usage=self.usage,
             retry_after_s=None if evidence is None else evidence.retry_after_s,
             hedge=self.hedge,
+            rule=self.rule,
+            candidates=self.candidates,
             error="" if evidence is None else evidence.message[:200],
             trace=origin.trace,
         )

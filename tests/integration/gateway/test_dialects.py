@@ -110,7 +110,7 @@ async def test_a_response_that_breaks_off_raises_in_the_official_client(house, f
 
 async def test_a_response_that_breaks_off_ends_with_a_typed_event(house):
     home = await mixed(house)
-    home.set("a", fault=Fault.CUT, fault_after_chunks=1)
+    home.set("a", fault=Fault.CUT, fault_after_chunks=2, seconds_per_chunk=0.5)
     response = await home.post("/v1/responses", input="Hi", stream=True)
     last = response.content.rstrip(b"\n").split(b"\n\n")[-1]
     assert last.startswith(b'event: error\ndata: {"type":"error","code":"stream_interrupted"')

@@ -108,7 +108,7 @@ async def test_an_object_is_asked_for_where_it_was_made(house):
     home = await house("ab", priorities=SIDE_BY_SIDE)
     made: dict[str, list[str]] = {}
     for _ in range(20):
-        response = await home.http.post("/v1/files", files={"file": SOUND, "purpose": (None, "batch")})
+        response = await home.http.post("/v1/files", files={"file": SOUND, "model": (None, "gpt")})
         made.setdefault(response.headers["x-foreroute-channel"], []).append(response.json()["id"])
     known = {name: ids for name, ids in made.items() if ids}
     assert len(known) == 2, "uploads spread"

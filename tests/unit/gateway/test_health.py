@@ -217,15 +217,15 @@ class TestTurns:
         return Route(name=RouteName("r"), targets=targets(names))
 
     def test_a_full_channel_has_a_place_at_any_time(self) -> None:
-        assert a_fleet("ab").turn_s(self.route(), 5.0, 0.0) == 5.0
+        assert a_fleet("ab").turn_s((A, B), 5.0, 0.0) == 5.0
 
     def test_a_pause_is_waited_for_if_it_is_short_enough(self) -> None:
         fleet = a_fleet("ab")
         fleet.throttle(A, 3.0, 0.0)
         fleet.throttle(B, 60.0, 0.0)
-        assert fleet.turn_s(self.route(), 5.0, 1.0) == 2.0
-        assert fleet.turn_s(self.route(), 1.5, 1.0) is None
-        assert fleet.turn_s(self.route("b"), 5.0, 1.0) is None
+        assert fleet.turn_s((A, B), 5.0, 1.0) == 2.0
+        assert fleet.turn_s((A, B), 1.5, 1.0) is None
+        assert fleet.turn_s((B,), 5.0, 1.0) is None
 
     def test_a_pause_is_believed_for_five_minutes_at_most(self) -> None:
         fleet = a_fleet("ab")

@@ -51,7 +51,9 @@ def read_answer(endpoint: Endpoint, status: int, headers: Mapping[str, str], bod
     if payload.get("error") or payload.get("type") == "error":
         return Hollow(error_evidence(payload, status, content_type, Phase.FIRST_CHUNK))
     key = _CONTENT[endpoint]
-    if not payload.get(key) and not _ends_empty(endpoint, payload):
+    content = payload.get(key)
+    has_content = bool(content) and isinstance(content, int if endpoint is Endpoint.COUNT_TOKENS else list)
+    if not has_content and not _ends_empty(endpoint, payload):
         return Hollow(_evidence(status, content_type, f"the answer has no {key}"))
     answer_id = payload.get("id")
     return Whole(usage_of(endpoint, payload.get("usage")), answer_id if isinstance(answer_id, str) else None)
@@ -91,7 +93,7 @@ def _ends_empty(endpoint: Endpoint, payload: Mapping[str, Any]) -> bool:
         case Endpoint.MESSAGES:
             return payload.get("content") == [] and bool(payload.get("stop_reason"))
         case Endpoint.RESPONSES:
-            return payload.get("status") in {"incomplete", "queued", "in_progress"}
+            return payload.get("status") in ("incomplete", "queued", "in_progress")
         case Endpoint.COUNT_TOKENS:
             return payload.get("input_tokens") == 0
         case _:

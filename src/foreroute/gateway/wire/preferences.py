@@ -34,7 +34,7 @@ class Preferences:
     """US dollars per million tokens. A channel without a known price is not asked then."""
     output_price_max: Decimal | None = None
     fallbacks: bool = True
-    """False: only the first channel of `order` is asked."""
+    """False: nobody who is not in `order` is asked, if there is one."""
     models: tuple[RouteName, ...] = ()
     """Routes to try when every channel of the one asked for has failed."""
 
@@ -101,7 +101,7 @@ def _list(param: str, value: Any) -> tuple[str, ...]:
 def _sort(value: Any) -> Sort | None:
     if value is None:
         return None
-    if value not in set(Sort):
+    if not isinstance(value, str) or value not in set(Sort):
         raise _Wrong("provider.sort", f"must be one of {', '.join(Sort)}")
     return Sort(value)
 

@@ -51,17 +51,20 @@ class ChatReading:
 
     def note(self, payload: Mapping[str, Any]) -> bool:
         usage, choices = payload.get("usage"), payload.get("choices")
-        if usage:
+        if usage and isinstance(usage, dict):
             self.usage = chat_usage(usage)
         if not choices:
             return bool(usage)
-        for choice in choices:
-            if isinstance(choice, dict):
-                self._note_choice(choice)
+        if isinstance(choices, list):
+            for choice in choices:
+                if isinstance(choice, dict):
+                    self._note_choice(choice)
         return False
 
     def _note_choice(self, choice: dict[str, Any]) -> None:
-        index = choice.get("index") or 0
+        index = choice.get("index")
+        if not isinstance(index, int):
+            index = 0
         if choice.get("finish_reason"):
             self._finished.add(index)
             self._unfinished.discard(index)
@@ -89,17 +92,18 @@ class ResponsesReading:
         return self._ended and self.has_content
 
     def fault(self, payload: Mapping[str, Any]) -> bool:
-        return payload.get("type") in _RESPONSES_FAULTS or bool(payload.get("error"))
+        return _text(payload.get("type")) in _RESPONSES_FAULTS or bool(payload.get("error"))
 
     def note(self, payload: Mapping[str, Any]) -> bool:
-        kind, response = payload.get("type"), payload.get("response")
+        kind, response = _text(payload.get("type")), payload.get("response")
         if payload.get("delta"):
             self.has_content = True
             self.content_events += 1
         if isinstance(response, dict):
             self.answer_id = _text(response.get("id")) or self.answer_id
-            if response.get("usage"):
-                self.usage = responses_usage(response["usage"])
+            usage = response.get("usage")
+            if usage and isinstance(usage, dict):
+                self.usage = responses_usage(usage)
         if kind in _RESPONSES_ENDS:
             self._ended = True
             self.has_content |= kind != "response.completed" or bool(
@@ -160,6 +164,8 @@ class MessagesReading:
         )
 
 
+_COUNT_MAX: Final = 10**12
+"""No answer has more tokens than that: it is an odd report, and would not fit into a store either."""
 _RESPONSES_ENDS: Final = frozenset({"response.completed", "response.incomplete"})
 _RESPONSES_FAULTS: Final = frozenset({"response.failed", "error"})
 
@@ -229,12 +235,16 @@ def _says_something(choice: Mapping[str, Any]) -> bool:
     if choice.get("text"):
         return True
     delta = choice.get("delta")
-    return isinstance(delta, dict) and any(value for key, value in delta.items() if key != "role")
+    if isinstance(delta, dict):
+        for key, value in delta.items():
+            if value and key != "role":
+                return True
+    return False
 
 
 def _count(payload: Mapping[str, Any], key: str) -> int:
     value = payload.get(key)
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if type(value) is int and 0 < value <= _COUNT_MAX else 0
 
 
 def _details(payload: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -15,6 +15,8 @@ from foreroute.gateway.wire.sse import EventSplitter, data_of
 
 _EVENT_BYTES_MAX: Final = 16 * 1024 * 1024
 _DONE: Final = b"[DONE]"
+_TYPED: Final = frozenset({Endpoint.RESPONSES, Endpoint.MESSAGES})
+"""Their events say which one is the last."""
 
 
 class StreamWatch:
@@ -30,6 +32,7 @@ class StreamWatch:
         self.fault: FailureEvidence | None = None
         self.events = 0
         self._reading = reading_of(endpoint)
+        self._typed = endpoint in _TYPED
         self._splitter = EventSplitter()
         self._status = status
         self._content_type = content_type
@@ -43,6 +46,11 @@ class StreamWatch:
     @property
     def answer_id(self) -> str | None:
         return self._reading.answer_id
+
+    @property
+    def over(self) -> bool:
+        """Nothing more is to come. A chat may go on after its finish reason: with its usage, with [DONE]."""
+        return self.done or (self._typed and self._reading.finished)
 
     @property
     def complete(self) -> bool:
@@ -64,13 +72,13 @@ class StreamWatch:
         return not self._reading.finished and usage.output_tokens < self._reading.content_events
 
     def feed(self, chunk: bytes) -> bytes:
-        kept = []
-        for event in self._splitter.feed(chunk):
+        kept, splitter = [], self._splitter
+        for event in splitter.feed(chunk):
             if self._take(event):
                 kept.append(event)
             if self.fault is not None:
                 break
-        if len(self._splitter.rest) > _EVENT_BYTES_MAX:
+        if len(splitter.rest) > _EVENT_BYTES_MAX:
             self._malformed("an event without an end")
         return kept[0] if len(kept) == 1 else b"".join(kept)
 

@@ -55,6 +55,8 @@ def test_all_wishes_at_once() -> None:
         ({"order": ["a"] * 33}, None, "provider.order", "at most 32"),
         ({"sort": "speed"}, None, "provider.sort", "price, latency, throughput"),
         ({"sort": 3}, None, "provider.sort", "price, latency, throughput"),
+        ({"sort": ["price"]}, None, "provider.sort", "price, latency, throughput"),
+        ({"sort": {"by": "price"}}, None, "provider.sort", "price, latency, throughput"),
         ({"allow_fallbacks": "no"}, None, "provider.allow_fallbacks", "true or false"),
         ({"allow_fallbacks": 0}, None, "provider.allow_fallbacks", "true or false"),
         ({"max_price": 3}, None, "provider.max_price", "`prompt` and `completion`"),

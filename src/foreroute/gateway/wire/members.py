@@ -1,0 +1,66 @@
+"""The members of a JSON body that are read, whatever its size, without holding up everyone else."""
+
+import asyncio
+from collections.abc import Collection, Generator, Mapping
+from typing import Any, Final, TypeVar
+
+import orjson
+
+from foreroute.gateway.wire.layout import UNREAD, JsonLayout
+from foreroute.gateway.wire.skim import skim
+from foreroute.gateway.wire.spans import BadBody, NoObject, NotJson, Span, is_deeper
+
+LARGE_BYTES: Final = 256 * 1024
+"""Larger bodies are skimmed instead of parsed: a parser would hold up everyone else."""
+_FIELD_BYTES_MAX: Final = 64 * 1024
+T = TypeVar("T")
+
+
+async def read_members(
+    body: bytes, names: Collection[str], *, depth_max: int
+) -> tuple[Mapping[str, Any], JsonLayout]:
+    """At least the named members that the object has, and where they are. Raises BadBody."""
+    if len(body) <= LARGE_BYTES:
+        return parse_members(body, depth_max=depth_max), UNREAD
+    spans, found = list[Span](), dict[str, Span]()
+    for span in skim(body, depth_max=depth_max):
+        if span is None:
+            await asyncio.sleep(0)
+            continue
+        spans.append(span)
+        if (name := span.name) in names:
+            found[name] = span
+    return {name: _value(name, body, span) for name, span in found.items()}, JsonLayout(spans)
+
+
+def parse_members(body: bytes, *, depth_max: int) -> dict[str, Any]:
+    """All members at once, for a body that a parser is through with in no time. Raises BadBody."""
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno} (byte {error.pos})"
+        raise NotJson(f"{error.msg.split(':')[0]} at {place}") from None
+    if not isinstance(payload, dict):
+        raise NoObject
+    if is_deeper(payload, depth_max):
+        raise BadBody(f"is nested deeper than the limit of {depth_max} levels")
+    return payload
+
+
+async def in_turns(steps: Generator[None, None, T]) -> T:
+    """The result of what is done in steps, with a turn for everybody else after each."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+        await asyncio.sleep(0)
+
+
+def _value(name: str, body: bytes, span: Span) -> Any:
+    if span.end - span.start > _FIELD_BYTES_MAX:
+        raise BadBody(f"has a `{name}` of more than {_FIELD_BYTES_MAX // 1024} KiB")
+    try:
+        return orjson.loads(body[span.start : span.end])
+    except orjson.JSONDecodeError as error:
+        raise NotJson(f"{error.msg} in `{name}`, which begins at byte {span.start}") from None
