@@ -110,7 +110,7 @@ async def _drive(url: str, pid: int, seconds: float, seen: Seen) -> None:
             if now >= next_sample_at:
                 next_sample_at += _SAMPLE_S
                 seen.rss_mb.append(_rss_mb(pid))
-                seen.files.append(sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
+                seen.files.append(_open_files(pid))
             await asyncio.sleep(0.005)
 
 
@@ -295,3 +295,7 @@ def _document(urls: list[str], store: Path) -> dict[str, Any]:
 def _rss_mb(pid: int) -> float:
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) / 1024 if found else float("nan")
+
+
+def _open_files(pid: int) -> int:
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())

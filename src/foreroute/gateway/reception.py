@@ -118,7 +118,10 @@ class Reception:
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         query = scope.get("query_string", b"").decode("latin-1")
         home = next(iter(self._works.plans.configured.routes), RouteName(""))
-        request = await read_opaque_request(call, scope["method"], body, content_type, home)
+        depth_max = self._works.settings.depth_max
+        request = await read_opaque_request(
+            call, scope["method"], body, content_type, home, depth_max=depth_max
+        )
         if isinstance(request, ErrorAnswer):
             return request
         if request.body_model is None:

@@ -1,7 +1,7 @@
 """How a request's body is changed for a channel: its model, and the wish for a usage report; no other byte."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -9,7 +9,6 @@ import orjson
 
 from foreroute.gateway.wire.spans import SPACE, Span, head_of, lone_model, spans_of
 
-_WANT_USAGE: Final = b'"stream_options":{"include_usage":true}'
 _PROMPTS: Final = frozenset({"system", "instructions", "messages", "input", "prompt"})
 _PREFIX_BYTES: Final = 2048
 
@@ -18,7 +17,7 @@ Edit = tuple[int, int, bytes]
 
 
 class Layout(Protocol):
-    """Where in a body the things lie that may be exchanged."""
+    """Where in a body the things lie that may be exchanged. Edits may raise TooMany, for small bodies only."""
 
     def model_edits(self, body: bytes, model: str, body_model: str | None) -> list[Edit]:
         """So that the body names this model; `body_model` is what it names now."""
@@ -37,12 +36,12 @@ class JsonLayout:
             return [(*place, value)]
         return self._exchanged(body, "model", value) or [self._inserted(body, b'"model":' + value)]
 
-    def usage_edits(self, body: bytes, options: Any, *, present: bool) -> list[Edit]:
+    def usage_edits(self, body: bytes, wish: Mapping[str, Any], *, present: bool) -> list[Edit]:
         """So that a stream ends with a usage report. `present`: the body has `stream_options`, be it null."""
-        if not present:
-            return [self._inserted(body, _WANT_USAGE)]
-        known = options if isinstance(options, dict) else {}
-        return self._exchanged(body, "stream_options", orjson.dumps({**known, "include_usage": True}))
+        value = orjson.dumps(wish)
+        if present:
+            return self._exchanged(body, "stream_options", value)
+        return [self._inserted(body, b'"stream_options":' + value)]
 
     def prefix(self, body: bytes) -> bytes | None:
         """A digest of how the prompt begins; None if there is no prompt."""
@@ -50,7 +49,8 @@ class JsonLayout:
             head = head_of(body, _PROMPTS, _PREFIX_BYTES)
         else:
             prompt = next((span for span in self.spans if span.name in _PROMPTS), None)
-            head = prompt and body[prompt.start : min(prompt.end, prompt.start + _PREFIX_BYTES)]
+            end = 0 if prompt is None else min(prompt.end, prompt.start + _PREFIX_BYTES)
+            head = None if prompt is None else body[prompt.start : end]
         return None if head is None else hashlib.blake2b(head, digest_size=16).digest()
 
     def _exchanged(self, body: bytes, name: str, value: bytes) -> list[Edit]:
@@ -85,6 +85,11 @@ class FormLayout:
         if self.places:
             return [(start, end, value) for start, end in self.places]
         return [(self.start, self.start, self.before + value + self.after)]
+
+
+def written_anew(body: bytes, changes: Mapping[str, Any]) -> bytes:
+    """A small JSON object with some members changed and the last one left of those that are repeated."""
+    return orjson.dumps({**orjson.loads(body), **changes})
 
 
 def edited(body: bytes, edits: list[Edit]) -> bytes:

@@ -8,9 +8,9 @@ import orjson
 
 from foreroute.gateway.wire.layout import UNREAD, JsonLayout
 from foreroute.gateway.wire.skim import skim
-from foreroute.gateway.wire.spans import BadBody, NoObject, NotJson, Span, is_deeper
+from foreroute.gateway.wire.spans import MEMBERS_MAX, BadBody, NoObject, NotJson, Span, TooMany, is_deeper
 
-LARGE_BYTES: Final = 256 * 1024
+LARGE_BYTES: Final = 128 * 1024
 """Larger bodies are skimmed instead of parsed: a parser would hold up everyone else."""
 _FIELD_BYTES_MAX: Final = 64 * 1024
 T = TypeVar("T")
@@ -42,6 +42,8 @@ def parse_members(body: bytes, *, depth_max: int) -> dict[str, Any]:
         raise NotJson(f"{error.msg.split(':')[0]} at {place}") from None
     if not isinstance(payload, dict):
         raise NoObject
+    if len(payload) > MEMBERS_MAX:
+        raise TooMany
     if is_deeper(payload, depth_max):
         raise BadBody(f"is nested deeper than the limit of {depth_max} levels")
     return payload

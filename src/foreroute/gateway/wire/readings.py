@@ -62,9 +62,7 @@ class ChatReading:
         return False
 
     def _note_choice(self, choice: dict[str, Any]) -> None:
-        index = choice.get("index")
-        if not isinstance(index, int):
-            index = 0
+        index = _count(choice, "index")
         if choice.get("finish_reason"):
             self._finished.add(index)
             self._unfinished.discard(index)
@@ -101,8 +99,7 @@ class ResponsesReading:
             self.content_events += 1
         if isinstance(response, dict):
             self.answer_id = _text(response.get("id")) or self.answer_id
-            usage = response.get("usage")
-            if usage and isinstance(usage, dict):
+            if usage := _details(response, "usage"):
                 self.usage = responses_usage(usage)
         if kind in _RESPONSES_ENDS:
             self._ended = True
@@ -165,7 +162,7 @@ class MessagesReading:
 
 
 _COUNT_MAX: Final = 10**12
-"""No answer has more tokens than that: it is an odd report, and would not fit into a store either."""
+"""An answer that reports more tokens reports nothing; they would not fit into a store either."""
 _RESPONSES_ENDS: Final = frozenset({"response.completed", "response.incomplete"})
 _RESPONSES_FAULTS: Final = frozenset({"response.failed", "error"})
 
@@ -232,14 +229,11 @@ def _inclusive(payload: Any, input_key: str, output_key: str) -> Usage:
 
 def _says_something(choice: Mapping[str, Any]) -> bool:
     """Whether the choice carries a part of the answer: text, a tool call, reasoning; not the bare role."""
-    if choice.get("text"):
-        return True
     delta = choice.get("delta")
-    if isinstance(delta, dict):
-        for key, value in delta.items():
-            if value and key != "role":
-                return True
-    return False
+    if not isinstance(delta, dict):
+        return bool(choice.get("text"))
+    said = delta.get("content") or choice.get("text")
+    return bool(said) or any(delta[key] for key in delta if key != "role")
 
 
 def _count(payload: Mapping[str, Any], key: str) -> int:

@@ -8,11 +8,11 @@ from foreroute.core.ids import RouteName
 from foreroute.gateway.wire.errors import ErrorAnswer
 from foreroute.gateway.wire.estimate import BYTES_PER_TOKEN, tokens_in, tokens_in_steps
 from foreroute.gateway.wire.forms import read_form
-from foreroute.gateway.wire.layout import UNREAD, Edit, JsonLayout, Layout, edited
+from foreroute.gateway.wire.layout import UNREAD, JsonLayout, Layout, edited, written_anew
 from foreroute.gateway.wire.members import LARGE_BYTES, in_turns, parse_members, read_members
 from foreroute.gateway.wire.paths import Call, Endpoint
 from foreroute.gateway.wire.preferences import NO_PREFERENCES, OURS, Preferences, read_preferences
-from foreroute.gateway.wire.spans import BadBody, NotJson, spans_of, without
+from foreroute.gateway.wire.spans import BadBody, NotJson, TooMany, spans_of, without
 
 _USAGE_ON_DEMAND: Final = frozenset({Endpoint.CHAT, Endpoint.COMPLETIONS})
 _NEVER_STREAMED: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.COUNT_TOKENS})
@@ -55,15 +55,23 @@ class ModelRequest:
     preferences: Preferences = field(default=NO_PREFERENCES)
 
     def for_channel(self, model: str) -> bytes:
-        """The body for a channel: its own model name, and usage asked for on streams. No other byte changes."""
-        edits: list[Edit] = []
-        layout = self.layout
-        if model != self.body_model and layout is not None:
-            edits += layout.model_edits(self.body, model, self.body_model)
-        if self.stream and not self.wants_usage and self.endpoint in _USAGE_ON_DEMAND:
-            assert isinstance(layout, JsonLayout)  # noqa: S101 - only JSON says that it wants a stream
-            edits += layout.usage_edits(self.body, self.stream_options, present=self.has_stream_options)
-        return edited(self.body, edits)
+        """The body for a channel: its own model name, and usage asked for on streams. No other byte changes, but
+        in bodies with thousands of repeated members, which no client sends.
+        """
+        layout, body = self.layout, self.body
+        renamed = layout is not None and model != self.body_model
+        asked = self.stream and not self.wants_usage and self.endpoint in _USAGE_ON_DEMAND
+        if layout is None or not (renamed or asked):
+            return body
+        options = self.stream_options if isinstance(self.stream_options, dict) else {}
+        wish = {**options, "include_usage": True}
+        try:
+            edits = layout.model_edits(body, model, self.body_model) if renamed else []
+            if asked and isinstance(layout, JsonLayout):
+                edits += layout.usage_edits(body, wish, present=self.has_stream_options)
+        except TooMany:
+            return written_anew(body, {"model": model, **({"stream_options": wish} if asked else {})})
+        return edited(body, edits)
 
     def prefix(self) -> bytes | None:
         """A digest of how the prompt begins: equal for prompts that a provider's cache may have in common."""
@@ -91,12 +99,14 @@ def read_small_request(call: Call, body: bytes, *, depth_max: int) -> ModelReque
 
 
 async def read_opaque_request(
-    call: Call, method: str, body: bytes, content_type: str, fallback: RouteName, *, depth_max: int = 128
+    call: Call, method: str, body: bytes, content_type: str, fallback: RouteName, *, depth_max: int
 ) -> ModelRequest | ErrorAnswer:
     """A request that is passed through without being understood. Its model, where it or the path names one, is
-    exchanged. What cannot be read goes to `fallback` as it is; only what is over a limit is refused.
+    exchanged; a body that names none goes to `fallback`. JSON that cannot be read is refused: a more lenient reader
+    behind us might find a model in it that the caller may not use.
     """
-    fields, layout = dict[str, Any](), None
+    fields: Mapping[str, Any] = {}
+    layout: Layout | None = None
     media_type = content_type.lower()
     try:
         if media_type.startswith("multipart/"):
@@ -104,10 +114,11 @@ async def read_opaque_request(
                 fields, layout = {"model": form.model}, form.layout
         elif media_type.startswith("application/json"):
             fields, layout = await read_members(body, _READ_OPAQUE, depth_max=depth_max)
-    except NotJson:
-        pass
     except BadBody as error:
-        return _bad_body(error)
+        if body or not isinstance(error, NotJson):
+            return _bad_body(error)
+    if fields.get("model") is not None and not isinstance(fields["model"], str):
+        return _bad("`model` must be a string.", param="model")
     named = _text(fields.get("model"))
     model = call.model or named
     reference = next((name for key in _REFERENCES if (name := _text(fields.get(key)))), None)
@@ -139,8 +150,10 @@ def _request(
     if isinstance(preferences, ErrorAnswer):
         return preferences
     if preferences is not NO_PREFERENCES:
-        spans = tuple(spans_of(body)) if layout.spans is None else layout.spans
-        body, spans = without(body, spans, OURS)
+        try:
+            body, spans = without(body, spans_of(body) if layout.spans is None else layout.spans, OURS)
+        except TooMany as error:
+            return _bad_body(error)
         layout = JsonLayout(spans)
     options = fields.get("stream_options")
     return ModelRequest(

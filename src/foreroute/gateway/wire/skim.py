@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from foreroute.gateway.wire.spans import BACKSLASH, SPACE, BadBody, NotJson, Span
+from foreroute.gateway.wire.spans import BACKSLASH, MEMBERS_MAX, SPACE, BadBody, NotJson, Span, TooMany
 
 _TOKEN: Final = re.compile(rb'["\[\]{}]')
 _SCALAR: Final = re.compile(rb"[^,}\]\s]+")
@@ -23,7 +23,6 @@ _BYTES_PER_UNIT: Final = 4
 _WINDOW_BYTES: Final = 1 << 16
 _STRING_WINDOW_BYTES: Final = 1 << 20
 _SHORT_BYTES: Final = 1 << 10
-_MEMBERS_MAX: Final = 10_000
 _KEY_BYTES_MAX: Final = 1024
 _SCALAR_BYTES_MAX: Final = 1024
 
@@ -50,8 +49,8 @@ class _Skimmer:
         count = 0
         while count or not self._is_at(b"}"):
             count += 1
-            if count > _MEMBERS_MAX:
-                raise BadBody(f"has more than {_MEMBERS_MAX} members")
+            if count > MEMBERS_MAX:
+                raise TooMany
             key_at = self._at
             yield from self._key()
             key = self._body[key_at : self._at]
@@ -103,7 +102,8 @@ class _Skimmer:
             elif place == len(body):
                 raise NotJson(f"brackets that are opened at byte {start} are not closed")
             if self._left <= 0:
-                yield self._pause()
+                self._left = _PAUSE_UNITS
+                yield
 
     def _bracket(self, mark: int, opened: bytearray) -> bool:
         """Whether this one closes the outermost."""
@@ -142,7 +142,8 @@ class _Skimmer:
                     return
                 odd = False
             if self._left <= 0:
-                yield self._pause()
+                self._left = _PAUSE_UNITS
+                yield
 
     def _scalar(self) -> None:
         match = _SCALAR.match(self._body, self._at, self._at + _SCALAR_BYTES_MAX)
@@ -170,15 +171,13 @@ class _Skimmer:
             size, self._at = end - self._at, end
             self._left -= _TOKEN_UNITS + size
             if self._left <= 0:
-                yield self._pause()
+                self._left = _PAUSE_UNITS
+                yield
             if size < _WINDOW_BYTES:
                 return
 
     def _is_at(self, mark: bytes) -> bool:
         return self._body.startswith(mark, self._at)
-
-    def _pause(self) -> None:
-        self._left = _PAUSE_UNITS
 
 
 def _ends_escaping(body: bytes, start: int, end: int, odd: bool) -> bool:

@@ -4,7 +4,7 @@ For text that a parser has accepted; `skim` does the same for text that is too l
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,9 @@ _NESTING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}"]', re.DOTAL
 """A lone quote opens a string that is cut off."""
 _TEXT_MEMBER: Final = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*("[^"\\]*+(?:\\.[^"\\]*+)*+")', re.DOTALL)
 _DEEPER: Final = (b"{", b"[")
+_NESTS: Final = frozenset({dict, list})
+MEMBERS_MAX: Final = 1000
+"""More top-level members than any request has, repeated ones counted."""
 _MODEL: Final = b'"model"'
 _MODELS_LETTERS: Final = rb"\u006"
 """How any of the letters of `model` begins when it is written as an escape: they are U+0061 to U+006F."""
@@ -25,6 +28,13 @@ _MODELS_LETTERS: Final = rb"\u006"
 
 class BadBody(ValueError):  # noqa: N818 - reads as what it is
     """The message goes on after "The request body"."""
+
+
+class TooMany(BadBody):
+    """The object has more members than MEMBERS_MAX."""
+
+    def __init__(self) -> None:
+        super().__init__(f"has more than {MEMBERS_MAX} members")
 
 
 class NotJson(BadBody):
@@ -60,33 +70,30 @@ class Span:
             raise NotJson(f"a key that begins with {self.key[:20]!r} is broken: {error.msg}") from None
 
 
-def spans_of(body: bytes) -> Iterator[Span]:
-    """The values of a JSON object that is known to be valid, in order."""
-    at = _skip(body, body.index(b"{") + 1)
-    while body[at : at + 1] == b'"':
-        key = _STRING.match(body, at)
-        assert key is not None  # noqa: S101 - the parser has accepted the body
-        start = _skip(body, _skip(body, key.end()) + 1)
+def spans_of(body: bytes) -> tuple[Span, ...]:
+    """The values of a JSON object that is known to be valid, in order. Raises TooMany."""
+    spans, at = list[Span](), _first(body)
+    while (member := _member(body, at)) is not None:
+        if len(spans) == MEMBERS_MAX:
+            raise TooMany
+        key, start = member
         end = _value_end(body, start)
-        yield Span(key.group(), start, end)
-        at = _skip(body, end)
-        if body[at : at + 1] == b",":
-            at = _skip(body, at + 1)
+        spans.append(Span(key, start, end))
+        at = _next(body, end)
+    return tuple(spans)
 
 
 def head_of(body: bytes, names: Collection[str], size: int) -> bytes | None:
     """How the first of the named values begins; None if there is none. For a JSON object that is known to be valid."""
-    at = _skip(body, body.index(b"{") + 1)
-    while body[at : at + 1] == b'"':
-        key = _STRING.match(body, at)
-        assert key is not None  # noqa: S101 - the parser has accepted the body
-        start = _skip(body, _skip(body, key.end()) + 1)
-        if Span(key.group(), start, start).name in names:
+    at = _first(body)
+    for _ in range(MEMBERS_MAX):
+        if (member := _member(body, at)) is None:
+            return None
+        key, start = member
+        if Span(key, start, start).name in names:
             head = body[start : start + size]
             return head[: _value_end(head, 0)]
-        at = _skip(body, _value_end(body, start))
-        if body[at : at + 1] == b",":
-            at = _skip(body, at + 1)
+        at = _next(body, _value_end(body, start))
     return None
 
 
@@ -104,18 +111,20 @@ def lone_model(body: bytes) -> tuple[int, int] | None:
 
 
 def is_deeper(value: Any, depth_max: int) -> bool:
-    """Whether lists and objects are nested in more levels than that, the outermost one counted."""
+    """Whether lists and objects are nested in more levels than that, the outermost one counted. `value` is one of
+    them, `depth_max` at least 1.
+    """
     level = [value]
-    for _ in range(depth_max):
+    for _ in range(depth_max - 1):
         level = [
             inner
             for outer in level
             for inner in (outer.values() if type(outer) is dict else outer)
-            if type(inner) is dict or type(inner) is list
+            if inner and type(inner) in _NESTS
         ]
         if not level:
             return False
-    return True
+    return any(type(inner) in _NESTS for outer in level for inner in _inside(outer))
 
 
 def without(body: bytes, spans: Sequence[Span], names: Collection[str]) -> tuple[bytes, tuple[Span, ...]]:
@@ -130,6 +139,25 @@ def without(body: bytes, spans: Sequence[Span], names: Collection[str]) -> tuple
         at = start + span.end - span.start
         kept.append(Span(span.key, start, at))
     return b"".join([*parts, b"}"]), tuple(kept)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if type(value) is dict else value
+
+
+def _first(body: bytes) -> int:
+    return _skip(body, body.index(b"{") + 1)
+
+
+def _member(body: bytes, at: int) -> tuple[bytes, int] | None:
+    """The key at this place, and where its value begins; None behind the last one."""
+    key = _STRING.match(body, at)
+    return None if key is None else (key[0], _skip(body, _skip(body, key.end()) + 1))
+
+
+def _next(body: bytes, end: int) -> int:
+    at = _skip(body, end)
+    return _skip(body, at + 1) if body.startswith(b",", at) else at
 
 
 def _value_end(body: bytes, start: int) -> int:

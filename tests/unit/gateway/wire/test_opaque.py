@@ -127,7 +127,7 @@ class TestForms:
         assert request.for_channel("up") == FORM.replace(b"whisper", b"up")
 
     @pytest.mark.parametrize(
-        "form", [b"", b"--B", b"--B\r\n\r\nnever ends", b"--B--", b"no boundary", FORM.replace(b"--B", b"--C"), FORM[:170]]
+        "form", [b"", b"--B", b"--B\r\n\r\nnever ends", b"--B--", b"no boundary", FORM.replace(b"--B", b"--C"), FORM[:130], FORM[:150]]
     )  # fmt: skip
     @pytest.mark.parametrize("kind", ["multipart/form-data", KIND, "multipart/form-data; boundary="])
     async def test_what_is_no_form_goes_home_as_it_is(self, form: bytes, kind: str) -> None:
@@ -172,15 +172,20 @@ class TestJson:
 
     @pytest.mark.parametrize(
         ("body", "kind"),
-        [(b"", ""), (b"{}", "application/json"), (b"[1]", "application/json"), (b"{oops", "application/json"),
-         (b'{"model": 3}', "application/json"), (b"\x00\x01", "application/octet-stream"),
-         (b"{oops" + LARGE, "application/json"), (b"[1]" + LARGE, "application/json"),
-         (b'{"model": ""}', "application/json")],
+        [(b"", ""), (b"", "application/json"), (b"{}", "application/json"),
+         (b"\x00\x01", "application/octet-stream"), (b'{"model": ""}', "application/json")],
     )  # fmt: skip
     async def test_what_names_no_model_goes_home_as_it_is(self, body: bytes, kind: str) -> None:
         request = await read(body, kind)
         assert (request.model, request.body_model) == ("home", None)
         assert request.for_channel("up") is body
+
+    @pytest.mark.parametrize(
+        "body",
+        [b"[1]", b"{oops", b'{"model": 3}', b'{"model":"x","a":NaN}', b"{oops" + LARGE, b"[1]" + LARGE],
+    )
+    async def test_json_in_which_another_reader_may_find_a_model_is_refused(self, body: bytes) -> None:
+        assert isinstance(await answer(body, "application/json"), ErrorAnswer)
 
     @pytest.mark.parametrize("padding", [b"", LARGE], ids=["small", "large"])
     async def test_what_is_nested_too_deeply_is_refused(self, padding: bytes) -> None:

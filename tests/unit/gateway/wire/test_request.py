@@ -178,7 +178,7 @@ class TestLimits:
     @pytest.mark.parametrize(
         ("body", "says"),
         [
-            (b'{"model": "m"' + b',"a":1' * 50_000 + b"}", "more than 10000 members"),
+            (b'{"model": "m"' + b',"a":1' * 50_000 + b"}", "more than 1000 members"),
             (b'{"model": "m", "models": [' + b'"a",' * 70_000 + b'"a"]}', "`models` of more than 64 KiB"),
             (b'{"model": "' + b"m" * 300_000 + b'"}', "`model` of more than 64 KiB"),
             (b'{"model": "m", "' + b"k" * 300_000 + b'": 1}', "key longer than 1024 bytes, at byte 15"),
@@ -193,8 +193,28 @@ class TestLimits:
         assert answer.status == 400
         assert says in answer.message
 
-    async def test_ten_thousand_members_are_not_too_many(self) -> None:
-        body = b'{"model": "m"' + b',"a":1' * 9_999 + LARGE + b"}"
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"model": "m"' + b"".join(b',"%d":1' % n for n in range(1000)) + b"}",
+            b'{"model": "m", "models": ["a"]' + b',"a":1' * 1000 + b"}",
+        ],
+        ids=["different ones", "repeated ones beside a wish"],
+    )
+    def test_a_small_body_with_too_many_members(self, body: bytes) -> None:
+        answer = read_small_request(CHAT, body, depth_max=10)
+        assert isinstance(answer, ErrorAnswer)
+        assert "more than 1000 members" in answer.message
+
+    def test_a_small_body_with_too_many_repeated_models_is_written_anew(self) -> None:
+        body = b'{"messages":[1],"stream":true' + b',"model":"m"' * 1000 + b"}"
+        wish = {"stream_options": {"include_usage": True}}
+        sent = read(body).for_channel("up")
+        assert orjson.loads(sent) == {"messages": [1], "stream": True, "model": "up", **wish}
+        assert read(body).for_channel("m").count(b'"model"') == 1000
+
+    async def test_a_thousand_members_are_not_too_many(self) -> None:
+        body = b'{"model": "m"' + b',"a":1' * 999 + LARGE + b"}"
         assert isinstance(await read_request(CHAT, body, depth_max=10), ModelRequest)
 
     async def test_large_bodies_are_asked_the_same_questions(self) -> None:

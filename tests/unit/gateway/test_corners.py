@@ -1,4 +1,4 @@
-"""What does not hold yet: each test says what should be, and fails until it is."""
+"""Corners that were cut once: clients that leave at the worst moment, odd answers, paths of other dialects."""
 
 import asyncio
 import random
