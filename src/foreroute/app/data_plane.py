@@ -27,7 +27,7 @@ from foreroute.gateway.keyring import Keyring
 from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.settings import GatewaySettings
 from foreroute.gateway.till import Till
-from foreroute.gateway.transport import AiohttpTransport
+from foreroute.gateway.transports import ChannelTransports
 from foreroute.heal.classify import RuleClassifier
 from foreroute.monitor.collector import Collector, Fanout
 from foreroute.monitor.export import AttemptCounters, Gauge
@@ -54,7 +54,7 @@ class DataPlane:
     door: Door
     till: Till
     accounts: AccountBooks
-    transport: AiohttpTransport
+    transport: ChannelTransports
     clock: Clock
     otel: OtelSink | None = None
 
@@ -63,15 +63,16 @@ class DataPlane:
         return JournalReader(folder, own=source)
 
     def reconfigure(self, settings: Settings) -> None:
-        """Everything of a checked configuration that can change while the gateway runs."""
+        """Everything of a checked configuration that can change while the gateway runs. Raises MissingExtra."""
         channels = channels_of(settings)
         by_id = {channel.id: channel for channel in channels}
         configured = configured_plan(settings, at=self.clock.now(), rank=topology_of(settings).rank)
+        self.transport.prepare(by_id)
 
         def exchange() -> None:
             self.door.adopt(key_hashes_of(settings), locked=settings.gateway.require_key)
             self.till.adopt(*_prices(settings, by_id))
-            self.transport.adopt(credentials_of(settings))
+            self.transport.adopt(by_id, credentials_of(settings))
             self.gateway.reconfigure(gateway_settings(settings), by_id)
             self.plans.reconfigure(configured)
             if self.otel is not None:
@@ -100,13 +101,13 @@ def build_data_plane(
     render_metrics: Callable[[], Awaitable[bytes]] | None = None,
 ) -> DataPlane:
     """For the running event loop; without one, for whoever calls. `gauges` are added to the gateway's own, unless
-    `render_metrics` asks somebody else for all of them.
+    `render_metrics` asks somebody else for all of them. Raises MissingExtra.
     """
     channels = channels_of(settings)
     by_id = {channel.id: channel for channel in channels}
     configured = configured_plan(settings, at=clock.now(), rank=topology_of(settings).rank)
     plans = PlanCell(configured)
-    intake, transport = Intake(Collector()), AiohttpTransport(credentials_of(settings))
+    intake, transport = Intake(Collector()), ChannelTransports(by_id, credentials_of(settings))
     door = Door(key_hashes_of(settings), locked=settings.gateway.require_key)
     books = MemoryAccounts() if accounts is None else accounts
     till = Till(books, *_prices(settings, by_id))

@@ -1,5 +1,6 @@
 """The gateway on the event loop of the process that also steers it: the usual case."""
 
+import asyncio
 from collections.abc import Sequence
 from random import Random
 
@@ -38,6 +39,8 @@ class OneGateway:
         if self._server is not None:
             await self._server.aclose()
         await self.plane.gateway.aclose()
+        if self.plane.otel is not None:
+            await asyncio.to_thread(self.plane.otel.close)
 
     def close(self) -> None:
         """After the control plane has stored everything."""

@@ -120,6 +120,8 @@ async def _open(
     )
     data.keep_on_disk(journal_folder(settings), name)
     stack.callback(data.intake.close)
+    if data.otel is not None:
+        stack.callback(data.otel.close)
     stack.push_async_callback(data.gateway.aclose)
     for message in first:
         line.hear(message, data)

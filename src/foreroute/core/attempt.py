@@ -74,6 +74,22 @@ class Usage:
 NO_USAGE = Usage()
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The work that a request asks for, as far as the gateway can tell: what its latency and cost depend on."""
+
+    endpoint: str = ""
+    """The path after the version, such as `/chat/completions`."""
+    input_tokens: int = 0
+    """An estimate from the size of the body."""
+    output_tokens_max: int | None = None
+    """The most that each choice may have; None: the client set no limit."""
+    tools: bool = False
+
+
+NOTHING_ASKED = Asked()
+
+
 class PickRule(StrEnum):
     """What decided between the channels that could be asked."""
 
@@ -135,6 +151,7 @@ class Attempt:
     """The masked head of the error message, at most 200 characters; never a prompt or an answer."""
     trace: str | None = None
     """The caller's W3C `traceparent`, if it sent a valid one."""
+    asked: Asked = NOTHING_ASKED
     rule: PickRule = PickRule.WEIGHT
     candidates: tuple[Candidate, ...] = ()
     """Empty when the shares alone decided and every channel was free."""
@@ -168,6 +185,7 @@ class Attempt:
             retry_after_s=self.retry_after_s,
             error=self.error,
             trace=self.trace,
+            asked=self.asked,
             rule=self.rule,
             candidates=self.candidates,
         )

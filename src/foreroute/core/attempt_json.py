@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from foreroute.core.attempt import Attempt, Candidate, Outcome, PickReason, PickRule, Usage
+from foreroute.core.attempt import (
+    NOTHING_ASKED,
+    Asked,
+    Attempt,
+    Candidate,
+    Outcome,
+    PickReason,
+    PickRule,
+    Usage,
+)
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
 
@@ -24,6 +33,7 @@ def tokens_of(usage: Usage) -> list[int]:
 
 def attempt_fields(attempt: Attempt) -> dict[str, Any]:
     """All but what names and prices it: `request_id`, `number`, `started_at`, `channel`, `cost_usd`."""
+    asked = attempt.asked
     fields = {
         "route": attempt.route,
         "duration_s": attempt.duration_s,
@@ -42,6 +52,7 @@ def attempt_fields(attempt: Attempt) -> dict[str, Any]:
         "retry_after_s": attempt.retry_after_s,
         "error": attempt.error.encode("utf-8", "replace").decode(),  # half a surrogate pair is no JSON
         "trace": attempt.trace,
+        "asked": [asked.endpoint, asked.input_tokens, asked.output_tokens_max, asked.tools],
     }
     if attempt.candidates or attempt.rule is not PickRule.WEIGHT:
         fields["rule"] = attempt.rule
@@ -84,6 +95,7 @@ def attempt_of(
         retry_after_s=fields["retry_after_s"],
         error=fields["error"],
         trace=fields.get("trace"),
+        asked=Asked(*fields["asked"]) if "asked" in fields else NOTHING_ASKED,
         rule=PickRule(fields.get("rule", PickRule.WEIGHT)),
         candidates=tuple(Candidate(ChannelId(name), *rest) for name, *rest in fields.get("candidates", ())),
     )

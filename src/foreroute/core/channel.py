@@ -43,6 +43,8 @@ class Channel:
     base_url: str
     """Up to and including the version, such as `https://api.openai.com/v1`, without a trailing slash."""
     dialect: Dialect = Dialect.OPENAI
+    adapter: str | None = None
+    """Who translates between `dialect` and the provider's own format, by its name in the adapters' library; chat only."""
     requests_per_minute_max: int | None = None
     tokens_per_minute_max: int | None = None
     concurrency_max: int | None = None

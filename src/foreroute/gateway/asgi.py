@@ -1,5 +1,6 @@
 """The gateway as an ASGI application: its front door and life cycle. `exchange` serves the models."""
 
+import asyncio
 import logging
 import random
 import re
@@ -84,7 +85,7 @@ class Gateway:
                 unit_price=lambda channel: (
                     None if till is None else unit_price(till.prices, channel, clock.now())
                 ),
-                latency_s=fleet.latency_s,
+                latency_s=lambda channel: fleet.latency_s(channel, asyncio.get_running_loop().time()),
                 seconds_per_token=fleet.seconds_per_token,
             ),
             tally=Tally(),

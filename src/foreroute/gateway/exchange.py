@@ -83,7 +83,10 @@ class Exchange:
         pinned = works.affinity.channel_of(request.follows) if request.follows is not None else None
         if pinned is None and request.endpoint is Endpoint.OPAQUE and request.body_model is None:
             pinned = _home(first, works.fleet.channels)
-        return Wants(dialect=request.endpoint.dialect, preferences=request.preferences, pinned=pinned)
+        endpoint = request.endpoint
+        return Wants(
+            dialect=endpoint.dialect, endpoint=endpoint, preferences=request.preferences, pinned=pinned
+        )
 
     async def _serve(self, served: ServedRoute) -> bool:
         """Whether the client has got its answer from one of the route's channels, or what there was of it."""
@@ -301,7 +304,13 @@ class Exchange:
 
 def _home(route: Route, channels: Mapping[ChannelId, Channel]) -> ChannelId | None:
     """Always the same channel, for requests that name neither a model nor an object: what they make is there."""
-    able = [t for t in route.targets if (c := channels.get(t.channel)) and c.dialect is Dialect.OPENAI]
+    able = [
+        target
+        for target in route.targets
+        if (channel := channels.get(target.channel))
+        and channel.dialect is Dialect.OPENAI
+        and channel.adapter is None
+    ]
     return min(able, key=lambda target: (target.priority, -target.weight)).channel if able else None
 
 

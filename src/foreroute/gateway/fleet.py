@@ -83,9 +83,10 @@ class Fleet:
         state = self._states.get(channel)
         return 1.0 if state is None else state.trust.share(at)
 
-    def latency_s(self, channel: ChannelId) -> float:
-        """Usual latency per unit of work; infinity while unknown."""
-        return self._states[channel].slowdown.usual_s
+    def latency_s(self, channel: ChannelId, at: float) -> float:
+        """Latency per unit of work as it is now; infinity while unknown."""
+        slowdown = self._states[channel].slowdown
+        return slowdown.usual_s * slowdown.ratio(at)
 
     def seconds_per_token(self, channel: ChannelId) -> float:
         return self._states[channel].seconds_per_token

@@ -10,6 +10,7 @@ from foreroute.core.channel import Channel, Dialect
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route, Target
 from foreroute.core.ports import PriceBook
+from foreroute.gateway.wire.paths import Endpoint
 from foreroute.gateway.wire.preferences import NO_PREFERENCES, Preferences, Sort
 
 _THOUSANDS: Final = (Usage(input_tokens=1000), Usage(output_tokens=1000))
@@ -28,6 +29,7 @@ class Wants:
     """What a request asks of its channel."""
 
     dialect: Dialect
+    endpoint: Endpoint = Endpoint.CHAT
     preferences: Preferences = NO_PREFERENCES
     pinned: ChannelId | None = None
     """The only channel that knows what the request refers to."""
@@ -40,7 +42,7 @@ class Knowledge:
     channels: Mapping[ChannelId, Channel]
     unit_price: Callable[[Channel], UnitPrice | None]
     latency_s: Callable[[ChannelId], float]
-    """Of late, to the first chunk."""
+    """As it is now, per unit of work: to the first chunk of a stream, to the end of another answer."""
     seconds_per_token: Callable[[ChannelId], float]
 
 
@@ -77,6 +79,8 @@ def _fits(target: Target, wants: Wants, known: Knowledge) -> bool:
         return False
     if channel.dialect is not wants.dialect:
         return False
+    if channel.adapter is not None and wants.endpoint is not Endpoint.CHAT:
+        return False
     return wants.preferences is NO_PREFERENCES or _is_allowed(channel, wants.preferences, known)
 
 
@@ -99,17 +103,17 @@ def _is_allowed(channel: Channel, wishes: Preferences, known: Knowledge) -> bool
 
 def _ordered(targets: tuple[Target, ...], wishes: Preferences, known: Knowledge) -> tuple[Target, ...]:
     """One priority for each target that is named or ranked; the others keep their order behind them."""
-    if not wishes.order and wishes.sort is None:
+    if not wishes.order and wishes.sort is None and wishes.first_chunk_max_s is None:
         return targets
     keys = {target: _key(target, wishes, known) for target in targets}
     ranks = {key: number for number, key in enumerate(sorted(set(keys.values())))}
     return tuple(replace(target, priority=ranks[keys[target]]) for target in targets)
 
 
-def _key(target: Target, wishes: Preferences, known: Knowledge) -> tuple[float, float, int]:
+def _key(target: Target, wishes: Preferences, known: Knowledge) -> tuple[bool, float, float, int]:
     channel = known.channels.get(target.channel)
     if channel is None:
-        return float("inf"), float("inf"), target.priority
+        return True, float("inf"), float("inf"), target.priority
     named = [n for n, name in enumerate(wishes.order) if name in {channel.id, channel.provider}]
     place = float(named[0]) if named else float("inf")
     match wishes.sort:
@@ -122,4 +126,10 @@ def _key(target: Target, wishes: Preferences, known: Knowledge) -> tuple[float, 
             rank = known.seconds_per_token(channel.id)
         case None:
             rank = 0.0
-    return place, rank, target.priority
+    return _is_late(channel, wishes, known), place, rank, target.priority
+
+
+def _is_late(channel: Channel, wishes: Preferences, known: Knowledge) -> bool:
+    """Whether the channel takes longer than the caller can bear; of one that nobody has tried nothing is said."""
+    latency_s = known.latency_s(channel.id)
+    return wishes.first_chunk_max_s is not None and wishes.first_chunk_max_s < latency_s < float("inf")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from foreroute.core.accounts import Refusal
+from foreroute.core.attempt import Asked
 from foreroute.core.channel import Dialect
 from foreroute.core.ids import RegionId, RequestId, RouteName
 from foreroute.core.ports import Locator
@@ -21,6 +22,7 @@ from foreroute.gateway.trial import Origin
 from foreroute.gateway.wire import errors
 from foreroute.gateway.wire.errors import ErrorAnswer
 from foreroute.gateway.wire.paths import Call, Endpoint
+from foreroute.gateway.wire.preferences import read_slo
 from foreroute.gateway.wire.request import ModelRequest, read_opaque_request, read_request
 from foreroute.gateway.works import Works
 
@@ -72,6 +74,12 @@ class Reception:
             key_id=caller.key_id,
             client_region=self._region(scope, headers),
             trace=_trace(headers),
+            asked=Asked(
+                request.path if request.endpoint is not Endpoint.OPAQUE else Endpoint.OPAQUE.value,
+                request.input_tokens,
+                request.output_tokens_max,
+                request.tools,
+            ),
         )
         forwarded = {name.decode(): headers[name].decode("latin-1") for name in _FORWARDED if name in headers}
         exchange = Exchange(works, request, origin, delivery, forwarded, tab)
@@ -114,7 +122,9 @@ class Reception:
         self, call: Call, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], body: bytes
     ) -> ModelRequest | ErrorAnswer:
         if call.endpoint is not Endpoint.OPAQUE:
-            return await read_request(call, body, depth_max=self._works.settings.depth_max)
+            request = await read_request(call, body, depth_max=self._works.settings.depth_max)
+            slo = headers.get(b"x-slo-ttft-ms")
+            return request if slo is None or isinstance(request, ErrorAnswer) else _within(request, slo)
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         query = scope.get("query_string", b"").decode("latin-1")
         home = next(iter(self._works.plans.configured.routes), RouteName(""))
@@ -153,6 +163,14 @@ def _trace(headers: Mapping[bytes, bytes]) -> str | None:
     """What the caller's trace is, for attempts that are written down: nothing else than a trace may come in here."""
     found = _TRACE.match(headers.get(b"traceparent", b""))
     return None if found is None else found[0].decode()
+
+
+def _within(request: ModelRequest, slo: bytes) -> ModelRequest | ErrorAnswer:
+    """The same request with its caller's patience."""
+    seconds = read_slo(slo)
+    if isinstance(seconds, ErrorAnswer):
+        return seconds
+    return replace(request, preferences=replace(request.preferences, first_chunk_max_s=seconds))
 
 
 def _refused(refusal: Refusal) -> ErrorAnswer:

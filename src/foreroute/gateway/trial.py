@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 from typing import Final
 
-from foreroute.core.attempt import NO_USAGE, Attempt, Candidate, Outcome, PickReason, PickRule, Usage
+from foreroute.core.attempt import (
+    NO_USAGE,
+    NOTHING_ASKED,
+    Asked,
+    Attempt,
+    Candidate,
+    Outcome,
+    PickReason,
+    PickRule,
+    Usage,
+)
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureEvidence, FailureFamily, Phase
 from foreroute.core.ids import KeyId, RegionId, RequestId, RouteName
 from foreroute.core.plan import Target
@@ -27,6 +37,7 @@ class Origin:
     key_id: KeyId | None = None
     client_region: RegionId | None = None
     trace: str | None = None
+    asked: Asked = NOTHING_ASKED
 
 
 class Trial:
@@ -124,4 +135,5 @@ class Trial:
             candidates=self.candidates,
             error="" if evidence is None else evidence.message[:200],
             trace=origin.trace,
+            asked=origin.asked,
         )

@@ -49,8 +49,8 @@ _PROVIDERS: Final = {
     "x-ai": "x_ai",
 }
 """Where the conventions name a provider otherwise than the price book does."""
-_OPERATION: Final = "chat"
-"""Of every attempt: it does not say which endpoint it was for, and nearly all are for this one."""
+_OPERATIONS: Final = {"/completions": "text_completion", "/embeddings": "embeddings"}
+"""By endpoint; what is not here is a chat, in whatever format, or passed on without being understood."""
 _PORTS: Final = {"http": 80, "https": 443}
 _Attributes = dict[str, str | bool | int | float]
 
@@ -123,9 +123,10 @@ class OtelSink:
             self._complain("otel_attempts_dropped", None)
 
     def _one(self, attempt: Attempt) -> None:
-        known = self._known.get(attempt.channel) or {"gen_ai.operation.name": _OPERATION}
+        known = self._known.get(attempt.channel, {})
         attributes: _Attributes = {
             **known,
+            "gen_ai.operation.name": _operation(attempt),
             "foreroute.channel": attempt.channel,
             "foreroute.route": attempt.route,
             "foreroute.outcome": attempt.outcome.value,
@@ -218,7 +219,7 @@ class _Spans:
         # Without a parent of its own a span has none, whatever this thread may be doing.
         headers = {} if attempt.trace is None else {"traceparent": attempt.trace}
         span = self._tracer.start_span(
-            f"{_OPERATION} {attributes.get('gen_ai.request.model', attempt.route)}",
+            f"{_operation(attempt)} {attributes.get('gen_ai.request.model', attempt.route)}",
             context=self._propagator.extract(headers, Context()),
             kind=self._client,
             attributes={**attributes, **_details(attempt)},
@@ -255,9 +256,14 @@ def _input_tokens(attempt: Attempt) -> int:
     return usage.input_tokens + usage.cached_input_tokens + usage.cache_write_tokens
 
 
+def _operation(attempt: Attempt) -> str:
+    if attempt.asked.endpoint == "/*":
+        return "passthrough"
+    return _OPERATIONS.get(attempt.asked.endpoint, "chat")
+
+
 def _attributes_of(channel: Channel) -> _Attributes:
     attributes: _Attributes = {
-        "gen_ai.operation.name": _OPERATION,
         "gen_ai.provider.name": _PROVIDERS.get(channel.provider, channel.provider),
         "gen_ai.request.model": channel.model,
     }

@@ -61,6 +61,7 @@ def _channel(channel: ChannelSettings) -> Channel:
         model=channel.model,
         base_url=channel.base_url.rstrip("/"),
         dialect=channel.dialect,
+        adapter=channel.adapter,
         requests_per_minute_max=channel.limits.requests_per_minute,
         tokens_per_minute_max=channel.limits.tokens_per_minute,
         concurrency_max=channel.limits.concurrency,

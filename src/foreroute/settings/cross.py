@@ -6,6 +6,8 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from foreroute.core.channel import Dialect
+from foreroute.gateway.any_llm_library import CLOUD_CREDENTIALS, adapter_names
 from foreroute.settings.document import Path, Problem
 from foreroute.settings.model import RouteSettings, Settings
 from foreroute.settings.units import write_seconds
@@ -19,6 +21,7 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_twice("budgets", "name", [budget.name for budget in settings.budgets]),
         *_regions(settings),
         *_urls(settings),
+        *_adapters(settings),
         *_targets(settings),
         *_workers(settings),
         *_zones(settings),
@@ -81,6 +84,25 @@ def _fault_of(url: str) -> tuple[str, str] | None:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return f"{url!r} is not an http or https address", example
     return None
+
+
+def _adapters(settings: Settings) -> Iterator[Problem]:
+    """The names are known only where the library is installed; without it, the start says what to install."""
+    for index, channel in enumerate(settings.channels):
+        name = channel.adapter
+        if name is None:
+            continue
+        path: Path = ("channels", index, "adapter")
+        if channel.dialect is not Dialect.OPENAI:
+            message = f"an adapter translates from the openai dialect only, not from {channel.dialect.value}"
+            yield Problem(path, message, "take dialect or adapter away")
+        if (known := adapter_names()) and name not in known:
+            yield Problem(path, f"there is no adapter {name!r}", _did_you_mean(name, known, "adapters"))
+        elif channel.api_key is None and name not in CLOUD_CREDENTIALS:
+            message = f"{name} needs a key; without one its client would look for any in the environment"
+            yield Problem(
+                ("channels", index, "api_key"), message, 'for example: api_key: "${GEMINI_API_KEY}"'
+            )
 
 
 def _targets(settings: Settings) -> Iterator[Problem]:

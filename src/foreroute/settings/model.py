@@ -230,6 +230,9 @@ class ChannelSettings(_Section):
     """Up to and including the version: `https://api.openai.com/v1`."""
     dialect: Dialect = Dialect.OPENAI
     """What it speaks: `openai` serves chat, responses, embeddings …; `anthropic` serves messages."""
+    adapter: Name | None = None
+    """For a provider that speaks neither: who translates, such as `bedrock` or `gemini`. Serves chat only, needs the
+    extra `adapters`; `base_url` is then the provider's own, without a version."""
     api_key: SecretStr | None = None
     """From the environment: `${OPENAI_API_KEY}`."""
     limits: LimitSettings = LimitSettings()

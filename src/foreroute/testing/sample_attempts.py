@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Final
 
-from foreroute.core.attempt import Attempt, Outcome, PickReason, Usage
+from foreroute.core.attempt import Asked, Attempt, Candidate, Outcome, PickReason, PickRule, Usage
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
 
@@ -38,4 +38,9 @@ def attempts(count: int, *, seed: int = 1) -> Iterator[Attempt]:
             hedge=rng.random() < 0.1,
             retry_after_s=7.0 if rng.random() < 0.1 else None,
             error="ünsäglich" if failed else "",
+            asked=Asked(
+                "/chat/completions", rng.randrange(5000), rng.choice([None, 100]), rng.random() < 0.5
+            ),
+            rule=rng.choice(list(PickRule)),
+            candidates=(Candidate(ChannelId("b"), "open", 0.25, 1.5, 3),) if number % 4 == 0 else (),
         )

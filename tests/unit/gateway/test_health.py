@@ -200,16 +200,16 @@ class TestTrustAndSlowness:
                 fleet, route, "a", at=float(second), took_s=1.0 + size / 2000, usage=Usage(input_tokens=size)
             )
         assert fleet.slowdown(A, 41.0) == pytest.approx(1.0, abs=0.05)
-        assert fleet.latency_s(A) == pytest.approx(1.0, rel=0.05)
+        assert fleet.latency_s(A, 10.0) == pytest.approx(1.0, rel=0.05)
         assert work_of(2000, 100) == 3.0
 
     def test_what_is_not_known_is_infinite(self) -> None:
         fleet, route = a_fleet("ab"), targets("ab")
-        assert fleet.latency_s(A) == math.inf
+        assert fleet.latency_s(A, 10.0) == math.inf
         assert fleet.seconds_per_token(A) == math.inf
         attempt(fleet, route, "a", took_s=2.0, usage=Usage(output_tokens=100))
         assert fleet.seconds_per_token(A) == pytest.approx(0.02)
-        assert fleet.latency_s(B) == math.inf
+        assert fleet.latency_s(B, 10.0) == math.inf
 
 
 class TestTurns:

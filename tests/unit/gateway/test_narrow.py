@@ -96,6 +96,9 @@ def test_without_wishes_the_route_is_the_same_object() -> None:
         ({"output_price_max": Decimal(8)}, "(ab)"),
         ({"input_price_max": Decimal(1), "output_price_max": Decimal(8)}, "b"),
         ({"input_price_max": Decimal("0.1")}, ""),
+        ({"first_chunk_max_s": 0.25}, "b c n a"),
+        ({"first_chunk_max_s": 0.05}, "n (ab) c"),
+        ({"first_chunk_max_s": 1.0}, "(ab) c n"),
     ],
 )  # fmt: skip
 def test_wishes(wishes: dict[str, Any], expected: str) -> None:

@@ -12,6 +12,7 @@ from foreroute.gateway.wire.errors import ErrorAnswer
 OURS: Final = ("provider", "models")
 """Members of the body that are for the gateway alone: an upstream would refuse them."""
 _NAMES_MAX: Final = 32
+_SLO_MS_MAX: Final = 3_600_000.0
 
 
 class Sort(StrEnum):
@@ -35,6 +36,8 @@ class Preferences:
     output_price_max: Decimal | None = None
     fallbacks: bool = True
     """False: nobody who is not in `order` is asked, if there is one."""
+    first_chunk_max_s: float | None = None
+    """Channels that usually take longer are asked after the others."""
     models: tuple[RouteName, ...] = ()
     """Routes to try when every channel of the one asked for has failed."""
 
@@ -117,3 +120,17 @@ def _price(price: Mapping[str, Any], key: str) -> Decimal | None:
     if not number.is_finite() or number < 0:
         raise _Wrong(f"provider.max_price.{key}", "must be a number of US dollars per million tokens")
     return number
+
+
+def read_slo(header: bytes | None) -> float | ErrorAnswer | None:
+    """`x-slo-ttft-ms`: how many milliseconds to the first chunk the caller can bear. In seconds."""
+    if header is None:
+        return None
+    try:
+        wished_ms = float(header)
+    except ValueError:
+        wished_ms = -1.0
+    if not 0.0 < wished_ms < _SLO_MS_MAX:
+        message = "`x-slo-ttft-ms` must be a number of milliseconds, such as 800."
+        return ErrorAnswer(status=400, message=message, param="x-slo-ttft-ms")
+    return wished_ms / 1000.0

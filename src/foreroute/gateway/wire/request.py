@@ -17,6 +17,8 @@ from foreroute.gateway.wire.spans import BadBody, NotJson, TooMany, spans_of, wi
 _USAGE_ON_DEMAND: Final = frozenset({Endpoint.CHAT, Endpoint.COMPLETIONS})
 _NEVER_STREAMED: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.COUNT_TOKENS})
 _OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+_TOOLS: Final = b'"tools"'
+_LOOK_BYTES: Final = 64 * 1024
 _READ: Final = frozenset(
     {"model", "stream", "stream_options", "n", "previous_response_id", *_OUTPUT_LIMITS, *OURS}
 )
@@ -49,6 +51,8 @@ class ModelRequest:
     """An estimate: a token for every four bytes, inline images a thousand each."""
     output_tokens_max: int | None = None
     """The most that the client lets every choice have."""
+    tools: bool = False
+    """Its beginning or its end speaks of tools."""
     choices: int = 1
     follows: str | None = None
     """An earlier answer or object that only one channel knows."""
@@ -169,6 +173,7 @@ def _request(
         has_stream_options="stream_options" in fields,
         input_tokens=input_tokens,
         output_tokens_max=_output_tokens_max(fields),
+        tools=body.find(_TOOLS, 0, _LOOK_BYTES) >= 0 or body.find(_TOOLS, -_LOOK_BYTES) >= 0,
         choices=_positive(fields.get("n")) or 1,
         follows=_text(fields.get("previous_response_id")),
         preferences=preferences,

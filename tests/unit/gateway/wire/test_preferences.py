@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from foreroute.gateway.wire.errors import ErrorAnswer
-from foreroute.gateway.wire.preferences import NO_PREFERENCES, Preferences, Sort, read_preferences
+from foreroute.gateway.wire.preferences import NO_PREFERENCES, Preferences, Sort, read_preferences, read_slo
 
 
 def read(provider: Any = None, models: Any = None) -> Preferences | ErrorAnswer:
@@ -77,3 +77,15 @@ def test_what_is_wrong_is_said(provider: Any, models: Any, param: str, says: str
     assert (answer.status, answer.param) == (400, param)
     assert says in answer.message
     assert f"`{param}`" in answer.message
+
+
+@pytest.mark.parametrize("header", [b"soon", b"", b"0", b"-5", b"nan", b"inf", b"99999999999"])
+def test_a_patience_that_is_none_is_refused(header: bytes) -> None:
+    refused = read_slo(header)
+    assert isinstance(refused, ErrorAnswer)
+    assert (refused.status, refused.param) == (400, "x-slo-ttft-ms")
+
+
+def test_a_callers_patience_is_in_milliseconds() -> None:
+    assert read_slo(None) is None
+    assert read_slo(b"800") == 0.8
