@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command("autopilot")(autopilot)
     app.command("kill-switch")(kill_switch)
     app.command("undo")(undo)
+    app.command("reload")(reload)
 
 
 def autopilot(
@@ -43,6 +44,18 @@ def autopilot(
         _say(answer, f"autopilot: {answer['autopilot']}", as_json=as_json)
     else:
         _say(api.post("autopilot", mode=mode.value), f"autopilot: {mode.value}", as_json=as_json)
+
+
+def reload(as_json: AsJson = False, url: Url = URL, key: Key = None) -> None:
+    """Read the configuration file again now. A wrong one is refused, and the last good one serves on."""
+    from foreroute.cli.api import AdminApi
+
+    answer = AdminApi(url, key).post("reload")
+    kept = answer.get("needs_restart") or []
+    sentence = str(answer.get("message"))
+    if kept:
+        sentence += f"; only a restart will change: {', '.join(kept)}"
+    _say(answer, sentence, as_json=as_json)
 
 
 def kill_switch(

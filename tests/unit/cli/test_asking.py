@@ -14,7 +14,7 @@ from foreroute.cli.status import exit_code, headline
 Run = Callable[..., Result]
 NOBODY = "http://127.0.0.1:9"
 VERBS = [
-    ["status"], ["explain", "r"], ["forecast", "c"], ["autopilot"], ["autopilot", "act"], ["kill-switch", "on"], ["undo"],
+    ["status"], ["explain", "r"], ["forecast", "c"], ["autopilot"], ["autopilot", "act"], ["kill-switch", "on"], ["undo"], ["reload"],
 ]  # fmt: skip
 
 
