@@ -72,6 +72,10 @@ async def test_the_api_says_what_it_found_and_applies_it(place: Place) -> None:
         await server.until_ready()
         dashboard = (await server.until_it_says("dashboard")).split()[-1]
         async with httpx2.AsyncClient(base_url=dashboard, trust_env=False) as http:
+            place.configure(dashboard={"port": 0}, routes=[])
+            refused = await http.post("/api/reload", json={})
+            assert refused.status_code == 422
+            assert "routes" in refused.json()["error"]["message"]
             place.configure(dashboard={"port": 0}, routes=TWO_ROUTES)
             accepted = await http.post("/api/reload", json={})
             assert accepted.status_code == 202, accepted.text

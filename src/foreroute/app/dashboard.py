@@ -81,8 +81,11 @@ def _reload_route(reload: Callable[[], Awaitable[ReloadResult]] | None) -> list[
 
     async def answer(_: Request) -> JSONResponse:
         result = await reload()
+        if not result.applied:
+            hint = "the last good configuration serves on; correct the file and try again"
+            return JSONResponse({"error": {"message": result.message, "hint": hint}}, status_code=422)
         body = {"message": result.message, "needs_restart": list(result.needs_restart)}
-        return JSONResponse(body, status_code=202 if result.applied else 422)
+        return JSONResponse(body, status_code=202)
 
     return [Route("/api/reload", answer, methods=["POST"])]
 

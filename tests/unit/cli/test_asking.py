@@ -109,7 +109,7 @@ def test_a_refusal_is_a_message_and_an_exit_code(
     server.location = "http://127.0.0.1:9/elsewhere"
     for what in ("GET /api/status", "GET /api/requests/r", "GET /api/forecasts"):
         server.answer(what, body, code)
-    for what in ("POST /api/autopilot", "POST /api/kill-switch", "POST /api/undo"):
+    for what in ("POST /api/autopilot", "POST /api/kill-switch", "POST /api/undo", "POST /api/reload"):
         server.answer(what, body, code)
     result = run(*verb)
     assert result.exit_code == 1
@@ -148,6 +148,13 @@ def test_steering_posts_what_was_asked(server: Any, run: Run) -> None:
         ("/api/kill-switch", {"on": False}),
         ("/api/undo", {}),
     ]
+
+
+def test_reload_says_what_became_of_it(server: Any, run: Run) -> None:
+    server.answer("POST /api/reload", {"message": "it is being applied", "needs_restart": ["store"]}, 202)
+    assert run("reload").stdout == "it is being applied; only a restart will change: store\n"
+    server.answer("POST /api/reload", {"message": "nothing has changed", "needs_restart": []}, 202)
+    assert run("reload").stdout == "nothing has changed\n"
 
 
 def test_undo_with_nothing_to_undo_fails(server: Any, run: Run) -> None:
