@@ -65,8 +65,9 @@ docs: .venv/.dev ## regenerate the reference pages and the screenshots
 lock: .venv/.uv ## resolve the pinned, hashed dependencies again
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --extra stats --group build pyproject.toml -o requirements/demo.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --extra stats --group build --group dev -c requirements/demo.txt pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header requirements/llama-index.in -o requirements/llama-index.txt
 
 clean: ## remove the environment and what tests and tools left
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov dist
+	rm -rf .venv .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov dist
 
 .PHONY: help setup demo services test check fix bench docs lock clean

@@ -14,12 +14,15 @@ SERVICES = {
     "chromium": ("/usr/bin/chromium", ["chromium", "fonts-noto-cjk", "fonts-inter"]),
     "node": ("/usr/bin/npm", ["nodejs", "npm"]),
 }
-JAVASCRIPT = Path(__file__).parents[1] / "tests/integration/suites/js"
+ROOT = Path(__file__).parents[1]
+LLAMA_INDEX = ROOT / ".clients/llama-index"
+JAVASCRIPT = ROOT / "tests/integration/suites/js"
 
 
 def main() -> int:
     install_packages()
     install_javascript()
+    install_llama_index()
     return 0
 
 
@@ -65,6 +68,25 @@ def install_javascript() -> None:
     )
     if done.returncode:
         print("npm ci failed; the tests of the JavaScript client will be skipped", file=sys.stderr)
+
+
+def install_llama_index() -> None:
+    """LlamaIndex, as locked, in an environment of its own: it wants an older official client than we test with."""
+    lock, done = ROOT / "requirements/llama-index.txt", LLAMA_INDEX / ".installed"
+    if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    print("installing LlamaIndex", file=sys.stderr)
+    uv = str(Path(sys.executable).with_name("uv"))
+    python = str(LLAMA_INDEX / "bin/python")
+    for command in (
+        [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(LLAMA_INDEX)],
+        [uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", str(lock)],
+    ):
+        if subprocess.run(command, check=False).returncode:  # noqa: S603 - fixed arguments
+            print("LlamaIndex could not be installed; its test will be skipped", file=sys.stderr)
+            shutil.rmtree(LLAMA_INDEX, ignore_errors=True)
+            return
+    done.touch()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,10 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
-SERVICES = {"chromium": "/usr/bin/chromium"}
+SERVICES = {
+    "chromium": "/usr/bin/chromium",
+    "llama-index": str(Path(__file__).parents[1] / ".clients/llama-index/bin/python"),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

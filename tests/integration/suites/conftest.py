@@ -34,8 +34,15 @@ from foreroute.testing.fake_provider import Always, FakeProvider, ProviderAnswer
 from foreroute.testing.virtual_loop import VirtualTimeLoop
 
 EPOCH_AT: Final = 1_700_000_000.0
-ON_REAL_TIME: Final = {"test_llm_comply.py", "test_llmock.py", "test_frameworks.py", "test_node.py"}
+ON_REAL_TIME: Final = {
+    "test_llama_index.py",
+    "test_llm_comply.py",
+    "test_llmock.py",
+    "test_frameworks.py",
+    "test_node.py",
+}
 JAVASCRIPT: Final = Path(__file__).parent / "js"
+LLAMA_INDEX: Final = Path(__file__).parents[3] / ".clients/llama-index/bin/python"
 POLICY: Final = CallPolicy(
     timeouts=Timeouts(connect_s=1.0, first_chunk_s=4.0, stall_s=3.0, total_s=60.0),
     breaker=BreakerPolicy(consecutive_failures_max=20, open_s=1.0),
