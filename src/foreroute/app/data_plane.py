@@ -63,7 +63,7 @@ class DataPlane:
         return JournalReader(folder, own=source)
 
     def reconfigure(self, settings: Settings) -> None:
-        """Everything of a checked configuration that can change while the gateway runs. Raises MissingExtra."""
+        """Everything of a checked configuration that can change while the gateway runs. Raises ForerouteError."""
         channels = channels_of(settings)
         by_id = {channel.id: channel for channel in channels}
         configured = configured_plan(settings, at=self.clock.now(), rank=topology_of(settings).rank)
@@ -101,7 +101,7 @@ def build_data_plane(
     render_metrics: Callable[[], Awaitable[bytes]] | None = None,
 ) -> DataPlane:
     """For the running event loop; without one, for whoever calls. `gauges` are added to the gateway's own, unless
-    `render_metrics` asks somebody else for all of them. Raises MissingExtra.
+    `render_metrics` asks somebody else for all of them. Raises ForerouteError for extras that are missing.
     """
     channels = channels_of(settings)
     by_id = {channel.id: channel for channel in channels}

@@ -11,7 +11,7 @@ import struct
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import openai
@@ -20,6 +20,7 @@ import pytest
 from foreroute.clock import SystemClock
 from foreroute.core.attempt import Attempt
 from foreroute.core.channel import Channel
+from foreroute.core.errors import ConfigError
 from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId, RegionId, RouteName
 from foreroute.core.plan import CallPolicy, Route, RoutingPlan, Target, Timeouts
@@ -37,16 +38,17 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Inheritance class AiohttpClientSession:DeprecationWarning"  # the Google client's own
 )
 
-HELLO = [{"role": "user", "content": "Hello?"}]
-TOOL = {
+HELLO: Any = [{"role": "user", "content": "Hello?"}]
+TOOL: Any = {
     "type": "function",
     "function": {
         "name": "weather",
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
     },
 }
-BRIEF = Timeouts(connect_s=1.0, first_chunk_s=0.4, stall_s=0.4, total_s=5.0)
 PATIENT = Timeouts(connect_s=5.0, first_chunk_s=20.0, stall_s=20.0, total_s=30.0)
+BEGINS_SOON = replace(PATIENT, first_chunk_s=0.4)
+GOES_ON = replace(PATIENT, stall_s=1.0)
 
 
 def on_a_real_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
@@ -151,7 +153,12 @@ async def house(
                 adapter=None if name == plain else name.rstrip("0123456789"),
             )
         targets = tuple(
-            Target(channel=name, weight=1.0, priority=place, policy=CallPolicy(timeouts=timeouts))
+            Target(
+                channel=name,
+                weight=1.0,
+                priority=place,
+                policy=CallPolicy(timeouts=PATIENT if name == plain else timeouts),
+            )
             for place, name in enumerate(channels)
         )
         route = Route(name=RouteName("gpt"), targets=targets, attempts_max=len(targets))
@@ -379,15 +386,23 @@ async def test_gemini_breaks_off(ending: str, finish: str | None) -> None:
     assert found.tried() == [("gemini", "failure", FailureClass.STREAM_INTERRUPTED)]
 
 
+@pytest.mark.parametrize("adapter", ["gemini", "bedrock"])
+@on_a_real_loop
+async def test_nothing_comes_at_all(adapter: str) -> None:
+    mute, plain = Upstream(ending="never"), FakeProvider(Always(ProviderAnswer()))
+    async with house({adapter: mute, "plain": plain}, BEGINS_SOON, plain="plain") as found:
+        await found.hears()
+        assert found.tried()[0] == (adapter, "timeout", FailureClass.TIMEOUT_READ)
+        if adapter == "gemini":
+            await mute.left.wait()
+
+
 @on_a_real_loop
 async def test_gemini_falls_silent() -> None:
-    mute, well = Upstream(ending="never"), gemini_stream("x")
-    async with house({"gemini1": mute, "gemini2": well}, BRIEF) as found:
-        await found.hears()
-        assert found.tried()[0] == ("gemini1", "timeout", FailureClass.TIMEOUT_READ)
-        await mute.left.wait()
-    async with house({"gemini": gemini_stream("Hel", ending="silence", finish=None)}, BRIEF) as found:
+    upstream = gemini_stream("Hel", ending="silence", finish=None)
+    async with house({"gemini": upstream}, GOES_ON) as found:
         assert await broken_stream(found) == ["Hel"]
+        await upstream.left.wait()
     assert found.tried()[0] == ("gemini", "timeout", FailureClass.TIMEOUT_READ)
 
 
@@ -543,7 +558,7 @@ async def test_bedrock_tools() -> None:
     ]
     async with (
         house({"bedrock": bedrock_stream(begin, *parts, stop="tool_use")}) as found,
-        found.client.chat.completions.stream(model="gpt", messages=HELLO, tools=[TOOL]) as stream,  # type: ignore[arg-type, list-item]
+        found.client.chat.completions.stream(model="gpt", messages=HELLO, tools=[TOOL]) as stream,
     ):
         final: Any = await stream.get_final_completion()
     for one in (answer, final):
@@ -609,6 +624,20 @@ async def test_bedrock_is_throttled_in_the_middle() -> None:
     assert found.tried() == [("bedrock", "throttled", FailureClass.RATE_LIMITED)]
 
 
+def test_packages_that_are_missing_are_said_before_any_request() -> None:
+    one = Channel(
+        id=ChannelId("w"),
+        provider="p",
+        cloud="c",
+        region=RegionId("r"),
+        model="m",
+        base_url="http://127.0.0.1:9",
+        adapter="watsonx",
+    )
+    with pytest.raises(ConfigError, match=r"pip install 'any-llm-sdk\[watsonx\]'"):
+        ChannelTransports({one.id: one}, {})
+
+
 def test_the_librarys_adapters_are_known() -> None:
     assert {"bedrock", "gemini", "vertexai"} <= set(adapter_names())
 
@@ -616,7 +645,7 @@ def test_the_librarys_adapters_are_known() -> None:
 @on_a_real_loop
 async def test_bedrock_falls_silent_and_nobody_else_waits_for_it() -> None:
     mute, well = bedrock_stream(*text("Hel"), ending="silence", stop=None), bedrock_stream(*text("Hello"))
-    async with house({"bedrock": mute}, BRIEF) as first, house({"bedrock": well}) as second:
+    async with house({"bedrock": mute}, GOES_ON) as first, house({"bedrock": well}) as second:
         heard, others = await asyncio.gather(
             broken_stream(first), asyncio.gather(*(second.hears() for _ in range(5)))
         )

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from foreroute.core.channel import Channel, Dialect
-from foreroute.core.errors import MissingExtra
+from foreroute.core.errors import ConfigError, MissingExtra
 from foreroute.core.failure import Phase
 from foreroute.core.ids import ChannelId, RegionId, RouteName
 from foreroute.core.plan import Route, Target, Timeouts
@@ -20,6 +21,7 @@ from foreroute.gateway.any_llm_errors import Refusal, evidence_of, refusal_of
 from foreroute.gateway.any_llm_library import adapter_names, find_library
 from foreroute.gateway.any_llm_threads import Notes, ThreadedCall
 from foreroute.gateway.any_llm_wire import Ask, EventWriter, read_body, whole_bytes
+from foreroute.gateway.exchange import _home
 from foreroute.gateway.narrow import Knowledge, Wants, narrowed
 from foreroute.gateway.ports import TransportFailure, UpstreamRequest
 from foreroute.gateway.transports import ChannelTransports
@@ -71,6 +73,10 @@ class Script:
     opened: list[tuple[str, str | None]] = field(default_factory=list)
     closed: int = 0
     streams_closed: int = 0
+
+    def check(self, one: Channel) -> None:
+        if one.adapter == "nobody":
+            raise ConfigError("there is none")
 
     def open(self, one: Channel, secret: str | None) -> "Script":
         if self.trouble is not None:
@@ -334,6 +340,17 @@ def test_what_cannot_be_written_is_the_requests_fault_and_what_cannot_be_read_is
     assert refusal_of(KeyError("output")) is None
 
 
+def test_a_request_that_is_refused_is_not_quoted() -> None:
+    class CompletionParams(BaseModel):
+        messages: list[dict[str, Any]]
+
+    with pytest.raises(ValidationError) as caught:
+        CompletionParams.model_validate({"messages": ["the secret prompt"]})
+    refusal = refusal_of(caught.value)
+    assert refusal is not None
+    assert (refusal.status, refusal.message) == (400, "messages.0: Input should be a valid dictionary")
+
+
 def test_awss_answer_is_a_dict() -> None:
     origin = named("ClientError", Exception, module="botocore.exceptions")("x")
     origin.response = {
@@ -381,6 +398,9 @@ async def test_the_library_is_looked_for_when_a_channel_needs_it() -> None:
     assert (await transports.send(request())).status == 200
     transports.prepare({a: channel()})
     assert looked == [1]
+    with pytest.raises(ConfigError):
+        transports.prepare({a: channel(), ChannelId("b"): channel("b", adapter="nobody")})
+    assert (await transports.send(request())).status == 200
     with pytest.raises(TransportFailure):
         await transports.send(
             UpstreamRequest(channel=plain, path="/x", body=b"", stream=False, timeouts=LIMITS)
@@ -440,6 +460,12 @@ def test_a_channel_with_an_adapter_fits_chat_only(endpoint: Endpoint) -> None:
         Route(name=RouteName("gpt"), targets=targets), Wants(dialect=Dialect.OPENAI, endpoint=endpoint), known
     )
     assert [one.channel for one in route.targets] == (["a", "b"] if endpoint is Endpoint.CHAT else ["b"])
+
+
+def test_objects_are_at_home_where_nothing_is_translated() -> None:
+    targets = tuple(Target(channel=ChannelId(name), weight=1.0) for name in "ab")
+    channels = {ChannelId("a"): channel(), ChannelId("b"): channel("b", adapter=None)}
+    assert _home(Route(name=RouteName("gpt"), targets=targets), channels) == "b"
 
 
 CONFIG = """
