@@ -66,6 +66,7 @@ lock: .venv/.uv ## resolve the pinned, hashed dependencies again
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --extra stats --group build pyproject.toml -o requirements/demo.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --extra stats --group build --group dev -c requirements/demo.txt pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header requirements/llama-index.in -o requirements/llama-index.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header pyproject.toml requirements/adapters.in -o requirements/adapters.txt
 
 clean: ## remove the environment and what tests and tools left
 	rm -rf .venv .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov dist

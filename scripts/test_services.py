@@ -15,14 +15,16 @@ SERVICES = {
     "node": ("/usr/bin/npm", ["nodejs", "npm"]),
 }
 ROOT = Path(__file__).parents[1]
-LLAMA_INDEX = ROOT / ".clients/llama-index"
+CLIENTS = {"llama-index": "LlamaIndex", "adapters": "the adapter library"}
+"""Each in an environment of its own, as locked in `requirements/`: they want older clients than the tests use."""
 JAVASCRIPT = ROOT / "tests/integration/suites/js"
 
 
 def main() -> int:
     install_packages()
     install_javascript()
-    install_llama_index()
+    for name, title in CLIENTS.items():
+        install_apart(name, title)
     return 0
 
 
@@ -70,21 +72,21 @@ def install_javascript() -> None:
         print("npm ci failed; the tests of the JavaScript client will be skipped", file=sys.stderr)
 
 
-def install_llama_index() -> None:
-    """LlamaIndex, as locked, in an environment of its own: it wants an older official client than we test with."""
-    lock, done = ROOT / "requirements/llama-index.txt", LLAMA_INDEX / ".installed"
+def install_apart(name: str, title: str) -> None:
+    lock, home = ROOT / f"requirements/{name}.txt", ROOT / ".clients" / name
+    done = home / ".installed"
     if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
         return
-    print("installing LlamaIndex", file=sys.stderr)
+    print(f"installing {title} for its tests", file=sys.stderr)
     uv = str(Path(sys.executable).with_name("uv"))
-    python = str(LLAMA_INDEX / "bin/python")
+    python = str(home / "bin/python")
     for command in (
-        [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(LLAMA_INDEX)],
+        [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(home)],
         [uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", str(lock)],
     ):
         if subprocess.run(command, check=False).returncode:  # noqa: S603 - fixed arguments
-            print("LlamaIndex could not be installed; its test will be skipped", file=sys.stderr)
-            shutil.rmtree(LLAMA_INDEX, ignore_errors=True)
+            print(f"{title} could not be installed; its tests will be skipped", file=sys.stderr)
+            shutil.rmtree(home, ignore_errors=True)
             return
     done.touch()
 

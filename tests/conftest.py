@@ -12,9 +12,11 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
+ROOT = Path(__file__).parents[1]
 SERVICES = {
     "chromium": "/usr/bin/chromium",
-    "llama-index": str(Path(__file__).parents[1] / ".clients/llama-index/bin/python"),
+    "llama-index": str(ROOT / ".clients/llama-index/.installed"),
+    "adapters": str(ROOT / ".clients/adapters/.installed"),
 }
 
 

@@ -36,6 +36,7 @@ from foreroute.testing.virtual_loop import VirtualTimeLoop
 EPOCH_AT: Final = 1_700_000_000.0
 ON_REAL_TIME: Final = {
     "test_llama_index.py",
+    "test_adapters.py",
     "test_llm_comply.py",
     "test_llmock.py",
     "test_frameworks.py",
