@@ -86,8 +86,8 @@ class Seen:
     """What the users saw."""
 
     sent: set[str] = field(default_factory=set)
-    refused: set[str] = field(default_factory=set)
-    """Told that no channel could be asked: there is no attempt to account for."""
+    unasked: int = 0
+    """By the gateway's own count: refused, or left, before any channel was asked. There is no attempt then."""
     ends: Counter[str] = field(default_factory=Counter)
     rss_mb: list[float] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
@@ -143,8 +143,6 @@ async def _user(
     except aiohttp.ClientError as error:
         seen.ends[type(error).__name__] += 1
         return
-    if response.headers.get("x-foreroute-attempts") == "0":
-        seen.refused.add(name)
     if response.status != 200:
         seen.ends[f"{response.status} {json.loads(text)['error']['code']}"] += 1
     elif not stream or b"[DONE]" in text:
@@ -192,6 +190,7 @@ async def _run(folder: Path, urls: list[str], minutes: float) -> list[Row]:
     seen = Seen()
     try:
         await _drive(url, gateway.pid, minutes * 60.0, seen)
+        seen.unasked = await _unasked(url.removesuffix("/v1"))
         gateway.send_signal(signal.SIGTERM)
         await asyncio.wait_for(gateway.wait(), 60.0)
     finally:
@@ -204,12 +203,20 @@ async def _run(folder: Path, urls: list[str], minutes: float) -> list[Row]:
     return _rows(seen, store, minutes, tracebacks=log.count("Traceback"))
 
 
+async def _unasked(url: str) -> int:
+    async with aiohttp.ClientSession() as http, http.get(f"{url}/metrics") as response:
+        lines = (await response.text()).splitlines()
+    return round(
+        sum(float(line.split()[-1]) for line in lines if line.startswith("foreroute_requests_unasked{"))
+    )
+
+
 def _rows(seen: Seen, store: Path, minutes: float, *, tracebacks: int) -> list[Row]:
     with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as db:
         named = {name.partition("~")[0] for (name,) in db.execute("SELECT DISTINCT request_id FROM ledger")}
         (booked,) = db.execute("SELECT count(*) FROM ledger").fetchone()
         (rolled,) = db.execute("SELECT coalesce(sum(attempts), 0) FROM rollups").fetchone()
-    missing = len(seen.sent - named - seen.refused)
+    missing = abs(len(seen.sent - named) - seen.unasked)
     warm = seen.rss_mb[len(seen.rss_mb) // 3 :]
     third = max(1, len(warm) // 3)
     growth = statistics.median(warm[-third:]) / statistics.median(warm[:third]) - 1.0
@@ -225,7 +232,7 @@ def _rows(seen: Seen, store: Path, minutes: float, *, tracebacks: int) -> list[R
             unit="",
             target="0",
             holds=missing == 0 and booked == rolled,
-            baseline=f"{len(seen.sent)} requests, {len(seen.refused)} refused unasked, {booked} attempts",
+            baseline=f"{len(seen.sent)} requests, {seen.unasked} of them for which no channel was asked, {booked} attempts",
             how=how,
         ),
         Row(

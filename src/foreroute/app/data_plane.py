@@ -1,16 +1,19 @@
 """The gateway and what it needs, for one event loop."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from typing import Final
 
 from foreroute.app.plane import open_journal
 from foreroute.app.prices import price_book
 from foreroute.core.accounts import AccountBooks
 from foreroute.core.channel import Channel
+from foreroute.core.errors import StoreError
 from foreroute.core.ids import ChannelId, KeyId, RegionId
 from foreroute.core.keys import KeyBook
 from foreroute.core.plan import RoutingPlan
@@ -38,6 +41,8 @@ from foreroute.regions.locate import HeaderLocator
 from foreroute.regions.topology import Topology
 from foreroute.settings.convert import channels_of, configured_plan, credentials_of, key_hashes_of
 from foreroute.settings.model import Settings
+
+_log: Final = logging.getLogger("foreroute.app")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,8 +90,13 @@ class DataPlane:
         """`spends`: what each key has spent in the window that holds `at`."""
 
         def exchange() -> None:
-            seed(self.accounts, book, spends, at)
-            self.door.ring = Keyring(book)
+            self.door.ring = Keyring(
+                book
+            )  # first: a key that was taken back must not outlive a trouble below
+            try:
+                seed(self.accounts, book, spends, at)
+            except StoreError as error:
+                _log.error("accounts_not_restored", extra={"error": str(error)})
 
         self.on_gateway(exchange)
 
@@ -99,6 +109,8 @@ def build_data_plane(
     accounts: AccountBooks | None = None,
     gauges: Sequence[Gauge] = (),
     render_metrics: Callable[[], Awaitable[bytes]] | None = None,
+    locked: bool = False,
+    queue: bool = True,
 ) -> DataPlane:
     """For the running event loop; without one, for whoever calls. `gauges` are added to the gateway's own, unless
     `render_metrics` asks somebody else for all of them. Raises ForerouteError for extras that are missing.
@@ -107,8 +119,11 @@ def build_data_plane(
     by_id = {channel.id: channel for channel in channels}
     configured = configured_plan(settings, at=clock.now(), rank=topology_of(settings).rank)
     plans = PlanCell(configured)
-    intake, transport = Intake(Collector()), ChannelTransports(by_id, credentials_of(settings))
-    door = Door(key_hashes_of(settings), locked=settings.gateway.require_key)
+    intake, transport = (
+        Intake(Collector() if queue else None),
+        ChannelTransports(by_id, credentials_of(settings)),
+    )
+    door = Door(key_hashes_of(settings), locked=settings.gateway.require_key, shut=locked)
     books = MemoryAccounts() if accounts is None else accounts
     till = Till(books, *_prices(settings, by_id))
     own = _Gauges(plans, clock)
@@ -219,6 +234,12 @@ class _Gauges:
 
     def all(self) -> Sequence[Gauge]:
         return (
+            Gauge(
+                "foreroute_requests_unasked",
+                "Requests since the start that no channel was asked for: refused, or their client left.",
+                ("why",),
+                self._unasked,
+            ),
             Gauge("foreroute_plan_version", "The plan that serves.", (), self._version),
             Gauge(
                 "foreroute_share_ratio", "Share of a channel in a route.", ("route", "channel"), self._shares
@@ -228,6 +249,11 @@ class _Gauges:
             ),
             Gauge("foreroute_in_flight", "Attempts under way on a channel.", ("channel",), self._in_flight),
         )
+
+    def _unasked(self) -> Iterable[tuple[Sequence[str], float]]:
+        if self.gateway is not None:
+            yield ("refused",), float(self.gateway.tally.refused)
+            yield ("left",), float(self.gateway.tally.left)
 
     def _version(self) -> Iterable[tuple[Sequence[str], float]]:
         yield (), float(self._plans.current().version)

@@ -4,6 +4,8 @@ It serves on by its last plan whatever becomes of the control loop. When its par
 """
 
 import asyncio
+import logging
+import select
 import signal
 import threading
 from collections.abc import Mapping, Sequence
@@ -29,6 +31,7 @@ from foreroute.serving import serve_asgi
 from foreroute.settings.model import Settings
 from foreroute.store.sqlite_accounts import SqliteAccounts
 
+_log: Final = logging.getLogger("foreroute.workers")
 _REPORT_EVERY_S: Final = 2.0
 _METRICS_S: Final = 5.0
 _GRACE_S: Final = 10.0
@@ -116,7 +119,13 @@ async def _open(
     accounts = SqliteAccounts.open(accounts_file(settings))
     stack.callback(accounts.close)
     data = build_data_plane(
-        settings, clock=SystemClock(), rng=Random(), accounts=accounts, render_metrics=line.ask_metrics
+        settings,
+        clock=SystemClock(),
+        rng=Random(),
+        accounts=accounts,
+        render_metrics=line.ask_metrics,
+        locked=True,
+        queue=False,
     )
     data.keep_on_disk(journal_folder(settings), name)
     stack.callback(data.intake.close)
@@ -153,16 +162,21 @@ class _Line:
         self._saying = threading.Lock()
 
     def say(self, message: object) -> None:
-        """Short messages, which a pipe takes at once. Nobody to hear them: nothing to say."""
+        """Only while the pipe takes it at once: a parent that does not listen must not hold up the gateway."""
         with self._saying, suppress(OSError):
-            self._connection.send(message)
+            if select.select([], [self._connection], [], 0.0)[1]:
+                self._connection.send(message)
 
     async def ask_metrics(self) -> bytes:
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._asking.append(answer)
         self.say(Metrics())
-        async with asyncio.timeout(_METRICS_S):
-            return await answer
+        try:
+            async with asyncio.timeout(_METRICS_S):
+                return await answer
+        except TimeoutError:
+            self._asking.remove(answer)
+            return b"# the parent process does not answer\n"
 
     def listen(self, data: DataPlane) -> None:
         """On a thread of its own, which ends with the connection."""
@@ -171,14 +185,24 @@ class _Line:
     def _listen(self, data: DataPlane) -> None:
         try:
             while True:
-                self.hear(self._connection.recv(), data)
+                self._hear(self._connection.recv(), data)
         except (EOFError, OSError):
+            pass  # the parent says nothing more, or is gone
+        finally:
             self._loop.call_soon_threadsafe(self.ended.set)
+
+    def _hear(self, message: object, data: DataPlane) -> None:
+        """One message that cannot be followed must not deafen the worker."""
+        try:
+            self.hear(message, data)
+        except Exception:  # noqa: BLE001 - the boundary of the line
+            _log.exception("message_not_followed", extra={"kind": type(message).__name__})
 
     def hear(self, message: object, data: DataPlane) -> None:
         match message:
             case NewPlan(plan):
-                data.plans.publish(plan)
+                # After a configuration that came before it, which the gateway's loop exchanges in its turn.
+                data.on_gateway(lambda: data.plans.publish(plan))
             case NewSettings(settings):
                 data.reconfigure(settings)
             case NewKeys(book, spends, at):

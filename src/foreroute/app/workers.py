@@ -6,8 +6,10 @@ come up through their journals, so that a worker that is killed loses none. A wo
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import multiprocessing
+import os
 import socket
 import threading
 from collections import Counter
@@ -28,6 +30,7 @@ from foreroute.core.keys import KeyBook
 from foreroute.core.plan import RoutingPlan
 from foreroute.core.ports import Clock
 from foreroute.core.windows import Window
+from foreroute.gateway.transports import check_transports
 from foreroute.monitor.collector import Collector
 from foreroute.monitor.export import AttemptCounters, Gauge
 from foreroute.monitor.intake import Intake
@@ -40,12 +43,53 @@ _START_S: Final = 30.0
 _FAREWELL_S: Final = 15.0
 _RESTART_S: Final = 1.0
 _PUMP_EVERY_S: Final = 1.0
+_SILENCE_S: Final = 60.0
+
+
+class _Outbox:
+    """What a worker is to hear, sent from a thread of its own: a worker that does not listen holds up nobody. Of each
+    kind of message only the newest waits.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: dict[type, object] = {}
+        self._news = threading.Condition()
+        self._closed = False
+        threading.Thread(target=self._send, name="foreroute-mouth", daemon=True).start()
+
+    def put(self, message: object) -> None:
+        with self._news:
+            self._waiting.pop(type(message), None)
+            self._waiting[type(message)] = message
+            self._news.notify()
+
+    def close(self) -> None:
+        with self._news:
+            self._closed = True
+            self._news.notify()
+
+    def _send(self) -> None:
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._closed or self._waiting)
+                if self._closed:
+                    return
+                messages, self._waiting = list(self._waiting.values()), {}
+            try:
+                for message in messages:
+                    self._connection.send(message)
+            except OSError:
+                return  # it has died: its replacement hears it
 
 
 @dataclass(slots=True)
 class _Worker:
     process: multiprocessing.process.BaseProcess
     connection: Connection
+    outbox: _Outbox
+    heard_at: float
+    """When it last said anything; the event loop's time."""
     load: Load = field(default_factory=Load)
 
 
@@ -53,6 +97,8 @@ class Workers:
     """Lives on the parent's event loop; what `Plane` promises may be asked from any thread."""
 
     def __init__(self, settings: Settings, clock: Clock, gauges: Sequence[Gauge]) -> None:
+        """Raises ForerouteError for what no worker could follow."""
+        check_transports(channels_of(settings))
         self.channels: tuple[Channel, ...] = channels_of(settings)
         self.configured: RoutingPlan = self._configured(settings, clock)
         self.plans = self
@@ -68,6 +114,7 @@ class Workers:
         self._ending = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._port_holder: socket.socket | None = None
+        self._store_lock: int | None = None
         self.port = 0
 
     # Plane and PlanPublisher ------------------------------------------------------------------------------------------
@@ -85,16 +132,21 @@ class Workers:
     # Life -------------------------------------------------------------------------------------------------------------
 
     def reconfigure(self, settings: Settings) -> None:
-        self.channels, self.configured = channels_of(settings), self._configured(settings, self._clock)
+        """Raises ForerouteError, before anything changes, for what no worker could follow."""
+        channels = channels_of(settings)
+        check_transports(channels)
+        self.channels, self.configured = channels, self._configured(settings, self._clock)
         self._settings = settings
-        self._told.pop(NewPlan, None)
+        with self._telling:
+            self._told.pop(NewPlan, None)
         self._tell(NewSettings(settings))
 
     async def start(self) -> str:
         """Returns the address. Raises ForerouteError when a worker cannot start."""
         section = self._settings.gateway
-        _forget_accounts(accounts_file(self._settings))
         self._port_holder = holder = _hold(section.host, section.port)
+        self._store_lock = _lock(self._settings.store.path)
+        _forget_accounts(accounts_file(self._settings))
         self.port = holder.getsockname()[1]
         await asyncio.gather(*(self._start_one(number) for number in range(section.workers)))
         self._spawn(self._pump())
@@ -106,15 +158,20 @@ class Workers:
         self._ending = True
         for task in self._tasks:
             task.cancel()
-        for worker in self._workers.values():
-            worker.connection.close()
-        for worker in self._workers.values():
+        workers = list(self._workers.values())
+        for worker in workers:
+            worker.outbox.close()
+            worker.process.terminate()
+        for worker in workers:
             await asyncio.to_thread(worker.process.join, _FAREWELL_S)
             if worker.process.is_alive():
                 worker.process.kill()
                 await asyncio.to_thread(worker.process.join)
+            worker.connection.close()
         if self._port_holder is not None:
             self._port_holder.close()
+        if self._store_lock is not None:
+            os.close(self._store_lock)
 
     def close(self) -> None:
         """Nothing is left: each worker has closed its own."""
@@ -146,20 +203,23 @@ class Workers:
         if ready.problem is not None:
             process.kill()
             raise ForerouteError(ready.problem)
-        worker = _Worker(process, ours)
+        loop = asyncio.get_running_loop()
+        worker = _Worker(process, ours, _Outbox(ours), loop.time())
         with self._telling:
             self._workers[number] = worker
             for message in self._told.values():
-                ours.send(message)
-        threading.Thread(target=self._hear, args=(worker,), name="foreroute-ear", daemon=True).start()
-        loop = asyncio.get_running_loop()
+                worker.outbox.put(message)
+        threading.Thread(target=self._hear, args=(worker, loop), name="foreroute-ear", daemon=True).start()
         loop.add_reader(process.sentinel, self._has_ended, number, worker)
 
     def _has_ended(self, number: int, worker: _Worker) -> None:
         asyncio.get_running_loop().remove_reader(worker.process.sentinel)
         worker.process.join()
+        worker.outbox.close()
         if self._ending:
             return
+        with self._telling:
+            self._workers.pop(number, None)
         _log.error("worker_died", extra={"worker": number, "exit_code": worker.process.exitcode})
         self._spawn(self._replace(number))
 
@@ -168,14 +228,20 @@ class Workers:
             await asyncio.sleep(_RESTART_S)
             try:
                 await self._start_one(number)
-            except ForerouteError as error:
+            except (ForerouteError, OSError) as error:
                 _log.error("worker_not_started", extra={"worker": number, "error": str(error)})
             else:
                 return
 
     async def _pump(self) -> None:
+        """Takes in what the workers have recorded; ends those that have said nothing for long, to replace them."""
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.to_thread(self.intake.pump)
+            for number, worker in list(self._workers.items()):
+                if loop.time() - worker.heard_at > _SILENCE_S:
+                    _log.error("worker_silent", extra={"worker": number})
+                    worker.process.kill()
             await asyncio.sleep(_PUMP_EVERY_S)
 
     def _spawn(self, job: Coroutine[None, None, None]) -> None:
@@ -185,21 +251,21 @@ class Workers:
 
     def _tell(self, message: object) -> None:
         with self._telling:
+            self._told.pop(type(message), None)
             self._told[type(message)] = message
             for worker in self._workers.values():
-                with contextlib.suppress(OSError):  # it has died: its replacement hears it
-                    worker.connection.send(message)
+                worker.outbox.put(message)
 
-    def _hear(self, worker: _Worker) -> None:
+    def _hear(self, worker: _Worker, loop: asyncio.AbstractEventLoop) -> None:
         with contextlib.suppress(EOFError, OSError):
             while True:
-                match worker.connection.recv():
+                message = worker.connection.recv()
+                worker.heard_at = loop.time()
+                match message:
                     case Load() as load:
                         worker.load = load
                     case Metrics():
-                        text = self._counters.render()
-                        with self._telling:
-                            worker.connection.send(Metrics(text))
+                        worker.outbox.put(Metrics(self._counters.render()))
 
     # Gauges -----------------------------------------------------------------------------------------------------------
 
@@ -244,6 +310,10 @@ def _hold(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     holder = socket.socket(family, socket.SOCK_STREAM)
     try:
+        # First alone: sharing is for our own workers, not with whoever else shares this port.
+        with socket.socket(family, socket.SOCK_STREAM) as alone:
+            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            alone.bind((host, port))
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         holder.bind((host, port))
     except OSError as error:
@@ -253,6 +323,20 @@ def _hold(host: str, port: int) -> socket.socket:
             "Choose another one with gateway.port or --port"
         ) from None
     return holder
+
+
+def _lock(store: Path) -> int:
+    """Held as long as the process lives. Raises ForerouteError if another one holds it."""
+    path = store.with_name(f"{store.name}.lock")
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise ForerouteError(
+            f"another foreroute serves from {store} with workers already. End it, or choose another store.path"
+        ) from None
+    return file
 
 
 def _forget_accounts(path: Path) -> None:

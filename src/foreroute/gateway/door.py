@@ -29,9 +29,9 @@ _ANYONE: Final = Caller()
 class Door:
     """`ring` may be exchanged from any thread; who is inside already is not asked again."""
 
-    def __init__(self, static: Mapping[str, KeyId], *, locked: bool = False) -> None:
-        """`locked`: a key is asked for even while there is none."""
-        self.ring = Keyring(KeyBook())
+    def __init__(self, static: Mapping[str, KeyId], *, locked: bool = False, shut: bool = False) -> None:
+        """`locked`: a key is asked for even while there is none. `shut`: nobody enters before there is a ring."""
+        self.ring = None if shut else Keyring(KeyBook())
         self.adopt(static, locked=locked)
 
     def adopt(self, static: Mapping[str, KeyId], *, locked: bool = False) -> None:
@@ -41,6 +41,8 @@ class Door:
 
     def let_in(self, headers: Mapping[bytes, bytes], at: float) -> Caller | ErrorAnswer:
         ring = self.ring
+        if ring is None:
+            return errors.accounts_unavailable()
         if not self._locked and not ring.locks:
             return _ANYONE
         presented = presented_key(headers)

@@ -64,7 +64,14 @@ class Exchange:
         works.tally.requests += 1
         works.budget.request(now)
         works.hedges.request(now)
-        wants = self._wants(routes[0].route)
+        try:
+            return await self._run(routes)
+        except asyncio.CancelledError:
+            works.tally.left += not self._attempts
+            raise
+
+    async def _run(self, routes: Sequence[ServedRoute]) -> None:
+        works, wants = self._works, self._wants(routes[0].route)
         for served in routes:
             route = narrowed(served.route, wants, works.knowledge)
             if not route.targets:

@@ -1,6 +1,6 @@
 """Which way a request goes to its channel: as it is over HTTP, or through an adapter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId
@@ -8,6 +8,15 @@ from foreroute.gateway.any_llm import AnyLlmTransport
 from foreroute.gateway.any_llm_library import Library, find_library
 from foreroute.gateway.ports import UpstreamRequest, UpstreamResponse
 from foreroute.gateway.transport import AiohttpTransport
+
+
+def check_transports(channels: Iterable[Channel]) -> None:
+    """Whether what the channels need is installed, without making anything. Raises MissingExtra and ConfigError."""
+    adapted = [channel for channel in channels if channel.adapter is not None]
+    if adapted:
+        library = find_library()
+        for channel in adapted:
+            library.check(channel)
 
 
 class ChannelTransports:

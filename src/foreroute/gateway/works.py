@@ -22,6 +22,8 @@ class Tally:
     attempts: int = 0
     refused: int = 0
     """Requests for which no channel could be asked."""
+    left: int = 0
+    """Requests whose client left before any channel was asked."""
     failed: int = 0
     """Requests that ended in an error of the gateway's or a channel's making."""
 

@@ -6,6 +6,7 @@ by the same interpolation, within 1 %.
 """
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -27,8 +28,8 @@ class _Window:
     source: str
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     failures: Counter[FailureClass] = field(default_factory=Counter)
-    latencies: list[float] = field(default_factory=list)
-    first_chunks: list[float] = field(default_factory=list)
+    latencies: "array[float]" = field(default_factory=lambda: array("d"))
+    first_chunks: "array[float]" = field(default_factory=lambda: array("d"))
     usage: Usage = NO_USAGE
     cost_usd: Decimal = Decimal(0)
     unpriced: int = 0

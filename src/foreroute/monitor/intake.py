@@ -12,11 +12,11 @@ from foreroute.monitor.journal_reader import JournalReader
 class Intake:
     """The gateway records, the tick drains and says when all of it is stored.
 
-    Without a journal it is a queue. With one, what was recorded and not stored is found again by the next run. With
+    Without a journal it is a queue; without a queue, the journal is for another process to read. With both, what was recorded and not stored is found again by the next run. With
     a reader, what other processes record comes in as well; `counters` hear of it then.
     """
 
-    def __init__(self, collector: Collector, counters: AttemptSink | None = None) -> None:
+    def __init__(self, collector: Collector | None, counters: AttemptSink | None = None) -> None:
         self._collector = collector
         self._counters = counters
         self._journal: Journal | None = None
@@ -41,13 +41,14 @@ class Intake:
 
     def record(self, attempt: Attempt) -> None:
         # First the queue: a line that is drained and still on disk is found twice and counted once.
-        self._collector.record(attempt)
+        if self._collector is not None:
+            self._collector.record(attempt)
         if self._journal is not None:
             self._journal.record(attempt)
 
     def pump(self) -> None:
         """Takes in what others have recorded by now. From any thread."""
-        if self._reader is None:
+        if self._reader is None or self._collector is None:
             return
         with self._reading:
             for attempt in self._reader.poll():
@@ -62,7 +63,7 @@ class Intake:
         with self._reading:
             if self._reader is not None:
                 self._reader.mark()
-            return self._collector.drain()
+            return [] if self._collector is None else self._collector.drain()
 
     def saved(self) -> None:
         """All that was drained is stored."""

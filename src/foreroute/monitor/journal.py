@@ -41,13 +41,13 @@ class Journal:
         self._number = 0
         self._bytes = 0
         self._torn = self._complained = False
-        self._full: list[tuple[Path, int]] = []
-        self._path, self._file = self._open()
+        self._full: list[Path] = []
+        self._path, self._file = self._open(0)
 
     def record(self, attempt: Attempt) -> None:
         line = line_of(attempt)
         with self._lock:
-            if len(self._full) >= _FULL_MAX:
+            if len(self._full) >= _FULL_MAX and not self._is_worth_going_on():
                 return self._refused(OSError("too many segments that nobody has stored"))
             try:
                 written = os.write(self._file, b"\n" + line if self._torn else line)
@@ -71,21 +71,23 @@ class Journal:
     def forget(self, number: int) -> None:
         """Deletes the segments up to this one: what they hold is stored."""
         with self._lock:
-            old = [full for full in self._full if _number_of(full[0]) <= number]
-            self._full = [full for full in self._full if _number_of(full[0]) > number]
-        for path, file in old:
+            old = [path for path in self._full if _number_of(path) <= number]
+            self._full = [path for path in self._full if _number_of(path) > number]
+        for path in old:
             path.unlink(missing_ok=True)
-            os.close(file)
 
     def close(self) -> None:
         """Leaves what is not stored to whoever reads the folder next; an empty segment goes."""
         with self._lock:
-            for _, file in self._full:
-                os.close(file)
             self._full = []
             if not self._bytes:
                 self._path.unlink(missing_ok=True)
             os.close(self._file)
+
+    def _is_worth_going_on(self) -> bool:
+        """Whether a reader has stored and deleted some of the full segments meanwhile."""
+        self._full = [path for path in self._full if path.exists()]
+        return len(self._full) < _FULL_MAX
 
     def _refused(self, error: OSError) -> None:
         self.unwritten += 1
@@ -94,15 +96,31 @@ class Journal:
             _log.error("journal_not_written", extra={"path": str(self._path), "error": str(error)})
 
     def _next(self) -> None:
-        self._full.append((self._path, self._file))
+        """On to a new segment; the lock on the full one goes. Where none can be made, the present one goes on."""
+        try:
+            fresh = self._open(self._number + 1)
+        except OSError as error:
+            if not self._complained:
+                self._complained = True
+                _log.error("journal_segment_not_made", extra={"path": str(self._path), "error": str(error)})
+            return
+        os.close(self._file)
+        self._full.append(self._path)
         self._number += 1
         self._bytes, self._torn, self._complained = 0, False, False
-        self._path, self._file = self._open()
+        self._path, self._file = fresh
 
-    def _open(self) -> tuple[Path, int]:
-        path = self._folder / f"{self.source}-{self._number:06d}{SUFFIX}"
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def _open(self, number: int) -> tuple[Path, int]:
+        """Locked before it has the name of a segment: no reader ever sees one that nobody seems to write."""
+        path = self._folder / f"{self.source}-{number:06d}{SUFFIX}"
+        unnamed = path.with_suffix(".new")
+        file = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unnamed.rename(path)
+        except OSError:
+            os.close(file)
+            raise
         return path, file
 
 
