@@ -114,7 +114,7 @@ def reservation(house) -> Decimal:
         channel, Usage(input_tokens=200 // 4, output_tokens=OUTPUT_TOKENS), house.now()
     )
     assert price.cost_usd is not None
-    return price.cost_usd
+    return Decimal(price.cost_usd)
 
 
 async def ledger_sum(house) -> Decimal:

@@ -17,8 +17,11 @@ from foreroute.control.controls import Steering
 from foreroute.control.fits import Fits, process_pool
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
+from foreroute.core.errors import StoreError
+from foreroute.core.keys import KeyBook, Role
 from foreroute.core.ports import Clock, Store
 from foreroute.forecast.engine import run_fit
+from foreroute.gateway.keyring import Keyring, Known
 from foreroute.monitor.fold import Folder, fold, merge_rollups
 from foreroute.settings.convert import objectives_of
 from foreroute.settings.model import Settings
@@ -26,6 +29,7 @@ from foreroute.store.memory import MemoryStore
 from foreroute.store.sqlite import SqliteStore
 
 _log: Final = logging.getLogger("foreroute.control")
+_RETRY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,8 @@ class ControlPlane:
     reload: Callable[[], Awaitable[ReloadResult]] | None = None
     """Reads the configuration again, when the API asks for it."""
     _loading: "asyncio.Future[None] | None" = None
+    _changed: bool = False
+    _ring: Keyring = field(default_factory=lambda: Keyring(KeyBook()))
     gateway_url: str | None = None
     """Set by whoever starts the gateway, for people to see."""
 
@@ -84,7 +90,7 @@ class ControlPlane:
             # A control plane that is started again beside its gateway finds the journal open.
             if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
                 await self._keep_on_disk(self.stages, store)
-            await load_keys(store, self.data, self.clock)
+            self._ring = await load_keys(store, self.data, self.clock)
             if self.options.prepare is not None:
                 await self.options.prepare(store, self.stages)
             self.loop = self._make_loop(self.stages, store, fits)
@@ -124,14 +130,31 @@ class ControlPlane:
             demo=self.options.demo,
             keys_changed=lambda: self._keys_changed(store),
             reload=self.reload,
+            role_of=self._role_of,
         ) as dashboard:
             self.dashboard_url = dashboard.url
             self.ready.set()
             await loop.run()
 
     def _keys_changed(self, store: Store) -> None:
-        self._loading = asyncio.ensure_future(load_keys(store, self.data, self.clock))
-        self._loading.add_done_callback(_say_failure)
+        """One reader at a time, which reads again when something has changed meanwhile: no older book comes last."""
+        self._changed = True
+        if self._loading is None or self._loading.done():
+            self._loading = asyncio.ensure_future(self._load_keys(store))
+
+    async def _load_keys(self, store: Store) -> None:
+        while self._changed:
+            self._changed = False
+            try:
+                self._ring = await load_keys(store, self.data, self.clock)
+            except StoreError as error:
+                _log.error("keys_not_loaded", extra={"error": str(error)})
+                self._changed = True
+                await asyncio.sleep(_RETRY_S)
+
+    def _role_of(self, presented: str) -> Role | None:
+        found = self._ring.find(presented, self.clock.now())
+        return found.key.role if isinstance(found, Known) else None
 
     def _make_loop(self, stages: Stages, store: Store, fits: Fits[Any, Any] | None) -> ControlLoop:
         settings = self.settings
@@ -188,11 +211,6 @@ async def save_leftovers(settings: Settings, stages: Stages) -> None:
         await collection.save()
     finally:
         await store.close()
-
-
-def _say_failure(loading: "asyncio.Future[None]") -> None:
-    if not loading.cancelled() and (error := loading.exception()) is not None:
-        _log.error("keys_not_loaded", extra={"error": str(error)})
 
 
 def _fit_failed(message: str) -> None:

@@ -12,6 +12,7 @@ from foreroute.app.config_watch import ReloadResult
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
 from foreroute.core.errors import ForerouteError
+from foreroute.core.keys import Role
 from foreroute.core.ports import Clock, KeyedStore, Store
 from foreroute.dashboard.door import Door
 from foreroute.dashboard.key_desk import KeySources
@@ -38,6 +39,7 @@ async def serve_dashboard(
     demo: bool,
     keys_changed: Callable[[], None] = lambda: None,
     reload: Callable[[], Awaitable[ReloadResult]] | None = None,
+    role_of: Callable[[str], Role | None] = lambda _: None,
 ) -> Server:
     """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
 
@@ -61,7 +63,8 @@ async def serve_dashboard(
     )
     loop.on_board.append(dashboard.advance)
     key = section.admin_key.get_secret_value() if section.admin_key is not None else None
-    door = Door(dashboard.app, admin_key=key, loopback_only=is_loopback(section.host))
+    loopback = is_loopback(section.host)
+    door = Door(dashboard.app, admin_key=key, role_of=role_of, loopback_only=loopback)
     last = min(section.port + (_PORTS_TRIED if demo and section.port else 1), 65_536)
     for port in range(section.port, last):
         try:

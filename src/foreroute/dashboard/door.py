@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import orjson
 
+from foreroute.core.keys import Role
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -37,10 +39,14 @@ class Door:
 
     On a loopback address only loopback names are answered, so that a page of elsewhere cannot reach it by
     rebinding its own name. Writes must be JSON and, if a browser sends them, from the dashboard's own origin.
+
+    Where an admin key is asked for, a virtual key with the role `admin` is as good, and one with `read` may look.
     """
 
     app: App
     admin_key: str | None = None
+    role_of: Callable[[str], Role | None] = lambda _: None
+    """The role of a virtual key; None: it opens nothing."""
     loopback_only: bool = True
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -64,9 +70,16 @@ class Door:
             return 421, "this dashboard answers on loopback names only", "open it as http://127.0.0.1:…"
         if not path.startswith(_GUARDED):
             return None
-        if self.admin_key is not None and not _is_key(headers.get(b"authorization", ""), self.admin_key):
-            return 401, "the admin key is missing or wrong", "send it as Authorization: Bearer …"
-        return None if method in ("GET", "HEAD") else _refused_write(host, headers)
+        looks = method in ("GET", "HEAD")
+        if self.admin_key is not None and not _is_key(
+            sent := headers.get(b"authorization", ""), self.admin_key
+        ):
+            role = self.role_of(sent.partition(" ")[2].strip())
+            if role not in {Role.READ, Role.ADMIN}:
+                return 401, "the admin key is missing or wrong", "send it as Authorization: Bearer …"
+            if role is Role.READ and not looks:
+                return 403, "this key may look, not change anything", "use a key with the role admin"
+        return None if looks else _refused_write(host, headers)
 
 
 def _refused_write(host: str, headers: dict[bytes, str]) -> tuple[int, str, str] | None:

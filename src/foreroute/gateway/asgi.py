@@ -33,14 +33,6 @@ from foreroute.gateway.works import Tally, Works
 _log = logging.getLogger("foreroute.gateway")
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
-_FORWARDED: Final = (
-    b"traceparent",
-    b"tracestate",
-    b"openai-beta",
-    b"anthropic-beta",
-    b"anthropic-version",
-    b"idempotency-key",
-)
 _METHODS: Final = ("GET", "POST", "DELETE")
 _JSON: Final = [(b"content-type", b"application/json")]
 

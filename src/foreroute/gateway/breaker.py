@@ -48,17 +48,22 @@ class Breaker:
     The policy comes with each call because self-healing may change it at any time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, generation: int = 0) -> None:
+        """`generation`: one more than that of a breaker which this one replaces, whose permits are still out."""
         self.opened_total = 0
         self.consecutive_failures = 0
         self._state = BreakerState.CLOSED
-        self._generation = 0
+        self._generation = generation
         self._recent: deque[list[float]] = deque()  # [start, attempts, failures]
         self._reopenings = 0
         self._open_until = 0.0
         self._closed_at = float("-inf")
         self._probes = 0
         self._probe_successes = 0
+
+    @property
+    def generation(self) -> int:
+        return self._generation
 
     def state(self, at: float) -> BreakerState:
         waited = self._state is BreakerState.OPEN and at >= self._open_until

@@ -11,9 +11,18 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_PASSED_ON: Final = ("openai-", "x-ratelimit-", "anthropic-")
+_PASSED_ON: Final = ("x-ratelimit-", "anthropic-ratelimit-")
 _PASSED_ON_EXACTLY: Final = frozenset(
-    {"content-type", "content-disposition", "retry-after", "retry-after-ms", "x-should-retry"}
+    {
+        "openai-processing-ms",
+        "openai-version",
+        "openai-model",
+        "content-type",
+        "content-disposition",
+        "retry-after",
+        "retry-after-ms",
+        "x-should-retry",
+    }
 )
 _STREAM: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),

@@ -35,7 +35,7 @@ class Failure:
 
 
 class Dialogue:
-    """Begun by `open`. Every dialogue is settled once and closed, whatever happens to it."""
+    """Takes its place on the channel at once. Every dialogue is settled once and closed, whatever happens to it."""
 
     def __init__(
         self, works: Works, request: ModelRequest, origin: Origin, trial: Trial, tab: Tab | None = None

@@ -66,6 +66,7 @@ class Fleet:
             if self.channels.get(name) != channel or name in self._retired:
                 fresh = _State()
                 if (before := self._states.get(name)) is not None:
+                    fresh.breaker = Breaker(before.breaker.generation + 1)
                     fresh.in_flight = before.in_flight  # they will leave as they have entered
                 fresh.trust.lose()
                 self._states[name] = fresh
@@ -134,6 +135,10 @@ class Fleet:
             state.trust.lose()
             if self.on_open(target, state.breaker.open_for_s(at)):
                 self._left_to_probes.add(target.channel)
+
+    def is_retired(self, channel: ChannelId) -> bool:
+        """Whether the configuration has none of this name any more."""
+        return channel in self._retired
 
     def probed(self, channel: ChannelId, policy: BreakerPolicy, at: float, *, well: bool) -> float:
         """What a probe of a channel whose breaker is open has found; returns how long to wait for the next one."""

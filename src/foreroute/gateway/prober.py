@@ -62,6 +62,8 @@ class Prober:
         try:
             while wait_s > 0.0:
                 await asyncio.sleep(wait_s)
+                if works.fleet.is_retired(target.channel):
+                    return
                 well = await self._probe(target)
                 wait_s = works.fleet.probed(target.channel, target.policy.breaker, loop.time(), well=well)
         finally:

@@ -58,7 +58,9 @@ class Reception:
         body = await read_body(headers, receive, works.settings.body_bytes_max)
         if body is None:
             return None
-        request = body if isinstance(body, ErrorAnswer) else await self._read(call, scope, headers, body)
+        request = (
+            body if isinstance(body, ErrorAnswer) else await self._read(call, scope, headers, body, caller)
+        )
         if isinstance(request, ErrorAnswer):
             return await delivery.error(request)
         routes = [served for served in self._routes(request) if caller.may_use(served.route.name)]
@@ -119,7 +121,12 @@ class Reception:
         return self._locator.region_of(client[0] if client else None, text)
 
     async def _read(
-        self, call: Call, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], body: bytes
+        self,
+        call: Call,
+        scope: Mapping[str, Any],
+        headers: Mapping[bytes, bytes],
+        body: bytes,
+        caller: Caller,
     ) -> ModelRequest | ErrorAnswer:
         if call.endpoint is not Endpoint.OPAQUE:
             request = await read_request(call, body, depth_max=self._works.settings.depth_max)
@@ -134,6 +141,8 @@ class Reception:
         )
         if isinstance(request, ErrorAnswer):
             return request
+        if caller.known is not None and request.names_no_model:
+            return errors.shared_objects()
         if request.body_model is None:
             request = self._at_its_channel(request)
         return replace(request, path=f"{request.path}?{query}") if query else request

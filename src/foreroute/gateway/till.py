@@ -71,6 +71,7 @@ class Tab:
         self.cost_usd: Decimal | None = Decimal(0)
         self._till = till
         self._tokens = 0
+        self._closed = False
         self._output_reserved = output_tokens
         self._channel = channel
 
@@ -99,6 +100,9 @@ class Tab:
         return granted
 
     def close(self, at: float) -> None:
+        if self._closed:
+            return
+        self._closed = True
         spent = Spent(self._tokens, self.cost_usd)
         for crossing in self._till.accounts.settle(self.ticket, spent, at):
             _log.warning(

@@ -20,11 +20,13 @@ from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Timeouts
 from foreroute.gateway.ports import TransportFailure, UpstreamRequest
 from foreroute.gateway.wire.evidence import exception_evidence
+from foreroute.gateway.wire.paths import Endpoint
 
 _FAILURES: Final = (aiohttp.ClientError, OSError, ValueError)
 _POOL_IDLE_S: Final = 15.0
 _ANTHROPIC_VERSION: Final = "2023-06-01"
-_CACHED_MAX: Final = 10_000
+_PATHS: Final = frozenset(endpoint.value for endpoint in Endpoint)
+_TIMEOUTS_MAX: Final = 100
 _SLICE_BYTES: Final = 256 * 1024
 
 
@@ -84,7 +86,7 @@ class AiohttpTransport:
         usual = self._usual_headers.get(key)
         if usual is None:
             usual = self._make_headers(request)
-            if len(self._usual_headers) < _CACHED_MAX:
+            if request.content_type == "application/json":  # a form has another boundary each time
                 self._usual_headers[key] = usual
         if not request.headers and len(request.body) <= _SLICE_BYTES:
             return usual
@@ -118,15 +120,15 @@ class AiohttpTransport:
         timeout = self._timeouts.get(connect_s)
         if timeout is None:
             timeout = aiohttp.ClientTimeout(total=None, connect=connect_s)
-            if len(self._timeouts) < _CACHED_MAX:
-                self._timeouts[connect_s] = timeout
+            self._timeouts = {connect_s: timeout} if len(self._timeouts) > _TIMEOUTS_MAX else self._timeouts
+            self._timeouts[connect_s] = timeout
         return timeout
 
     def _url(self, base: str, path: str) -> URL:
         url = self._urls.get((base, path))
         if url is None:
             url = URL(base + path)
-            if "?" not in path and len(self._urls) < _CACHED_MAX:
+            if path in _PATHS:  # others hold names of objects
                 self._urls[base, path] = url
         return url
 

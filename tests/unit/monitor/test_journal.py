@@ -155,3 +155,41 @@ def test_what_came_after_the_drain_is_kept(tmp_path: Path) -> None:
     intake.saved()
     assert files(tmp_path) == []
     assert counted.drain() == wanted
+
+
+def test_a_journal_that_another_process_reads_goes_on_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foreroute.monitor.journal._FULL_MAX", 3)
+    journal, reader = Journal(tmp_path, "worker", bytes_max=500), JournalReader(tmp_path, own="parent")
+    open_before, wanted, got = len(files(Path("/proc/self/fd"))), some(60), list[Attempt]()
+    for start in range(0, 60, 3):
+        for attempt in wanted[start : start + 3]:
+            journal.record(attempt)
+        got += reader.poll()
+        reader.mark()
+        reader.saved()
+    assert got == wanted
+    assert journal.unwritten == 0
+    assert len(files(tmp_path)) <= 2
+    assert len(files(Path("/proc/self/fd"))) == open_before
+
+
+def test_a_segment_that_cannot_be_made_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal, wanted = Journal(tmp_path, "run"), some(3)
+    journal.record(wanted[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", no_more_files)
+        assert journal.roll() == -1, "the present one goes on"
+    journal.forget(0)
+    journal.record(wanted[1])
+    assert journal.roll() == 0
+    journal.record(wanted[2])
+    assert JournalReader(tmp_path, own="other").poll() == wanted
+    assert [record.message for record in caplog.records] == ["journal_segment_not_made"]
+
+
+def no_more_files(*_: object) -> int:
+    raise OSError(24, "Too many open files")

@@ -118,6 +118,16 @@ def wrong_role() -> ErrorAnswer:
     return ErrorAnswer(status=403, message=message, type="permission_error", code="wrong_role", final=True)
 
 
+def shared_objects() -> ErrorAnswer:
+    message = (
+        "This path reaches files, batches and answers that all keys of the gateway share, so a virtual key does not "
+        "open it. Use a key of the configuration."
+    )
+    return ErrorAnswer(
+        status=403, message=message, type="permission_error", code="shared_objects", final=True
+    )
+
+
 def over_limit(message: str, wait_s: float | None) -> ErrorAnswer:
     """A limit of the caller's key or team."""
     return ErrorAnswer(

@@ -21,7 +21,7 @@ async def read_members(
 ) -> tuple[Mapping[str, Any], JsonLayout]:
     """At least the named members that the object has, and where they are. Raises BadBody."""
     if len(body) <= LARGE_BYTES:
-        return parse_members(body, depth_max=depth_max), UNREAD
+        return parse_members(body, names, depth_max=depth_max), UNREAD
     spans, found = list[Span](), dict[str, Span]()
     for span in skim(body, depth_max=depth_max):
         if span is None:
@@ -30,11 +30,15 @@ async def read_members(
         spans.append(span)
         if (name := span.name) in names:
             found[name] = span
+        else:
+            _check(name, names)
     return {name: _value(name, body, span) for name, span in found.items()}, JsonLayout(spans)
 
 
-def parse_members(body: bytes, *, depth_max: int) -> dict[str, Any]:
-    """All members at once, for a body that a parser is through with in no time. Raises BadBody."""
+def parse_members(body: bytes, names: Collection[str], *, depth_max: int) -> dict[str, Any]:
+    """All members at once, for a body that a parser is through with in no time. Raises BadBody, also when a member is
+    called like one of the names in all but upper and lower case.
+    """
     try:
         payload = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -46,7 +50,18 @@ def parse_members(body: bytes, *, depth_max: int) -> dict[str, Any]:
         raise TooMany
     if is_deeper(payload, depth_max):
         raise BadBody(f"is nested deeper than the limit of {depth_max} levels")
+    for name in payload:
+        if name not in names:
+            _check(name, names)
     return payload
+
+
+def _check(name: str, names: Collection[str]) -> None:
+    """Some readers do not mind the case of a key: they would see another model than the one that was allowed."""
+    if (meant := name.casefold()) != name and meant in names:
+        raise BadBody(
+            f"has a member `{name[:40]}` that is written like `{meant}`; write it in lower case, or leave it out"
+        )
 
 
 async def in_turns(steps: Generator[None, None, T]) -> T:

@@ -1,5 +1,6 @@
 """A request as far as the gateway reads it: what routing and money need. The rest passes through by bytes."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,6 +18,8 @@ from foreroute.gateway.wire.spans import BadBody, NotJson, TooMany, spans_of, wi
 _USAGE_ON_DEMAND: Final = frozenset({Endpoint.CHAT, Endpoint.COMPLETIONS})
 _NEVER_STREAMED: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.COUNT_TOKENS})
 _OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+_OBJECT: Final = re.compile(rb"[ \t\r\n]*\{")
+_TOKENS_MAX: Final = 10**9
 _TOOLS: Final = b'"tools"'
 _LOOK_BYTES: Final = 64 * 1024
 _READ: Final = frozenset(
@@ -34,6 +37,8 @@ class ModelRequest:
     endpoint: Endpoint
     path: str
     model: RouteName
+    path_model: bool = False
+    """The path names the model."""
     body_model: str | None = None
     """The model that the body itself names, if it does."""
     stream: bool = False
@@ -57,6 +62,11 @@ class ModelRequest:
     follows: str | None = None
     """An earlier answer or object that only one channel knows."""
     preferences: Preferences = field(default=NO_PREFERENCES)
+
+    @property
+    def names_no_model(self) -> bool:
+        """Neither the body nor the path does: it is about files, batches and their like."""
+        return self.body_model is None and not self.path_model
 
     def for_channel(self, model: str) -> bytes:
         """The body for a channel: its own model name, and usage asked for on streams. No other byte changes, but
@@ -96,7 +106,7 @@ async def read_request(call: Call, body: bytes, *, depth_max: int) -> ModelReque
 def read_small_request(call: Call, body: bytes, *, depth_max: int) -> ModelRequest | ErrorAnswer:
     """The same at once, for a body that a parser is through with in no time."""
     try:
-        fields = parse_members(body, depth_max=depth_max)
+        fields = parse_members(body, _READ, depth_max=depth_max)
     except BadBody as error:
         return _bad_body(error)
     return _request(call, body, fields, UNREAD, tokens_in(body))
@@ -116,7 +126,7 @@ async def read_opaque_request(
         if media_type.startswith("multipart/"):
             if (form := await in_turns(read_form(body, content_type))) is not None:
                 fields, layout = {"model": form.model}, form.layout
-        elif media_type.startswith("application/json"):
+        elif media_type.startswith("application/json") or _OBJECT.match(body):  # whatever it is called
             fields, layout = await read_members(body, _READ_OPAQUE, depth_max=depth_max)
     except BadBody as error:
         if body or not isinstance(error, NotJson):
@@ -129,6 +139,7 @@ async def read_opaque_request(
     return ModelRequest(
         endpoint=Endpoint.OPAQUE,
         path=call.path,
+        path_model=call.model is not None,
         method=method,
         model=fallback if model is None else RouteName(model),
         body_model=named,
@@ -188,7 +199,8 @@ def _output_tokens_max(fields: Mapping[str, Any]) -> int | None:
 
 
 def _positive(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    known = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return min(value, _TOKENS_MAX) if known else None
 
 
 def _text(value: Any) -> str | None:

@@ -7,7 +7,7 @@ import pytest
 
 from foreroute.gateway.wire.errors import ErrorAnswer
 from foreroute.gateway.wire.paths import Call, Endpoint
-from foreroute.gateway.wire.request import ModelRequest, read_opaque_request
+from foreroute.gateway.wire.request import ModelRequest, read_opaque_request, read_request
 
 OPAQUE = Call(Endpoint.OPAQUE, "/audio/transcriptions")
 AZURE = Call(Endpoint.OPAQUE, "/images/generations", "gpt")  # type: ignore[arg-type]
@@ -221,3 +221,27 @@ class TestWhatIsFollowed:
         request = await read(body, "application/json", Call(Endpoint.OPAQUE, path))
         assert request.follows == follows
         assert request.for_channel(request.body_model or "up") is body
+
+
+class TestWhatAnotherReaderWouldSee:
+    """Some providers do not look at the content type, some not at the case of a key."""
+
+    @pytest.mark.parametrize("kind", ["text/plain", "text/json", "", "application/x-www-form-urlencoded"])
+    async def test_json_is_json_whatever_it_is_called(self, kind: str) -> None:
+        request = await read(b' {"model":"dear","query":"x"}', kind)
+        assert request.model == "dear"
+        assert orjson.loads(request.for_channel("up")) == {"model": "up", "query": "x"}
+
+    @pytest.mark.parametrize("padding", [b"", LARGE], ids=["small", "large"])
+    @pytest.mark.parametrize("key", ["Model", "MODEL", "mode\u017f"[:4] + "L"])
+    async def test_a_key_in_another_case_is_refused(self, key: str, padding: bytes) -> None:
+        body = b'{"model":"cheap","%b":"dear"%b}' % (key.encode(), padding)
+        refused = await answer(body, "application/json")
+        assert isinstance(refused, ErrorAnswer)
+        assert "written like `model`" in refused.message
+
+    async def test_so_it_is_for_chats(self) -> None:
+        chat = Call(Endpoint.CHAT, "/chat/completions")
+        refused = await read_request(chat, b'{"model":"cheap","max_token\xc5\xbf":9}', depth_max=20)
+        assert isinstance(refused, ErrorAnswer)
+        assert "written like `max_tokens`" in refused.message
