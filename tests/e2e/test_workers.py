@@ -49,15 +49,24 @@ def _read(path: Path) -> str:
 
 
 def _listens(pid: int) -> bool:
-    inodes = {
-        match[1]
-        for link in Path(f"/proc/{pid}/fd").glob("*")
-        if (match := re.fullmatch(r"socket:\[(\d+)\]", str(link.readlink())))
-    }
-    listening = {
-        line.split()[9] for line in _read(Path("/proc/net/tcp")).splitlines()[1:] if line.split()[3] == "0A"
-    }
-    return bool(inodes & listening)
+    targets = (_target(link) for link in _links(pid))
+    inodes = {match[1] for target in targets if (match := re.fullmatch(r"socket:\[(\d+)\]", target))}
+    lines = [line.split() for line in _read(Path("/proc/net/tcp")).splitlines()[1:]]
+    return bool(inodes & {line[9] for line in lines if line[3] == "0A"})
+
+
+def _links(pid: int) -> list[Path]:
+    try:
+        return list(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:  # it has ended meanwhile
+        return []
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:  # closed meanwhile
+        return ""
 
 
 async def ask(server: Serve, count: int, *, key: str = "none", at_once: int = 50) -> Counter[int]:
