@@ -13,6 +13,9 @@ from foreroute.core.series import Metric
 class Forecast:
     """The expected course of one metric: `mean[i]`, `lower[i]`, `upper[i]` hold for the window that ends at
     `origin_at + (i + 1) * step_s`. The interval holds the outcome with probability `coverage`.
+
+    `windows` are forecasts of their own of what is asked most often: the metric over the whole of the next
+    quarter of an hour or hour, and in the single window at its end.
     """
 
     channel: ChannelId
@@ -24,6 +27,14 @@ class Forecast:
     upper: tuple[float, ...]
     coverage: float
     model: str
+    windows: tuple["WindowForecast", ...] = ()
+
+    def over(self, horizon_s: float) -> "WindowForecast | None":
+        """The forecast of the mean over the next `horizon_s` seconds, if that was made."""
+        for window in self.windows:
+            if window.target is WindowTarget.MEAN and window.horizon_s == horizon_s:
+                return window
+        return None
 
     def at_horizon(self, horizon_s: float) -> "ForecastPoint":
         """The point `horizon_s` seconds after the origin (the last one, if the forecast is shorter)."""
@@ -36,6 +47,33 @@ class ForecastPoint:
     mean: float
     lower: float
     upper: float
+
+
+class WindowTarget(StrEnum):
+    MEAN = "mean"
+    """The mean over all windows from the origin to the horizon, each weighted by its requests."""
+    POINT = "point"
+    """The single window that ends at the horizon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowForecast:
+    """One number about the next `horizon_s` seconds, in the metric's unit, with 80 % and 95 % intervals.
+
+    `n_effective`: how many requests stand behind what the forecast knows of the present, newer ones counting more.
+    `floor_ratio`: the mean absolute relative error that nobody can beat, because the outcome is itself measured
+    from so few requests; NaN when it cannot be told.
+    """
+
+    target: WindowTarget
+    horizon_s: float
+    value: float
+    lower80: float
+    upper80: float
+    lower95: float
+    upper95: float
+    n_effective: float
+    floor_ratio: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
