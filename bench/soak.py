@@ -86,19 +86,27 @@ class Seen:
     """What the users saw."""
 
     sent: set[str] = field(default_factory=set)
+    """Only those whose body was handed over: who lost patience before that has asked nobody anything."""
     unasked: int = 0
     """By the gateway's own count: refused, or left, before any channel was asked. There is no attempt then."""
+    unread: int = 0
+    """By the gateway's own count: left before the whole body had come. Whether it had been sent nobody knows."""
     ends: Counter[str] = field(default_factory=Counter)
     rss_mb: list[float] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
+
+    async def on_sent(self, _session: object, context: Any, _sent: object) -> None:
+        self.sent.add(context.trace_request_ctx)
 
 
 async def _drive(url: str, pid: int, seconds: float, seen: Seen) -> None:
     loop, rng = asyncio.get_running_loop(), Random(1)
     connector = aiohttp.TCPConnector(limit=0)
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_chunk_sent.append(seen.on_sent)
     headers = {"authorization": f"Bearer {_KEY}"}
     async with (
-        aiohttp.ClientSession(connector=connector, headers=headers) as http,
+        aiohttp.ClientSession(connector=connector, headers=headers, trace_configs=[tracing]) as http,
         asyncio.TaskGroup() as group,
     ):
         start_at = loop.time()
@@ -125,11 +133,12 @@ async def _user(
         "user": name,
         "messages": [{"role": "user", "content": "Tell me. " * (1 + number % 40)}],
     }
-    seen.sent.add(name)
     try:
         async with (
             asyncio.timeout(0.05 if leaves and not stream else 60.0),
-            http.post(f"{url}/chat/completions", json=body, headers={"x-request-id": name}) as response,
+            http.post(
+                f"{url}/chat/completions", json=body, headers={"x-request-id": name}, trace_request_ctx=name
+            ) as response,
         ):
             if leaves and stream:
                 await response.content.readany()
@@ -190,7 +199,9 @@ async def _run(folder: Path, urls: list[str], minutes: float) -> list[Row]:
     seen = Seen()
     try:
         await _drive(url, gateway.pid, minutes * 60.0, seen)
-        seen.unasked = await _unasked(url.removesuffix("/v1"))
+        why = await _unasked(url.removesuffix("/v1"))
+        seen.unread = why.pop("unread")
+        seen.unasked = sum(why.values())
         gateway.send_signal(signal.SIGTERM)
         await asyncio.wait_for(gateway.wait(), 60.0)
     finally:
@@ -203,12 +214,12 @@ async def _run(folder: Path, urls: list[str], minutes: float) -> list[Row]:
     return _rows(seen, store, minutes, tracebacks=log.count("Traceback"))
 
 
-async def _unasked(url: str) -> int:
+async def _unasked(url: str) -> dict[str, int]:
+    """Requests by the reason for which no channel was asked for them."""
     async with aiohttp.ClientSession() as http, http.get(f"{url}/metrics") as response:
-        lines = (await response.text()).splitlines()
-    return round(
-        sum(float(line.split()[-1]) for line in lines if line.startswith("foreroute_requests_unasked{"))
-    )
+        text = await response.text()
+    found = re.findall(r'^foreroute_requests_unasked\{why="(\w+)"\} (\S+)', text, re.MULTILINE)
+    return {why: round(float(count)) for why, count in found}
 
 
 def _rows(seen: Seen, store: Path, minutes: float, *, tracebacks: int) -> list[Row]:
@@ -216,7 +227,8 @@ def _rows(seen: Seen, store: Path, minutes: float, *, tracebacks: int) -> list[R
         named = {name.partition("~")[0] for (name,) in db.execute("SELECT DISTINCT request_id FROM ledger")}
         (booked,) = db.execute("SELECT count(*) FROM ledger").fetchone()
         (rolled,) = db.execute("SELECT coalesce(sum(attempts), 0) FROM rollups").fetchone()
-    missing = abs(len(seen.sent - named) - seen.unasked)
+    without_row = len(seen.sent - named)
+    missing = max(seen.unasked - without_row, without_row - seen.unasked - seen.unread, 0)
     warm = seen.rss_mb[len(seen.rss_mb) // 3 :]
     third = max(1, len(warm) // 3)
     growth = statistics.median(warm[-third:]) / statistics.median(warm[:third]) - 1.0
@@ -232,7 +244,8 @@ def _rows(seen: Seen, store: Path, minutes: float, *, tracebacks: int) -> list[R
             unit="",
             target="0",
             holds=missing == 0 and booked == rolled,
-            baseline=f"{len(seen.sent)} requests, {seen.unasked} of them for which no channel was asked, {booked} attempts",
+            baseline=f"{len(seen.sent)} requests, {seen.unasked} of them for which no channel was asked, {seen.unread} left before "
+            f"all of the body had come, {booked} attempts",
             how=how,
         ),
         Row(

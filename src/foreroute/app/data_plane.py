@@ -254,6 +254,7 @@ class _Gauges:
         if self.gateway is not None:
             yield ("refused",), float(self.gateway.tally.refused)
             yield ("left",), float(self.gateway.tally.left)
+            yield ("unread",), float(self.gateway.tally.unread)
 
     def _version(self) -> Iterable[tuple[Sequence[str], float]]:
         yield (), float(self._plans.current().version)

@@ -87,6 +87,7 @@ def loop_settings(settings: Settings, *, wait_for_fits: bool = False) -> LoopSet
     section = settings.loop
     return LoopSettings(
         tick_s=section.tick,
+        collect_s=section.collect,
         history_s=section.history,
         observe_s=section.observe,
         horizon_s=section.horizon,

@@ -50,6 +50,8 @@ class LoopSettings:
     """Seconds throughout."""
 
     tick_s: float = 60.0
+    collect_s: float = 5.0
+    """How often attempts are taken in and stored between ticks: little at a time, and soon to be found."""
     history_s: float = 10_800.0
     """How far back the stages look."""
     observe_s: float = 180.0
@@ -103,10 +105,16 @@ class ControlLoop:
         """Ticks at every boundary of `tick_s` until `stop`."""
         await self.start()
         tick_s = self._settings.tick_s
+        due_at = _next(self._clock.now(), tick_s)
         while not self._stop:
-            await self._clock.sleep_until((self._clock.now() // tick_s + 1) * tick_s)
-            if not self._stop:
-                await self.tick(self._clock.now() // tick_s * tick_s)
+            await self._clock.sleep_until(min(_next(self._clock.now(), self._settings.collect_s), due_at))
+            if self._stop:
+                return
+            if (now := self._clock.now()) < due_at:
+                await self._collect(now)
+            else:
+                await self.tick(now // tick_s * tick_s)
+                due_at = _next(self._clock.now(), tick_s)
 
     def stop(self) -> None:
         self._stop = True
@@ -144,8 +152,7 @@ class ControlLoop:
 
     async def flush(self) -> None:
         """Stores what has been collected since the last tick. For a shutdown that loses nothing."""
-        self._collection.take()
-        await self._try("store", self._collection.save(), None)
+        await self._collect(self._clock.now())
 
     # The stages ------------------------------------------------------------------------------------------------
 
@@ -345,6 +352,11 @@ class ControlLoop:
     def _fail(self, stage: str, error: Exception) -> None:
         self._errors[stage] = f"{type(error).__name__}: {error}"
         _log.warning("stage_failed", exc_info=error, extra={"stage": stage})
+
+
+def _next(at: float, every_s: float) -> float:
+    """The first multiple of `every_s` after an instant."""
+    return (at // every_s + 1) * every_s
 
 
 def _measured(series: Sequence[Series]) -> list[Series]:

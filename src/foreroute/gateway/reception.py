@@ -57,6 +57,7 @@ class Reception:
         works = self._works
         body = await read_body(headers, receive, works.settings.body_bytes_max)
         if body is None:
+            works.tally.unread += 1
             return None
         request = (
             body if isinstance(body, ErrorAnswer) else await self._read(call, scope, headers, body, caller)

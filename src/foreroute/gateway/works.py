@@ -24,6 +24,8 @@ class Tally:
     """Requests for which no channel could be asked."""
     left: int = 0
     """Requests whose client left before any channel was asked."""
+    unread: int = 0
+    """Requests whose client left before all of the body had come."""
     failed: int = 0
     """Requests that ended in an error of the gateway's or a channel's making."""
 

@@ -148,6 +148,8 @@ class LoopSettings(_Section):
 
     tick: Duration = 60.0
     """How often the loop looks, forecasts and decides."""
+    collect: Duration = 5.0
+    """How often attempts are stored between those rounds."""
     history: Duration = 10800.0
     """How far back forecasts and detectors look."""
     observe: Duration = 180.0
