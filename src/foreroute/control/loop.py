@@ -108,11 +108,12 @@ class ControlLoop:
         due_at = _next(self._clock.now(), tick_s)
         while not self._stop:
             await self._clock.sleep_until(min(_next(self._clock.now(), self._settings.collect_s), due_at))
-            if self._stop:
-                return
-            if (now := self._clock.now()) < due_at:
+            now = self._clock.now()
+            # A clock that was set back must not make the next tick an hour late.
+            due_at = min(due_at, _next(now, tick_s))
+            if now < due_at:
                 await self._collect(now)
-            else:
+            elif not self._stop:
                 await self.tick(now // tick_s * tick_s)
                 due_at = _next(self._clock.now(), tick_s)
 

@@ -1,6 +1,6 @@
 """The tick with stages that behave and stages that fail: nothing collected is lost, nothing else stops."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -321,6 +321,68 @@ async def test_what_a_store_does_not_take_is_offered_again(monkeypatch: pytest.M
     assert await house.rows() == 10
     stored = await house.store.rollups.read(start_at=0.0, end_at=120.0)
     assert [rollup.attempts for rollup in stored] == [7, 3]
+
+
+class ScriptedClock(TestClock):
+    """Does what a test wants at an instant; the first instant not before it counts."""
+
+    def __init__(self, script: dict[float, Callable[[], Awaitable[None]]]) -> None:
+        super().__init__()
+        self.script = script
+        self.waits = 0
+
+    async def sleep_until(self, at: float) -> None:
+        self.waits += 1
+        self.at = max(self.at, at)
+        for due_at in [due_at for due_at in self.script if due_at <= self.at]:
+            await self.script.pop(due_at)()
+
+
+async def test_attempts_are_stored_between_the_ticks_and_decided_upon_in_them() -> None:
+    house = House()
+    rows: list[int] = []
+    ticks: list[int] = []
+
+    async def come(count: int, ended_at: float) -> None:
+        house.inbox.waiting += [attempt(int(ended_at) * 100 + n, ended_at=ended_at) for n in range(count)]
+
+    async def look() -> None:
+        rows.append(await house.rows())
+        ticks.append(house.loop.ticks)
+
+    async def stop() -> None:
+        house.loop.stop()
+
+    house.clock = ScriptedClock(
+        {
+            7.0: lambda: come(3, 7.0),
+            19.0: look,
+            33.0: lambda: come(4, 33.0),
+            61.0: look,
+            66.0: stop,
+        }
+    )
+    house.loop = house.make()
+    await house.loop.run()
+    assert rows == [3, 7]
+    assert ticks == [0, 1]
+    assert [r.attempts for r in await house.store.rollups.read(start_at=0.0, end_at=60.0)] == [7]
+
+
+async def test_a_clock_that_is_set_back_does_not_keep_the_ticks_away() -> None:
+    house = House()
+
+    async def set_back() -> None:
+        house.clock.at -= 3600.0
+
+    clock = ScriptedClock({7232.0: set_back})
+    clock.at = 7200.0
+    house.clock = clock
+    house.loop = house.make()
+    house.loop.on_board.append(lambda board: house.loop.stop() if board.ticks else None)
+    await house.loop.run()
+    assert house.loop.ticks == 1
+    assert clock.at == pytest.approx(3660.0)
 
 
 async def test_undo_takes_the_last_decision_back_and_keeps_the_automatic_away() -> None:
