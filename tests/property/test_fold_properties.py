@@ -1,5 +1,6 @@
 """Folding does not depend on order or batches, loses nothing, and merges to the same counts."""
 
+import math
 from dataclasses import replace
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from foreroute.core.attempt import Attempt, Outcome, Usage
 from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId
 from foreroute.core.rollup import Rollup
+from foreroute.core.work import Ratio
 from foreroute.monitor.fold import Folder, fold, merge_rollups, summary
 from foreroute.testing.check_store import an_attempt
 
@@ -119,3 +121,25 @@ def test_percentiles_are_ordered_and_inside_the_data(values: list[float]) -> Non
     assert one.p95_s is not None
     assert one.p99_s is not None
     assert min(values) <= one.p50_s <= one.p95_s <= one.p99_s <= max(values)
+
+
+@given(st.lists(st.tuples(attempts(), st.just(math.nan) | st.floats(0.05, 20.0)), min_size=1, max_size=30))
+def test_the_slowdown_of_merged_windows_is_that_of_all_their_requests(
+    pairs: list[tuple[Attempt, float]],
+) -> None:
+    """Also of those whose parts came from two runs; attempts that nothing was expected of do not count."""
+    merged: list[Rollup] = []
+    for source, some in (("one", pairs[::2]), ("two", pairs[1::2])):
+        folder = Folder(window_s=1000.0, source=source)
+        folder.add(
+            [replace(one, channel=ChannelId("a")) for one, _ in some], [Ratio(r, math.nan) for _, r in some]
+        )
+        merged += folder.changed()
+    known = [
+        ratio
+        for one, ratio in pairs
+        if one.outcome is Outcome.SUCCESS and not math.isnan(ratio) and one.ended_at < 1000.0
+    ]
+    latency = merge_rollups([rollup for rollup in merged if rollup.window_start == 0.0]).latency
+    assert latency.slowdown_count == len(known)
+    assert latency.slowdown == (pytest.approx(sum(known) / len(known)) if known else None)

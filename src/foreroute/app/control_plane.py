@@ -10,8 +10,9 @@ from typing import Any, Final
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.keys import load_keys
-from foreroute.app.plane import Plane, journal_folder
+from foreroute.app.plane import Plane, journal_folder, state_folder
 from foreroute.app.stages import build_stages, guardrails, loop_settings
+from foreroute.clock import SystemClock
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
 from foreroute.control.fits import Fits, process_pool
@@ -27,6 +28,7 @@ from foreroute.settings.convert import objectives_of
 from foreroute.settings.model import Settings
 from foreroute.store.memory import MemoryStore
 from foreroute.store.sqlite import SqliteStore
+from foreroute.store.state_files import StateFiles
 
 _log: Final = logging.getLogger("foreroute.control")
 _RETRY_S: Final = 1.0
@@ -176,6 +178,7 @@ class ControlPlane:
             objectives=objectives_of(settings),
             fits=fits,
             prune=prune,
+            states=StateFiles(state_folder(settings)) if settings.store.kind == "sqlite" else None,
         )
 
     async def _farewell(self, store: Store, fits: Fits[Any, Any] | None) -> None:
@@ -207,7 +210,7 @@ async def save_leftovers(settings: Settings, stages: Stages) -> None:
             fold=Folder(window_s=settings.loop.tick, source="leftovers"),
         )
         collection = Collection(late)
-        collection.take()
+        collection.take(SystemClock().now())
         await collection.save()
     finally:
         await store.close()

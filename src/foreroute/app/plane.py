@@ -47,6 +47,11 @@ def journal_folder(settings: Settings) -> Path:
     return path.with_name(f"{path.name}.journal")
 
 
+def state_folder(settings: Settings) -> Path:
+    path = settings.store.path
+    return path.with_name(f"{path.name}.state")
+
+
 def open_journal(folder: Path, source: str) -> Journal:
     """Raises StoreUnavailable with a sentence for a person."""
     try:

@@ -1,5 +1,6 @@
 """Settings to the stages of the tick."""
 
+import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
@@ -9,12 +10,13 @@ from foreroute.control.loop import LoopSettings
 from foreroute.control.stages import CostStage, Healed, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
-from foreroute.core.findings import BudgetStatus, ChannelCost
+from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.ports import Store
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric
+from foreroute.core.work import Expectation
 from foreroute.cost import budget
 from foreroute.cost.ledger import price_attempts, total_spend
 from foreroute.cost.usage_mix import channel_costs
@@ -23,6 +25,7 @@ from foreroute.detect.engine import DetectEngine, DetectSettings
 from foreroute.detect.registry import detectors
 from foreroute.forecast.engine import ForecastEngine, ForecastSettings
 from foreroute.forecast.registry import LOCAL, forecasters
+from foreroute.forecast.work import WorkModels
 from foreroute.heal.engine import HealEngine, HealSettings
 from foreroute.heal.playbook import Playbook
 from foreroute.heal.playbook_yaml import load_playbooks
@@ -33,6 +36,7 @@ from foreroute.settings.model import Settings
 def build_stages(settings: Settings, data: Plane, store: Store, *, source: str) -> Stages:
     """`source` names this run, for the rollups that it makes. Raises ConfigError on playbooks that are wrong."""
     forecast = ForecastEngine(forecast_settings(settings), forecasters(settings.forecast.models), local=LOCAL)
+    work = WorkModels({channel.id: channel.model for channel in data.channels})
     heal = HealEngine(HealSettings(), playbooks_of(settings))
 
     def healed(at: float, rollups: Sequence[Rollup]) -> Healed:
@@ -44,6 +48,9 @@ def build_stages(settings: Settings, data: Plane, store: Store, *, source: str) 
         intake=data.intake,
         fold=Folder(window_s=settings.loop.tick, source=source),
         merge=merge_rollups,
+        work=work,
+        expectations=lambda forecasts: expectations(work, forecasts, settings.loop.horizon),
+        learners={"work": work},
         forecast=forecast,
         fits=forecast,
         forecast_record=lambda: _record(forecast),
@@ -159,3 +166,24 @@ def _record(forecast: ForecastEngine) -> ForecastRecord:
         mean_absolute_error=totals.mean_absolute_error,
         naive_mean_absolute_error=totals.naive_mean_absolute_error,
     )
+
+
+def expectations(
+    work: WorkModels, forecasts: Sequence[Forecast], horizon_s: float
+) -> dict[ChannelId, Expectation]:
+    """What requests are expected to take: the usual for their work, times the slowdown that is forecast."""
+    ahead = {
+        (one.channel, one.metric): window.value
+        for one in forecasts
+        if (window := one.over(horizon_s)) is not None and math.isfinite(window.value)
+    }
+    return {
+        channel: Expectation(
+            model=model,
+            slowdown=max(
+                ahead.get((channel, Metric.FIRST_CHUNK_SLOWDOWN), 1.0),
+                ahead.get((channel, Metric.LATENCY_SLOWDOWN), 1.0),
+            ),
+        )
+        for channel, model in work.models().items()
+    }

@@ -4,6 +4,7 @@ from foreroute.control.stages import Stages
 from foreroute.core.attempt import Attempt
 from foreroute.core.ledger import LedgerEntry
 from foreroute.core.rollup import Rollup
+from foreroute.core.work import NO_RATIO
 
 
 class Collection:
@@ -19,8 +20,10 @@ class Collection:
         """Ledger rows that no store has taken yet."""
         return len(self._entries)
 
-    def take(self) -> tuple[tuple[Rollup, ...], Exception | None]:
-        """The rollups that the attempts since the last call have changed, and why pricing failed, if it did."""
+    def take(self, at: float) -> tuple[tuple[Rollup, ...], Exception | None]:
+        """The rollups that the attempts since the last call have changed, and what went wrong on the way, if
+        something did.
+        """
         attempts = self._stages.intake.drain()
         error = None
         try:
@@ -28,7 +31,11 @@ class Collection:
         except Exception as failure:  # noqa: BLE001 - stage boundary: an unpriced attempt is better than a lost one
             error, entries = failure, [_unpriced(attempt) for attempt in attempts]
         self._entries += entries
-        self._stages.fold.add([entry.attempt for entry in entries])
+        try:
+            ratios = self._stages.work.observe(attempts, at)
+        except Exception as failure:  # noqa: BLE001 - stage boundary: a minute without slowdown is better than none
+            error, ratios = failure, [NO_RATIO] * len(attempts)
+        self._stages.fold.add([entry.attempt for entry in entries], ratios)
         changed = self._stages.fold.changed()
         self._rollups |= {(rollup.channel, rollup.window_start, rollup.source): rollup for rollup in changed}
         return changed, error

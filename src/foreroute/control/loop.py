@@ -6,7 +6,7 @@ last plan until it expires, then the configured weights.
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -25,6 +25,7 @@ from foreroute.control.decision_log import (
 )
 from foreroute.control.fits import Fits
 from foreroute.control.history import History
+from foreroute.control.learnt import Learnt
 from foreroute.control.observe import NOTHING_OBSERVED, Observed, channel_states, observe, observe_all
 from foreroute.control.stages import Healed, Stages
 from foreroute.control.state import Board
@@ -33,9 +34,10 @@ from foreroute.core.decision import Autopilot, Cause, Decision
 from foreroute.core.findings import Anomaly, BudgetStatus, ChannelCost, Findings, Forecast
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
 from foreroute.core.plan import Objective, RoutingPlan
-from foreroute.core.ports import Clock, Record
+from foreroute.core.ports import Clock, Record, StateStore
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, Series
+from foreroute.core.work import Expectation
 from foreroute.decide.decide import decide
 from foreroute.decide.guardrails import Guardrails
 from foreroute.decide.snapshot import Snapshot
@@ -63,6 +65,8 @@ class LoopSettings:
     wait_for_fits: bool = False
     """A tick waits for the fits that the one before asked for: for runs that must be reproducible."""
     prune_every_s: float = 3600.0
+    keep_every_s: float = 600.0
+    """How often what was learnt is written down."""
 
 
 class ControlLoop:
@@ -80,6 +84,7 @@ class ControlLoop:
         objectives: dict[RouteName, Objective],
         fits: Fits[Any, Any] | None = None,
         prune: Callable[[float], Awaitable[None]] | None = None,
+        states: StateStore | None = None,
     ) -> None:
         self._settings, self._rails, self._stages = settings, rails, stages
         self._clock, self._steering, self._fits, self._prune = clock, steering, fits, prune
@@ -87,6 +92,7 @@ class ControlLoop:
         self._plan = configured
         self._causes: tuple[Cause, ...] = ()
         self._collection = Collection(stages)
+        self._learnt = Learnt(stages.learners, states, every_s=settings.keep_every_s)
         self._history = History(stages.merge, window_s=settings.tick_s, keep_s=settings.history_s)
         self._errors: dict[str, str] = {}
         self._started_at = clock.now()
@@ -95,6 +101,7 @@ class ControlLoop:
         self._total = NOTHING_OBSERVED
         self._shown: dict[ChannelId, Series] = {}
         self._last_change: Decision | None = None
+        self._expectations: Mapping[ChannelId, Expectation] = {}
         self._stop = False
         self.ticks = 0
         self.board: Board | None = None
@@ -123,6 +130,7 @@ class ControlLoop:
     async def start(self) -> None:
         """Takes up the thread of an earlier run: its minutes, its plan's number, its models' record."""
         at = self._clock.now() // self._settings.tick_s * self._settings.tick_s
+        await self._try("store", self._learnt.restore(), None)
         past = await self._try("store", self._read_history(at), [])
         self._history.add(past)
         last = await self._try("store", self._stages.records.read(DECISION, limit=1), [])
@@ -141,6 +149,9 @@ class ControlLoop:
         await self._collect(at)
         rollups = self._history.rollups(start_at=at - self._settings.history_s, end_at=at)
         findings = await self._analyse(at, rollups)
+        self._expectations = self._guard(
+            "forecast", lambda: self._stages.expectations(findings.forecasts), {}
+        )
         snapshot = self._snapshot(at, rollups, findings)
         decision = decide(snapshot, self._rails)
         self._act(decision)
@@ -152,13 +163,15 @@ class ControlLoop:
         return decision
 
     async def flush(self) -> None:
-        """Stores what has been collected since the last tick. For a shutdown that loses nothing."""
-        await self._collect(self._clock.now())
+        """Stores what has been collected since the last tick, and what was learnt: a shutdown loses nothing."""
+        at = self._clock.now()
+        await self._collect(at)
+        await self._try("store", self._learnt.keep_now(at), None)
 
     # The stages ------------------------------------------------------------------------------------------------
 
     async def _collect(self, at: float) -> None:
-        changed, error = self._collection.take()
+        changed, error = self._collection.take(at)
         if error is not None:
             self._fail("cost", error)
         self._history.add(changed)
@@ -233,7 +246,7 @@ class ControlLoop:
 
     def _publish(self, plan: RoutingPlan) -> None:
         self._plan = plan
-        self._stages.publisher.publish(plan)
+        self._stages.publisher.publish(replace(plan, expectations=self._expectations))
 
     async def _record(self, snapshot: Snapshot, decision: Decision, findings: Findings) -> None:
         records = [tick_record(snapshot, self._rails, decision)]
@@ -258,6 +271,7 @@ class ControlLoop:
         if self._prune is not None and at - self._pruned_at >= self._settings.prune_every_s:
             self._pruned_at = at
             await self._try("store", self._prune(at), None)
+        await self._try("store", self._learnt.keep(at), None)
 
     # The operator ----------------------------------------------------------------------------------------------
 

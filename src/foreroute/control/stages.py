@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from foreroute.control.learnt import Learner
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
 from foreroute.core.channel import Channel
@@ -21,6 +22,7 @@ from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, RollupStore
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, Series
+from foreroute.core.work import Expectation, Ratio
 
 
 class Intake(Protocol):
@@ -36,7 +38,9 @@ class Intake(Protocol):
 class Fold(Protocol):
     """Attempts to rollups; re-emits whole windows, late attempts included."""
 
-    def add(self, attempts: Sequence[Attempt]) -> None: ...
+    def add(self, attempts: Sequence[Attempt], ratios: Sequence[Ratio]) -> None:
+        """`ratios`: one an attempt, in the same order."""
+        ...
 
     def changed(self) -> tuple[Rollup, ...]: ...
 
@@ -55,6 +59,14 @@ class FitSource(Protocol):
     def due_fits(self, at: float) -> Sequence[Any]: ...
 
     def adopt(self, result: Any) -> None: ...
+
+
+class WorkStage(Protocol):
+    """Learns what is usual for a request."""
+
+    def observe(self, attempts: Sequence[Attempt], at: float) -> Sequence[Ratio]:
+        """One ratio an attempt, against what was known before it."""
+        ...
 
 
 class DetectStage(Protocol):
@@ -91,6 +103,9 @@ class Stages:
     intake: Intake
     fold: Fold
     merge: Callable[[Sequence[Rollup]], Rollup]
+    work: WorkStage
+    expectations: Callable[[Sequence[Forecast]], Mapping[ChannelId, Expectation]]
+    """What each channel's requests are expected to take, by the forecasts of how slow it will be."""
     forecast: ForecastStage
     fits: FitSource
     forecast_record: Callable[[], ForecastRecord]
@@ -107,3 +122,5 @@ class Stages:
     publisher: PlanPublisher
     metrics: Mapping[ChannelId, Metric] = field(default_factory=dict)
     """The metric of each channel's objective: what is forecast, watched and drawn."""
+    learners: Mapping[str, Learner] = field(default_factory=dict)
+    """What is kept across restarts, by name."""

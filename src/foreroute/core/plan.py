@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from foreroute.core.attempt import PickReason
 from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.series import Metric
+from foreroute.core.work import Expectation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,3 +93,5 @@ class RoutingPlan:
     made_at: float
     valid_until: float
     routes: Mapping[RouteName, Route]
+    expectations: Mapping[ChannelId, Expectation] = field(default_factory=dict)
+    """How long requests are expected to take, for those who wish to know before they choose."""

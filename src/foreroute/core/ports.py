@@ -135,6 +135,18 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
+class StateStore(Protocol):
+    """What stages have learnt and want to know again after a restart: one state for each name."""
+
+    async def read(self, name: str) -> bytes | None: ...
+
+    async def write(self, name: str, state: bytes) -> None: ...
+
+    async def set_aside(self, name: str) -> None:
+        """What was written is no use; it is not read again."""
+        ...
+
+
 class FittedForecaster(Protocol):
     """A model that is ready: immutable, picklable, pure, never raises on short or gappy series."""
 

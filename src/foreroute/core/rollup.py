@@ -23,6 +23,14 @@ class LatencySummary:
     p95_s: float | None = None
     p99_s: float | None = None
     sketch: bytes = b""
+    slowdown_total: float = 0.0
+    slowdown_count: int = 0
+    """Attempts of which it is known how slow they were for their work, and the sum of those ratios."""
+
+    @property
+    def slowdown(self) -> float | None:
+        """The mean over requests of observed over expected duration; None where nothing was expected."""
+        return self.slowdown_total / self.slowdown_count if self.slowdown_count else None
 
     @property
     def mean_s(self) -> float | None:

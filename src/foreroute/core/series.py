@@ -10,13 +10,18 @@ from foreroute.core.rollup import Rollup
 
 
 class Metric(StrEnum):
-    """What can be forecast, watched and drawn. Latencies in seconds, ratios 0…1, money in US dollars."""
+    """What can be forecast, watched and drawn. Latencies in seconds, ratios 0…1, money in US dollars.
+
+    A slowdown is observed over expected duration: 1 as usual, whatever was asked for.
+    """
 
     LATENCY_P50 = "latency_p50"
     LATENCY_P95 = "latency_p95"
     LATENCY_MEAN = "latency_mean"
     FIRST_CHUNK_P50 = "first_chunk_p50"
     FIRST_CHUNK_P95 = "first_chunk_p95"
+    LATENCY_SLOWDOWN = "latency_slowdown"
+    FIRST_CHUNK_SLOWDOWN = "first_chunk_slowdown"
     FAILURE_RATIO = "failure_ratio"
     ATTEMPTS = "attempts"
     THROTTLES = "throttles"
@@ -56,6 +61,10 @@ def value_of(rollup: Rollup, metric: Metric) -> float:
             value = rollup.first_chunk.p50_s
         case Metric.FIRST_CHUNK_P95:
             value = rollup.first_chunk.p95_s
+        case Metric.LATENCY_SLOWDOWN:
+            value = rollup.latency.slowdown
+        case Metric.FIRST_CHUNK_SLOWDOWN:
+            value = rollup.first_chunk.slowdown
         case Metric.FAILURE_RATIO:
             value = rollup.failure_ratio
         case Metric.ATTEMPTS:

@@ -6,7 +6,7 @@ apart, each is easier to know: `WorkModel` says what is usual for a request, a s
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _LOG_MAX: Final = 12.0
 """Nothing is expected to take longer than e¹² s or less than e⁻¹² s: coefficients of a young model may be wild."""
@@ -20,6 +20,19 @@ class Work:
     output_tokens: int = 0
     stream: bool = False
     tools: bool = False
+
+
+NO_WORK: Final = Work()
+
+
+class Ratio(NamedTuple):
+    """Observed over expected duration of one attempt: 1 as usual, 2 twice as slow. NaN: nobody can tell."""
+
+    whole: float = math.nan
+    first_chunk: float = math.nan
+
+
+NO_RATIO: Final = Ratio()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,7 @@ class WorkModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class Expectation:
     """A channel's usual speed, and how much slower than that it is expected to be over the next quarter of an hour."""
 
     model: WorkModel

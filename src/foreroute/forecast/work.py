@@ -12,7 +12,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 from zipfile import BadZipFile
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy as np
 from foreroute.core.attempt import Attempt, Outcome
 from foreroute.core.errors import StoreCorrupt
 from foreroute.core.ids import ChannelId
-from foreroute.core.work import Linear, WorkModel
+from foreroute.core.work import Linear, Ratio, WorkModel
 from foreroute.forecast.values import Floats
 
 _HALF_LIFE_S: Final = 86_400.0
@@ -33,13 +33,6 @@ _SLOPE_PRIOR: Final = 50.0
 """How many attempts' worth of evidence the family's constant and slopes are for one channel."""
 _FAMILY_RIDGE: Final = 1.0
 _FORMAT: Final = 1
-
-
-class Slowdown(NamedTuple):
-    """Observed over expected duration of one attempt: 1 as usual, 2 twice as slow; at most 20. NaN: unknown."""
-
-    whole: float
-    first_chunk: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +160,7 @@ class WorkModels:
         self._channels: dict[tuple[ChannelId, str], _Regression] = {}
         self._shared: dict[tuple[str, str], _Moments] = {}
 
-    def observe(self, attempts: Sequence[Attempt], at: float) -> list[Slowdown]:
+    def observe(self, attempts: Sequence[Attempt], at: float) -> list[Ratio]:
         """How slow each attempt was against what was expected of it, then learns from them all.
 
         Only successes say how long an answer takes; the others are NaN.
@@ -183,7 +176,7 @@ class WorkModels:
             ratios[numbers, 1] = self._learn(channel, "first_chunk", batch, at)
             self._learn(channel, "per_token", batch, at)
             self._learn(channel, "output", batch, at)
-        return [Slowdown(float(whole), float(first)) for whole, first in ratios]
+        return [Ratio(float(whole), float(first)) for whole, first in ratios]
 
     def model(self, channel: ChannelId) -> WorkModel:
         found = {name: self._linear(channel, name) for name in _TARGETS}

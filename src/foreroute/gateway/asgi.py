@@ -77,7 +77,13 @@ class Gateway:
                 unit_price=lambda channel: (
                     None if till is None else unit_price(till.prices, channel, clock.now())
                 ),
-                latency_s=lambda channel: fleet.latency_s(channel, asyncio.get_running_loop().time()),
+                delay_s=lambda channel, work, most: fleet.delay_s(
+                    channel,
+                    work,
+                    most,
+                    plans.current().expectations.get(channel),
+                    asyncio.get_running_loop().time(),
+                ),
                 seconds_per_token=fleet.seconds_per_token,
             ),
             tally=Tally(),

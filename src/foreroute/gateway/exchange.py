@@ -10,6 +10,7 @@ from foreroute.core.channel import Channel, Dialect
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route, Target
+from foreroute.core.work import Work
 from foreroute.gateway import retry
 from foreroute.gateway.delivery import Delivery, passed_on
 from foreroute.gateway.dialogue import Dialogue, Failure
@@ -92,7 +93,12 @@ class Exchange:
             pinned = _home(first, works.fleet.channels)
         endpoint = request.endpoint
         return Wants(
-            dialect=endpoint.dialect, endpoint=endpoint, preferences=request.preferences, pinned=pinned
+            dialect=endpoint.dialect,
+            endpoint=endpoint,
+            preferences=request.preferences,
+            pinned=pinned,
+            work=Work(request.input_tokens, 0, request.stream, request.tools),
+            output_tokens_max=request.output_tokens_max,
         )
 
     async def _serve(self, served: ServedRoute) -> bool:

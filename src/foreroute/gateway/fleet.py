@@ -1,12 +1,13 @@
 """The channels as the gateway sees them now: breaker, load, throttling, slowdown and trust of each."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.plan import BreakerPolicy, Route, Target
+from foreroute.core.work import Expectation, Work
 from foreroute.gateway.breaker import Breaker, BreakerState, Permit, Verdict
 from foreroute.gateway.outlier import is_outlier
 from foreroute.gateway.select import Standing
@@ -84,10 +85,30 @@ class Fleet:
         state = self._states.get(channel)
         return 1.0 if state is None else state.trust.share(at)
 
-    def latency_s(self, channel: ChannelId, at: float) -> float:
-        """Latency per unit of work as it is now; infinity while unknown."""
+    def delay_s(
+        self,
+        channel: ChannelId,
+        work: Work,
+        output_tokens_max: int | None,
+        expectation: Expectation | None,
+        at: float,
+    ) -> float:
+        """What this work is expected to take here; infinity while unknown.
+
+        By the expectation, if there is one: slowed down as it expects, or as much as is seen now. Else by the channel's
+        own norm per unit of work.
+        """
         slowdown = self._states[channel].slowdown
-        return slowdown.usual_s * slowdown.ratio(at)
+        now = slowdown.ratio(at)
+        if expectation is not None:
+            tokens = expectation.model.output_tokens(work, output_tokens_max)
+            expected_s = replace(expectation, slowdown=max(expectation.slowdown, now)).delay_s(
+                work if tokens is None else replace(work, output_tokens=round(tokens))
+            )
+            if expected_s is not None:
+                return expected_s
+        outputs = 0 if work.stream else output_tokens_max or 0
+        return slowdown.usual_s * now * work_of(work.input_tokens, outputs)
 
     def seconds_per_token(self, channel: ChannelId) -> float:
         return self._states[channel].seconds_per_token

@@ -10,6 +10,7 @@ from foreroute.core.channel import Channel, Dialect
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route, Target
 from foreroute.core.ports import PriceBook
+from foreroute.core.work import NO_WORK, Work
 from foreroute.gateway.wire.paths import Endpoint
 from foreroute.gateway.wire.preferences import NO_PREFERENCES, Preferences, Sort
 
@@ -33,6 +34,8 @@ class Wants:
     preferences: Preferences = NO_PREFERENCES
     pinned: ChannelId | None = None
     """The only channel that knows what the request refers to."""
+    work: Work = NO_WORK
+    output_tokens_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +44,10 @@ class Knowledge:
 
     channels: Mapping[ChannelId, Channel]
     unit_price: Callable[[Channel], UnitPrice | None]
-    latency_s: Callable[[ChannelId], float]
-    """As it is now, per unit of work: to the first chunk of a stream, to the end of another answer."""
+    delay_s: Callable[[ChannelId, Work, int | None], float]
+    """What this work is expected to take, with the limit on its output tokens: to the first chunk of a stream, to
+    the end of another answer.
+    """
     seconds_per_token: Callable[[ChannelId], float]
 
 
@@ -61,7 +66,7 @@ def narrowed(route: Route, wants: Wants, known: Knowledge) -> Route:
     targets = route.targets
     fitting = tuple(target for target in targets if _fits(target, wants, known))
     if wants.preferences is not NO_PREFERENCES:
-        fitting = _ordered(fitting, wants.preferences, known)
+        fitting = _ordered(fitting, wants, known)
     if len(fitting) == len(targets) and all(map(_same, fitting, targets)):
         return route
     return replace(route, targets=fitting)
@@ -101,16 +106,18 @@ def _is_allowed(channel: Channel, wishes: Preferences, known: Knowledge) -> bool
     )
 
 
-def _ordered(targets: tuple[Target, ...], wishes: Preferences, known: Knowledge) -> tuple[Target, ...]:
+def _ordered(targets: tuple[Target, ...], wants: Wants, known: Knowledge) -> tuple[Target, ...]:
     """One priority for each target that is named or ranked; the others keep their order behind them."""
+    wishes = wants.preferences
     if not wishes.order and wishes.sort is None and wishes.first_chunk_max_s is None:
         return targets
-    keys = {target: _key(target, wishes, known) for target in targets}
+    keys = {target: _key(target, wants, known) for target in targets}
     ranks = {key: number for number, key in enumerate(sorted(set(keys.values())))}
     return tuple(replace(target, priority=ranks[keys[target]]) for target in targets)
 
 
-def _key(target: Target, wishes: Preferences, known: Knowledge) -> tuple[bool, float, float, int]:
+def _key(target: Target, wants: Wants, known: Knowledge) -> tuple[bool, float, float, int]:
+    wishes = wants.preferences
     channel = known.channels.get(target.channel)
     if channel is None:
         return True, float("inf"), float("inf"), target.priority
@@ -121,15 +128,19 @@ def _key(target: Target, wishes: Preferences, known: Knowledge) -> tuple[bool, f
             price = known.unit_price(channel)
             rank = float("inf") if price is None else float(price.input_usd + price.output_usd)
         case Sort.LATENCY:
-            rank = known.latency_s(channel.id)
+            rank = _delay_s(channel, wants, known)
         case Sort.THROUGHPUT:
             rank = known.seconds_per_token(channel.id)
         case None:
             rank = 0.0
-    return _is_late(channel, wishes, known), place, rank, target.priority
+    return _is_late(channel, wants, known), place, rank, target.priority
 
 
-def _is_late(channel: Channel, wishes: Preferences, known: Knowledge) -> bool:
+def _is_late(channel: Channel, wants: Wants, known: Knowledge) -> bool:
     """Whether the channel takes longer than the caller can bear; of one that nobody has tried nothing is said."""
-    latency_s = known.latency_s(channel.id)
-    return wishes.first_chunk_max_s is not None and wishes.first_chunk_max_s < latency_s < float("inf")
+    most_s = wants.preferences.first_chunk_max_s
+    return most_s is not None and most_s < _delay_s(channel, wants, known) < float("inf")
+
+
+def _delay_s(channel: Channel, wants: Wants, known: Knowledge) -> float:
+    return known.delay_s(channel.id, wants.work, wants.output_tokens_max)

@@ -9,13 +9,15 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import repeat
 
 from foreroute.core.attempt import NO_USAGE, Attempt, Outcome, Usage
 from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId
 from foreroute.core.rollup import NO_LATENCY, LatencySummary, Rollup
+from foreroute.core.work import NO_RATIO, Ratio
 from foreroute.monitor import sketch
 
 _RANKS = (0.5, 0.95, 0.99)
@@ -30,11 +32,14 @@ class _Window:
     failures: Counter[FailureClass] = field(default_factory=Counter)
     latencies: "array[float]" = field(default_factory=lambda: array("d"))
     first_chunks: "array[float]" = field(default_factory=lambda: array("d"))
+    slowdowns: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    known: list[int] = field(default_factory=lambda: [0, 0])
+    """Sums and counts of the ratios of whole answers and of first chunks."""
     usage: Usage = NO_USAGE
     cost_usd: Decimal = Decimal(0)
     unpriced: int = 0
 
-    def add(self, attempt: Attempt) -> None:
+    def add(self, attempt: Attempt, ratio: Ratio) -> None:
         self.outcomes[attempt.outcome] += 1
         if attempt.failure_class is not None and attempt.outcome in (Outcome.FAILURE, Outcome.TIMEOUT):
             self.failures[attempt.failure_class] += 1
@@ -42,6 +47,10 @@ class _Window:
             self.latencies.append(attempt.duration_s)
             if attempt.stream and attempt.time_to_first_chunk_s is not None:
                 self.first_chunks.append(attempt.time_to_first_chunk_s)
+            for part, value in enumerate(ratio):
+                if value == value:  # noqa: PLR0124 - not NaN
+                    self.slowdowns[part] += value
+                    self.known[part] += 1
         self.usage += attempt.usage
         if attempt.cost_usd is None:
             self.unpriced += 1
@@ -64,13 +73,14 @@ class Folder:
         self._closed_before = -math.inf
         self._closings = 0
 
-    def add(self, attempts: Iterable[Attempt]) -> None:
-        for attempt in attempts:
+    def add(self, attempts: Iterable[Attempt], ratios: Iterable[Ratio] = repeat(NO_RATIO)) -> None:
+        """`ratios`: how slow each attempt was, in the same order."""
+        for attempt, ratio in zip(attempts, ratios, strict=False):
             key = (attempt.ended_at // self._window_s * self._window_s, attempt.channel)
             window = self._windows.get(key)
             if window is None:
                 window = self._windows[key] = _Window(self._source_of(key[0]))
-            window.add(attempt)
+            window.add(attempt, ratio)
             self._touched.add(key)
 
     def changed(self) -> tuple[Rollup, ...]:
@@ -102,8 +112,14 @@ class Folder:
             throttles=window.outcomes[Outcome.THROTTLED],
             ignored=window.outcomes[Outcome.IGNORED],
             failures=dict(sorted(window.failures.items())),
-            latency=summary(window.latencies),
-            first_chunk=summary(window.first_chunks),
+            latency=replace(
+                summary(window.latencies), slowdown_total=window.slowdowns[0], slowdown_count=window.known[0]
+            ),
+            first_chunk=replace(
+                summary(window.first_chunks),
+                slowdown_total=window.slowdowns[1],
+                slowdown_count=window.known[1],
+            ),
             usage=window.usage,
             cost_usd=window.cost_usd,
             unpriced_attempts=window.unpriced,
@@ -185,4 +201,6 @@ def _merged(summaries: Sequence[LatencySummary]) -> LatencySummary:
         p95_s=p95,
         p99_s=p99,
         sketch=merged,
+        slowdown_total=math.fsum(one.slowdown_total for one in known),
+        slowdown_count=sum(one.slowdown_count for one in known),
     )

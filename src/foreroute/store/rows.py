@@ -124,11 +124,22 @@ def _usage(usage: Usage) -> str:
 
 
 def _summary(summary: LatencySummary) -> str:
-    return orjson.dumps(
-        [summary.count, summary.total_s, summary.p50_s, summary.p95_s, summary.p99_s]
-    ).decode()
+    numbers = [summary.count, summary.total_s, summary.p50_s, summary.p95_s, summary.p99_s]
+    if summary.slowdown_count:
+        numbers += [summary.slowdown_total, summary.slowdown_count]
+    return orjson.dumps(numbers).decode()
 
 
 def _summary_of(text: str, sketch: bytes) -> LatencySummary:
-    count, total_s, p50_s, p95_s, p99_s = orjson.loads(text)
-    return LatencySummary(count=count, total_s=total_s, p50_s=p50_s, p95_s=p95_s, p99_s=p99_s, sketch=sketch)
+    count, total_s, p50_s, p95_s, p99_s, *slowdown = orjson.loads(text)
+    slowdown_total, slowdown_count = slowdown or (0.0, 0)
+    return LatencySummary(
+        count=count,
+        total_s=total_s,
+        p50_s=p50_s,
+        p95_s=p95_s,
+        p99_s=p99_s,
+        sketch=sketch,
+        slowdown_total=slowdown_total,
+        slowdown_count=slowdown_count,
+    )

@@ -15,13 +15,14 @@ from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt, Outcome, PickReason
 from foreroute.core.channel import Channel
 from foreroute.core.decision import Autopilot, ReasonCode
-from foreroute.core.errors import StoreUnavailable
+from foreroute.core.errors import StoreCorrupt, StoreUnavailable
 from foreroute.core.findings import Anomaly, Forecast, ForecastSkill, Remedy
 from foreroute.core.ids import ChannelId, IncidentId, RegionId, RequestId, RouteName
 from foreroute.core.ledger import LedgerEntry
 from foreroute.core.plan import Objective, Route, RoutingPlan, Target
 from foreroute.core.rollup import LatencySummary, Rollup
 from foreroute.core.series import Metric, Series
+from foreroute.core.work import Expectation, Ratio, WorkModel
 from foreroute.decide.guardrails import Guardrails
 from foreroute.store.memory import MemoryStore
 
@@ -72,7 +73,8 @@ class OneRollupEach:
         self._windows: dict[tuple[ChannelId, float], list[Attempt]] = {}
         self._touched: set[tuple[ChannelId, float]] = set()
 
-    def add(self, attempts: Sequence[Attempt]) -> None:
+    def add(self, attempts: Sequence[Attempt], ratios: Sequence[Ratio]) -> None:
+        assert len(attempts) == len(ratios)
         for one in attempts:
             key = (one.channel, one.ended_at // 60 * 60)
             self._windows.setdefault(key, []).append(one)
@@ -156,6 +158,41 @@ class Oracle:
         )
 
 
+class Work:
+    """Counts what it sees; that is what it has learnt."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.error: Exception | None = None
+
+    def observe(self, attempts: Sequence[Attempt], at: float) -> list[Ratio]:
+        if self.error:
+            raise self.error
+        self.seen += len(attempts)
+        return [Ratio(2.0, 2.0)] * len(attempts)
+
+    def dump(self) -> bytes:
+        return str(self.seen).encode()
+
+    def load(self, state: bytes) -> None:
+        if not state.isdigit():
+            raise StoreCorrupt("not a number")
+        self.seen = int(state)
+
+
+class Kept(dict[str, bytes]):
+    """A state store."""
+
+    async def read(self, name: str) -> bytes | None:
+        return self.get(name)
+
+    async def write(self, name: str, state: bytes) -> None:
+        self[name] = state
+
+    async def set_aside(self, name: str) -> None:
+        self[f"{name}.unusable"] = self.pop(name)
+
+
 class Nothing:
     def warm(self, series: Sequence[Series]) -> None:
         pass
@@ -196,6 +233,8 @@ class House:
             Published(),
         )
         self.clock = TestClock()
+        self.work, self.kept = Work(), Kept()
+        self.expected: dict[ChannelId, Expectation] = {}
         self.price: Callable[[Sequence[Attempt]], Sequence[LedgerEntry]] = self.priced
         self.healed: Callable[[float, Sequence[Rollup]], Healed] = lambda at, rollups: Healed()
         self.steering = Steering(autopilot=autopilot)
@@ -209,6 +248,9 @@ class House:
             intake=self.inbox,
             fold=OneRollupEach(),
             merge=merge,
+            work=self.work,
+            expectations=lambda forecasts: self.expected,
+            learners={"work": self.work},
             forecast=self.oracle,
             fits=self.oracle,
             forecast_record=ForecastRecord,
@@ -236,6 +278,7 @@ class House:
             steering=self.steering,
             configured=self.configured,
             objectives={CHAT: Objective(metric=P95, limit_s=0.6)},
+            states=self.kept,
         )
 
     @staticmethod
@@ -276,6 +319,49 @@ async def test_a_forecast_moves_traffic_and_the_reason_is_on_record() -> None:
     records = await house.store.records.read("decision")
     assert [record.id for record in records] == [decision.id]
     assert len(await house.store.records.read("tick")) == 1
+
+
+async def test_what_was_learnt_is_there_after_a_restart() -> None:
+    house = House()
+    await house.loop.start()
+    house.inbox.waiting = [attempt(n) for n in range(20)]
+    await house.loop.tick(60.0)
+    house.inbox.waiting = [attempt(n, ended_at=70.0) for n in range(20, 23)]
+    await house.loop.flush()
+    house.work = Work()
+    house.loop = house.make()
+    await house.loop.start()
+    assert house.work.seen == 23
+
+
+async def test_what_cannot_be_used_is_set_aside_and_learnt_anew() -> None:
+    house = House()
+    house.kept["work"] = b"half a fi"
+    await house.loop.start()
+    house.inbox.waiting = [attempt(n) for n in range(4)]
+    await house.loop.tick(60.0)
+    assert house.kept == {"work.unusable": b"half a fi", "work": b"4"}
+    assert house.loop.board is not None
+    assert house.loop.board.stage_errors == {}
+
+
+async def test_what_is_expected_goes_down_with_every_plan() -> None:
+    house = House()
+    house.expected = {A: Expectation(model=WorkModel(), slowdown=1.3)}
+    await house.loop.start()
+    await house.loop.tick(60.0)
+    assert house.published.plans[-1].expectations == house.expected
+    await house.loop.kill_switch(on=True)
+    assert house.published.plans[-1].expectations == house.expected
+
+
+async def test_attempts_are_stored_when_nobody_can_tell_what_their_work_was() -> None:
+    house = House()
+    house.work.error = ValueError("out of order")
+    await house.loop.start()
+    house.inbox.waiting = [attempt(n) for n in range(20)]
+    await house.loop.tick(60.0)
+    assert await house.rows() == 20
 
 
 @pytest.mark.parametrize("stage", ["forecast", "heal", "cost"])

@@ -8,7 +8,7 @@ import pytest
 from foreroute.core.attempt import Asked, Attempt, Outcome, PickReason, Usage
 from foreroute.core.errors import StoreCorrupt
 from foreroute.core.ids import ChannelId, RequestId, RouteName
-from foreroute.core.work import Outlook, Work, WorkModel
+from foreroute.core.work import Expectation, Work, WorkModel
 from foreroute.forecast.work import WorkModels
 
 A, B = ChannelId("a"), ChannelId("b")
@@ -134,9 +134,9 @@ def test_an_outlook_is_what_is_usual_times_the_slowdown() -> None:
     first, all_of_it = model.first_chunk_s(stream), model.whole_s(whole)
     assert first is not None
     assert all_of_it is not None
-    assert Outlook(model=model, slowdown=1.5).delay_s(stream) == pytest.approx(1.5 * first)
-    assert Outlook(model=model, slowdown=1.5).delay_s(whole) == pytest.approx(1.5 * all_of_it)
-    assert Outlook(model=WorkModel()).delay_s(stream) is None
+    assert Expectation(model=model, slowdown=1.5).delay_s(stream) == pytest.approx(1.5 * first)
+    assert Expectation(model=model, slowdown=1.5).delay_s(whole) == pytest.approx(1.5 * all_of_it)
+    assert Expectation(model=WorkModel()).delay_s(stream) is None
 
 
 def test_it_goes_on_where_it_was() -> None:

@@ -453,7 +453,7 @@ def test_a_channel_with_an_adapter_fits_chat_only(endpoint: Endpoint) -> None:
     known = Knowledge(
         channels={ChannelId("a"): channel(), ChannelId("b"): channel("b", adapter=None)},
         unit_price=lambda _: None,
-        latency_s=lambda _: 0.0,
+        delay_s=lambda *_: 0.0,
         seconds_per_token=lambda _: 0.0,
     )
     route = narrowed(

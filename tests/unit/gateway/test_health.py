@@ -9,6 +9,7 @@ from foreroute.core.channel import Channel
 from foreroute.core.failure import FailureClass, FailureEvidence, Phase
 from foreroute.core.ids import ChannelId, RegionId, RouteName
 from foreroute.core.plan import BreakerPolicy, CallPolicy, Route, Target
+from foreroute.core.work import Expectation, Linear, Work, WorkModel
 from foreroute.gateway.breaker import BreakerState
 from foreroute.gateway.fleet import Fleet
 from foreroute.gateway.outlier import is_outlier, wilson_lower
@@ -200,16 +201,32 @@ class TestTrustAndSlowness:
                 fleet, route, "a", at=float(second), took_s=1.0 + size / 2000, usage=Usage(input_tokens=size)
             )
         assert fleet.slowdown(A, 41.0) == pytest.approx(1.0, abs=0.05)
-        assert fleet.latency_s(A, 10.0) == pytest.approx(1.0, rel=0.05)
+        assert fleet.delay_s(A, Work(), None, None, 10.0) == pytest.approx(1.0, rel=0.05)
+        assert fleet.delay_s(A, Work(4000), 100, None, 10.0) == pytest.approx(4.0, rel=0.05)
         assert work_of(2000, 100) == 3.0
 
     def test_what_is_not_known_is_infinite(self) -> None:
         fleet, route = a_fleet("ab"), targets("ab")
-        assert fleet.latency_s(A, 10.0) == math.inf
+        assert fleet.delay_s(A, Work(), None, None, 10.0) == math.inf
         assert fleet.seconds_per_token(A) == math.inf
         attempt(fleet, route, "a", took_s=2.0, usage=Usage(output_tokens=100))
         assert fleet.seconds_per_token(A) == pytest.approx(0.02)
-        assert fleet.latency_s(B, 10.0) == math.inf
+        assert fleet.delay_s(B, Work(), None, None, 10.0) == math.inf
+
+    def test_an_outlook_says_what_a_request_will_take(self) -> None:
+        """Its own slowdown or the present one, whichever is worse."""
+        fleet, route = a_fleet("ab"), targets("ab")
+        model = WorkModel(
+            first_chunk=Linear(math.log(0.2), (0.5, 0.0)), whole=Linear(0.0, (0.0, 0.0, 0.0, 0.0))
+        )
+        work = Work(input_tokens=99, stream=True)
+        assert fleet.delay_s(A, work, None, Expectation(model=model, slowdown=1.5), 0.0) == pytest.approx(3.0)
+        assert fleet.delay_s(A, Work(99), None, Expectation(model=model), 0.0) == pytest.approx(1.0)
+        for second in range(40):
+            attempt(fleet, route, "a", at=float(second), took_s=1.0 if second < 39 else 4.0)
+        assert fleet.delay_s(A, work, None, Expectation(model=model, slowdown=1.5), 43.0) == pytest.approx(
+            8.0, rel=0.1
+        )
 
 
 class TestTurns:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from foreroute.core.channel import Channel, Dialect
 from foreroute.core.ids import ChannelId, RegionId, RouteName
 from foreroute.core.plan import Route, Target
+from foreroute.core.work import Work
 from foreroute.gateway.narrow import Knowledge, UnitPrice, Wants, narrowed
 from foreroute.gateway.wire.preferences import NO_PREFERENCES, Preferences, Sort
 
@@ -41,7 +42,7 @@ def price(one: Channel) -> UnitPrice | None:
 KNOWN = Knowledge(
     channels={ChannelId(name): channel(name) for name in PROVIDERS},
     unit_price=price,
-    latency_s=LATENCY.__getitem__,
+    delay_s=lambda channel, work, _: LATENCY[channel] * (1.0 + work.input_tokens / 1000),
     seconds_per_token=PACE.__getitem__,
 )
 ROUTE = Route(
@@ -149,3 +150,19 @@ def test_weights_and_policies_are_never_touched_and_nobody_is_added(wishes: Pref
         names = {name, PROVIDERS[name]}
         assert not names & wishes.ignore
         assert not wishes.only or names & wishes.only
+
+
+@pytest.mark.parametrize(("tokens", "last"), [(0, ["n"]), (1000, ["a", "n"]), (3000, ["a", "b", "n"])])
+def test_patience_is_measured_by_what_the_request_asks_for(tokens: int, last: list[str]) -> None:
+    """A channel that is quick enough for a short prompt may be too slow for a long one; c never is, n nobody knows."""
+    wants = Wants(
+        dialect=Dialect.OPENAI,
+        preferences=Preferences(first_chunk_max_s=0.5, sort=Sort.LATENCY),
+        work=Work(tokens, stream=True),
+    )
+    route = narrowed(ROUTE, wants, KNOWN)
+    order = [t.channel for t in sorted(route.targets, key=lambda target: target.priority)]
+    late = {t for t in "abc" if KNOWN.delay_s(ChannelId(t), wants.work, None) > 0.5}
+    assert late == set(last) - {"n"}
+    on_time = [name for name in order if name not in late]
+    assert order == on_time + [name for name in order if name in late]
