@@ -12,30 +12,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from foreroute.core.errors import MissingExtra, ModelFileError, TooLittleHistory
+from foreroute.core.errors import MissingExtra, ModelFileError
 from foreroute.core.findings import Forecast
 from foreroute.core.ports import FittedPool
 from foreroute.core.series import Series
 from foreroute.forecast.answers import TARGETS
 from foreroute.forecast.direct import QUANTILES, direct_forecasts
-from foreroute.forecast.rows import (
-    DAY_S,
-    Grid,
-    feature_rows,
-    grid_of,
-    latest_past,
-    learning_rows,
-    log_past,
-    targets,
-)
+from foreroute.forecast.pool_rows import FEATURES_VERSION, check_history, columns_of, learn_from
+from foreroute.forecast.rows import DAY_S, Grid, feature_rows, grid_of, latest_past
 from foreroute.forecast.trees import Trees, read_trees
-from foreroute.forecast.values import Floats
 
 _NAME: Final = "lightgbm"
 _LAYOUT: Final = "layout.json"
-_FEATURES_VERSION: Final = 1
-"""Raised whenever `rows.py` means something else by a column: an older model is then refused, not misread."""
-_ROWS_MIN: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +59,7 @@ class FittedLightGbm:
 
     def dump(self) -> Mapping[str, bytes]:
         layout = {
-            "features": _FEATURES_VERSION,
+            "features": FEATURES_VERSION,
             "step_s": self.grid.step_s,
             "horizons": self.grid.horizons,
             "offset": self.grid.offset,
@@ -87,7 +75,7 @@ class FittedLightGbm:
 
     @cached_property
     def _trees(self) -> dict[str, Trees]:
-        columns = _columns(self.grid)
+        columns = columns_of(self.grid)
         return {name: read_trees(text, features=columns) for name, text in self.texts.items()}
 
 
@@ -105,14 +93,13 @@ class LightGbm:
             raise MissingExtra("lightgbm", "ml", "the forecast model `lightgbm`") from None
         check_history(series, self.settings.history_min_s)
         grid = grid_of(series[0], self.settings.horizons_s)
-        rows, outcomes = learn_from(series, grid, rows_max=self.settings.rows_max)
+        learnt = learn_from(series, grid, rows_max=self.settings.rows_max)
         texts = {}
         for row, target in enumerate(TARGETS):
             for column, horizon in enumerate(grid.horizons):
-                wanted = outcomes[:, row, column]
-                known = np.isfinite(wanted)
+                wanted = learnt.outcomes[:, row, column]
                 data = lightgbm.Dataset(
-                    rows[known], wanted[known], params=self._params(0.5), free_raw_data=False
+                    learnt.features, wanted, params=self._params(0.5), free_raw_data=False
                 )
                 for quantile in QUANTILES:
                     booster = lightgbm.train(self._params(quantile), data, self.settings.trees)
@@ -122,9 +109,9 @@ class LightGbm:
     def load(self, files: Mapping[str, bytes]) -> FittedPool:
         try:
             layout = json.loads(files[_LAYOUT])
-            if layout["features"] != _FEATURES_VERSION:
+            if layout["features"] != FEATURES_VERSION:
                 raise ModelFileError(
-                    f"learnt from features of version {layout['features']}, not {_FEATURES_VERSION}"
+                    f"learnt from features of version {layout['features']}, not {FEATURES_VERSION}"
                 )
             grid = Grid(float(layout["step_s"]), tuple(layout["horizons"]), float(layout["offset"]))
             texts = {name: files[name].decode() for name in _names(grid)}
@@ -156,38 +143,6 @@ class LightGbm:
         }
 
 
-def check_history(series: Sequence[Series], history_min_s: float) -> None:
-    """Raises TooLittleHistory unless some series holds measured values over so long a time."""
-    longest = max((_span_s(one) for one in series), default=0.0)
-    if longest < history_min_s:
-        raise TooLittleHistory(
-            f"the longest series spans {longest / DAY_S:.1f} days, and {history_min_s / DAY_S:g} are needed"
-        )
-
-
-def learn_from(series: Sequence[Series], grid: Grid, *, rows_max: int) -> tuple[Floats, Floats]:
-    """(rows, columns) features and (rows, targets, horizons) outcomes. Raises TooLittleHistory for too few rows."""
-    features, outcomes = [], []
-    for one, values, ends in learning_rows(series, grid, rows_max=rows_max):
-        found = feature_rows(
-            log_past(values, ends, grid),
-            np.asarray(one.start_at + ends * grid.step_s, dtype=np.float64),
-            grid,
-        )
-        features.append(found.features)
-        outcomes.append(targets(values, ends, found.levels, grid))
-    wanted = np.concatenate(outcomes) if outcomes else np.empty((0, len(TARGETS), len(grid.horizons)))
-    known = np.isfinite(wanted).all(axis=(1, 2))
-    if int(known.sum()) < _ROWS_MIN:
-        raise TooLittleHistory(f"{int(known.sum())} origins can be learnt from, and {_ROWS_MIN} are needed")
-    return np.concatenate(features)[known], wanted[known]
-
-
-def _span_s(series: Series) -> float:
-    measured = np.flatnonzero(np.isfinite(np.asarray(series.values, dtype=np.float64)))
-    return float(measured[-1] - measured[0] + 1) * series.step_s if len(measured) else 0.0
-
-
 def _names(grid: Grid) -> list[str]:
     return [
         _file(t, horizon, quantile) for t in TARGETS for horizon in grid.horizons for quantile in QUANTILES
@@ -196,8 +151,3 @@ def _names(grid: Grid) -> list[str]:
 
 def _file(target: str, horizon: int, quantile: float) -> str:
     return f"{target}-{horizon}-q{round(100 * quantile):02}.txt"
-
-
-def _columns(grid: Grid) -> int:
-    empty = np.full((1, grid.reach), np.nan)
-    return int(feature_rows(empty, np.zeros(1), grid).features.shape[1])

@@ -101,6 +101,16 @@ def feature_rows(past: Floats, origins_at: Floats, grid: Grid) -> Rows:
     return Rows(np.column_stack([clipped, known[:, -15:].mean(axis=1), *_clock(origins_at)]), levels)
 
 
+def recent_steps(past: Floats, levels: Floats, count: int) -> Floats:
+    """(rows, count, 2): the last steps relative to the level, and whether each was measured (then 1, else 0 and 0)."""
+    if not count:
+        return np.empty((len(past), 0, 2))
+    ratios = past[:, -count:] - levels[:, None]
+    known = np.isfinite(ratios)
+    clipped = np.clip(np.where(known, ratios, 0.0), -_CLIP, _CLIP)
+    return np.stack([clipped, known.astype(np.float64)], axis=-1)
+
+
 def log_past(values: Floats, ends: Indices, grid: Grid) -> Floats:
     """(rows, reach): logarithms of what lies before each end (an index into `values`), NaN before the beginning."""
     padded = np.concatenate([np.full(grid.reach, np.nan), _logs(values, grid.offset)])
