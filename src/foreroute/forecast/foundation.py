@@ -25,6 +25,7 @@ _NAME: Final = "foundation"
 _FILE: Final = "weights.json"
 _WEIGHTS: Final = "model.safetensors"
 _BLOCK: Final = 1 << 20
+_LENGTH: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +48,19 @@ class FittedFoundation:
 
     def forecast(self, series: Sequence[Series], *, steps: int) -> tuple[Forecast, ...]:
         pasts = [np.asarray(one.values[-self.context :], dtype=np.float64) for one in series]
-        asked = [place for place, past in enumerate(pasts) if np.isfinite(past).any()]
+        known = [past[np.isfinite(past)] for past in pasts]
         found = np.full((len(series), steps, len(QUANTILES)), np.nan)
+        asked = []
+        for place, values in enumerate(known):
+            if len(values) and float(np.ptp(values)) == 0.0:
+                found[place] = values[-1]  # they divide by how much a series varies
+            elif len(values):
+                asked.append(place)
         for start in range(0, len(asked), self.batch):
             places = asked[start : start + self.batch]
-            found[places] = self._quantiles([_from_first(pasts[place]) for place in places], steps)
+            sizes = np.array([np.abs(known[place]).mean() for place in places])
+            shown = [_padded(pasts[p] / size, self.context) for p, size in zip(places, sizes, strict=True)]
+            found[places] = self._quantiles(shown, steps) * sizes[:, None, None]
         return tuple(_forecast(one, said) for one, said in zip(series, found, strict=True))
 
     def dump(self) -> Mapping[str, bytes]:
@@ -65,13 +74,15 @@ class FittedFoundation:
         """(series, steps, quantiles) in ascending order."""
         torch, pipeline = _pipeline(self.path, self.digest)
         contexts = [torch.tensor(past, dtype=torch.float32) for past in pasts]
+        # Their answer depends on how far one asks: always as far as that of the longest forecast usual here.
+        length = _LENGTH * -(-steps // _LENGTH)
         with torch.inference_mode():
             said, _ = pipeline.predict_quantiles(
-                contexts, prediction_length=steps, quantile_levels=list(QUANTILES)
+                contexts, prediction_length=length, quantile_levels=list(QUANTILES)
             )
         # Chronos-2 answers with one tensor (variates, steps, quantiles) for each series, Chronos-Bolt with one for all.
-        each = [one.reshape(steps, len(QUANTILES)).double().numpy() for one in said]
-        return np.sort(np.stack(each), axis=-1)
+        each = [one.reshape(length, len(QUANTILES)).double().numpy() for one in said]
+        return np.sort(np.stack(each)[:, :steps], axis=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +154,11 @@ def _digest(path: Path) -> str:
     return hashed.hexdigest()
 
 
-def _from_first(past: Floats) -> Floats:
-    """From its first measured step on; gaps stay NaN, which these models know."""
-    return past[int(np.flatnonzero(np.isfinite(past))[0]) :]
+def _padded(past: Floats, length: int) -> Floats:
+    """As long for every series, so that it does not matter who else is asked about; NaN is what these models do not see."""
+    found = np.full(length, np.nan)
+    found[length - len(past) :] = past
+    return found
 
 
 def _forecast(series: Series, said: Floats) -> Forecast:

@@ -6,6 +6,7 @@ learns it, in a worker; answers are computed in numpy.
 
 import io
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -105,7 +106,15 @@ class Lstm:
                 weights = {name: np.asarray(stored[name], dtype=np.float64) for name in _WEIGHTS}
             fitted = FittedLstm(grid, int(layout["past"]), weights)
             _network(weights, np.zeros((1, fitted.past, 2)), np.zeros((1, columns_of(grid))))
-        except (KeyError, ValueError, TypeError, AttributeError, OSError, EOFError) as error:
+        except (
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            OSError,
+            EOFError,
+            zipfile.BadZipFile,
+        ) as error:
             raise ModelFileError(f"not a stored `lstm` model: {error!r}") from None
         return fitted
 

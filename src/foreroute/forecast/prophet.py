@@ -71,12 +71,12 @@ class Prophet:
         data = known(series)
         if len(data) < _FIT_MIN or float(np.ptp(data.values)) == 0.0:
             return FittedProphet()
+        _hush()
         try:
             import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - it ships no types; heavy, and only for the worker
             from prophet import Prophet as Library  # noqa: PLC0415
         except ImportError:
             raise MissingExtra("prophet", "prophet", "the forecast model `prophet`") from None
-        logging.getLogger("cmdstanpy").setLevel(logging.WARNING)
         at, values = _thinned(series.end_at - (data.ages + 1.0) * series.step_s, data.values)
         span_days = float(at[-1] - at[0]) / _DAY_S
         model = Library(
@@ -88,6 +88,15 @@ class Prophet:
         )
         model.fit(pd.DataFrame({"ds": pd.to_datetime(at, unit="s"), "y": values}), seed=1)
         return _fitted(model)
+
+
+def _hush() -> None:
+    """Keeps the library from saying on stderr that it begins, that it ends, and that it could draw if it had plotly."""
+    compiled = logging.getLogger("cmdstanpy")
+    if not compiled.handlers:
+        compiled.addHandler(logging.NullHandler())
+    compiled.propagate = False
+    logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)
 
 
 def _thinned(at: Floats, values: Floats) -> tuple[Floats, Floats]:

@@ -97,7 +97,8 @@ def feature_rows(past: Floats, origins_at: Floats, grid: Grid) -> Rows:
     ratios += [np.abs(np.diff(recent[:, -16:], axis=1)).mean(axis=1)]
     if grid.has_days:
         ratios += _courses(past, safe[:, 0], grid)
-    clipped = np.clip(np.nan_to_num(np.column_stack(ratios), nan=0.0), -_CLIP, _CLIP)
+    # Rounded, so that what is equal but for the last digit falls on the same side of a threshold.
+    clipped = np.round(np.clip(np.nan_to_num(np.column_stack(ratios), nan=0.0), -_CLIP, _CLIP), 7)
     return Rows(np.column_stack([clipped, known[:, -15:].mean(axis=1), *_clock(origins_at)]), levels)
 
 
@@ -178,8 +179,9 @@ def _average(past: Floats, span: float) -> Floats:
     recent = past[:, -_MEMORY:]
     weights = (1.0 - 2.0 / (span + 1.0)) ** np.arange(recent.shape[1] - 1, -1, -1, dtype=np.float64)
     known = np.isfinite(recent)
-    total = known @ weights
-    summed = np.where(known, recent, 0.0) @ weights
+    # Sums, not matrix products: those round one row by how many others there are.
+    total = np.where(known, weights, 0.0).sum(axis=1)
+    summed = np.where(known, recent * weights, 0.0).sum(axis=1)
     # What weighs less than this lies many spans back: as good as not measured.
     return np.where(total > 1e-6, summed / np.maximum(total, 1e-6), np.nan)
 
