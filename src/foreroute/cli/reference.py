@@ -44,6 +44,8 @@ def cli_reference() -> str:
 def _verbs(group: Any, name: str) -> Iterator[str]:
     for verb, command in group.commands.items():
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield from _verb(command, f"{name} {verb}")
             yield from _verbs(command, f"{name} {verb}")
         else:
             yield from _verb(command, f"{name} {verb}")

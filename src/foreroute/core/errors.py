@@ -7,6 +7,8 @@ boundary in the tick, and a playbook's step.
     │   ├── StoreUnavailable   may work later                                       retryable
     │   └── StoreCorrupt       will not work until somebody looks
     ├── StageError             a stage of the tick failed; the tick goes on
+    ├── TooLittleHistory       there is not enough to learn a forecast model from, yet
+    ├── ModelFileError         a stored forecast model is damaged or not one of ours
     └── MissingExtra           an optional package is not installed; says how to install it
 """
 
@@ -46,6 +48,14 @@ class StoreCorrupt(StoreError):  # noqa: N818
 
 
 class StageError(ForerouteError):
+    pass
+
+
+class TooLittleHistory(ForerouteError):  # noqa: N818 - reads as the state it names
+    pass
+
+
+class ModelFileError(ForerouteError):
     pass
 
 

@@ -164,6 +164,33 @@ class Forecaster(Protocol):
     def fit(self, series: Series) -> FittedForecaster: ...
 
 
+class FittedPool(Protocol):
+    """One model that answers for every series of a metric: immutable, picklable, pure, never raises on short or gappy ones."""
+
+    def forecast(self, series: Sequence[Series], *, steps: int) -> tuple[Forecast, ...]:
+        """One forecast for each series, in their order; each from its own values alone."""
+        ...
+
+    def dump(self) -> Mapping[str, bytes]:
+        """The files that `PooledForecaster.load` makes the same model of again. Data only: nothing in them is run."""
+        ...
+
+
+class PooledForecaster(Protocol):
+    """A way of making one model from all series of a metric. `fit` runs in a process pool, as a `Forecaster`'s does."""
+
+    @property
+    def name(self) -> str: ...
+
+    def fit(self, series: Sequence[Series]) -> FittedPool:
+        """Raises TooLittleHistory when the series are too few or too short to learn from."""
+        ...
+
+    def load(self, files: Mapping[str, bytes]) -> FittedPool:
+        """Raises ModelFileError when these are not what `dump` of this kind of model wrote."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """How unusual the last value of a series is (≥ 0, larger is stranger), and what was expected instead."""

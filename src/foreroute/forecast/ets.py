@@ -38,17 +38,22 @@ class FittedEts:
     fitted_at: float = math.inf
 
     def forecast(self, series: Series, *, steps: int) -> Forecast:
+        return path_forecast(
+            series, steps, "ets", lambda data, ahead: self._path(series, data, ahead), last=_MEMORY
+        )
+
+    def path(self, series: Series, steps: int) -> Floats:
+        """The bare means, not bounded: of a series that something was taken off, and may be negative."""
+        return self._path(series, known(series, last=_MEMORY), steps)
+
+    def _path(self, series: Series, data: Known, steps: int) -> Floats:
         behind = (series.end_at - self.fitted_at) / series.step_s
-
-        def path(data: Known, steps: int) -> Floats:
-            if behind < 0:
-                return self.model.path(self.model.states(data)[-1], steps)
-            start = State(self.level, self.trend, behind)
-            newer = data.ages < behind - 0.5
-            states = self.model.states(Known(data.ages[newer], data.values[newer]), start=start)
-            return self.model.path((start, *states)[-1], steps)
-
-        return path_forecast(series, steps, "ets", path, last=_MEMORY)
+        if behind < 0:
+            return self.model.path(self.model.states(data)[-1], steps)
+        start = State(self.level, self.trend, behind)
+        newer = data.ages < behind - 0.5
+        states = self.model.states(Known(data.ages[newer], data.values[newer]), start=start)
+        return self.model.path((start, *states)[-1], steps)
 
 
 _YOUNG: Final = FittedEts("ANN", Damped(0.2, 0.0, 1.0))

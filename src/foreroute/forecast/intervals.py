@@ -19,12 +19,13 @@ from foreroute.forecast.values import Floats, prior_width
 _KEPT: Final = 300
 _ENOUGH: Final = 15
 _LEARNING_RATE: Final = 0.02
-_OFFSETS: Final[Mapping[Metric, float]] = {
+OFFSETS: Final[Mapping[Metric, float]] = {
     Metric.FAILURE_RATIO: 0.02,
     Metric.ATTEMPTS: 1.0,
     Metric.THROTTLES: 1.0,
     Metric.COST_USD: 1e-4,
 }
+"""What is added to a metric that is often zero before ratios or logarithms are taken of it, in its own unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Residuals:
 
 def residuals(metric: Metric, *, coverage: float, steps: int) -> Residuals:
     """An empty record for one horizon of a metric."""
-    return Residuals(coverage, prior_width(steps), _OFFSETS.get(metric, 0.0))
+    return Residuals(coverage, prior_width(steps), OFFSETS.get(metric, 0.0))
 
 
 def interval(

@@ -1,33 +1,106 @@
-"""Forecasters by name: the built-in ones, and those of other packages (entry points `foreroute.forecasters`)."""
+"""Forecasters by name: the built-in ones, and those of other packages (entry points `foreroute.forecasters` and
+`foreroute.pooled_forecasters`).
+"""
 
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Final
 
 from foreroute.core.errors import ConfigError
-from foreroute.core.ports import Forecaster
+from foreroute.core.ports import Forecaster, PooledForecaster
+from foreroute.forecast.arima import Arima
 from foreroute.forecast.ets import Ets
+from foreroute.forecast.foundation import Foundation, FoundationSettings
+from foreroute.forecast.lightgbm import LightGbm, LightGbmSettings
+from foreroute.forecast.lstm import Lstm, LstmSettings
+from foreroute.forecast.mstl import Mstl
 from foreroute.forecast.naive import Naive
+from foreroute.forecast.prophet import Prophet
 from foreroute.forecast.smoothing import Smoothing
+from foreroute.forecast.theta import Theta
 from foreroute.forecast.trend import Trend
 
 LOCAL: Final = frozenset({"naive", "smoothing", "trend"})
 """Cheap enough to be fitted outside the pool when a series is new."""
-_BUILT_IN: Final = {kind.name: kind for kind in (Naive(), Smoothing(), Trend(), Ets())}
+APART: Final = frozenset({"foundation"})
+"""Answer in worker processes: their libraries are nothing for a process that serves."""
+_BUILT_IN: Final = {
+    kind.name: kind for kind in (Naive(), Smoothing(), Trend(), Ets(), Arima(), Theta(), Mstl(), Prophet())
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSettings:
+    """What models of all series of a metric have in common. Seconds."""
+
+    horizons_s: tuple[float, ...] = (900.0, 3600.0)
+    history_min_s: float = 7 * 86_400.0
+    foundation: Path | None = None
+    """The folder with a foundation model's weights."""
 
 
 def forecasters(names: Sequence[str]) -> tuple[Forecaster, ...]:
-    """The named ones, with naive always among them. Raises ConfigError naming what is known."""
-    others = {point.name: point for point in entry_points(group="foreroute.forecasters")}
+    """The named ones with a model for each series, with naive always among them.
+
+    Raises ConfigError naming what is known, for a name that is not, of whatever kind.
+    """
+    others, pools = _others("forecasters"), _pool_names()
     found: list[Forecaster] = []
     for name in dict.fromkeys(("naive", *names)):
         if name in _BUILT_IN:
             found.append(_BUILT_IN[name])
         elif name in others:
             found.append(others[name].load()())
-        else:
-            known = ", ".join(sorted({*_BUILT_IN, *others}))
-            raise ConfigError(
-                f"there is no forecast model {name!r}", where="forecast.models", hint=f"known: {known}"
-            )
+        elif name not in pools:
+            raise _unknown(name, [*_BUILT_IN, *others, *pools])
     return tuple(found)
+
+
+def pooled_forecasters(
+    names: Sequence[str], settings: PoolSettings | None = None
+) -> tuple[PooledForecaster, ...]:
+    """The named ones with one model for all series of a metric; other names are passed over."""
+    settings = settings or PoolSettings()
+    built_in, others = _pools(settings), _others("pooled_forecasters")
+    found: list[PooledForecaster] = []
+    for name in dict.fromkeys(names):
+        if name in built_in:
+            found.append(built_in[name])
+        elif name in others:
+            found.append(others[name].load()())
+    return tuple(found)
+
+
+def pooled_forecaster(name: str, settings: PoolSettings | None = None) -> PooledForecaster:
+    """Raises ConfigError naming those that there are."""
+    for one in pooled_forecasters([name], settings):
+        return one
+    raise _unknown(name, list(_pool_names()))
+
+
+def _pools(settings: PoolSettings) -> dict[str, PooledForecaster]:
+    horizons_s, history_min_s = settings.horizons_s, settings.history_min_s
+    pools: tuple[PooledForecaster, ...] = (
+        LightGbm(settings=LightGbmSettings(horizons_s=horizons_s, history_min_s=history_min_s)),
+        Lstm(settings=LstmSettings(horizons_s=horizons_s, history_min_s=history_min_s)),
+        Foundation(settings=FoundationSettings(path=settings.foundation)),
+    )
+    return {one.name: one for one in pools}
+
+
+def _pool_names() -> set[str]:
+    return {*_pools(PoolSettings()), *_others("pooled_forecasters")}
+
+
+def _others(group: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"foreroute.{group}")}
+
+
+def _unknown(name: str, known: Sequence[str]) -> ConfigError:
+    return ConfigError(
+        f"there is no forecast model {name!r}",
+        where="forecast.models",
+        hint=f"known: {', '.join(sorted(set(known)))}",
+    )

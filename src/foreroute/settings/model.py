@@ -289,17 +289,47 @@ class RouteSettings(_Section):
     """When nothing has come after this long, a second channel is asked too, and the faster one serves. Both bill."""
 
 
+class RetrainSettings(_Section):
+    """How models that learn from history are fitted again, and when a new one takes over."""
+
+    every: Duration = 86_400.0
+    """How often; a series that has drifted asks for it earlier, at most once an hour."""
+    history: Duration = 14 * 86_400.0
+    """How far back they learn."""
+    history_min: Duration = 7 * 86_400.0
+    """Models of all channels are not fitted on less."""
+    held_out: Duration = 86_400.0
+    """The newest part of the history: new model and old are scored on it, and neither is fitted on it."""
+    keep: int = Field(5, ge=1)
+    """How many versions of a model stay on the disk."""
+    folder: Path | None = None
+    """Where they are stored. Unset: `models` beside `store.path`. Relative to the working directory."""
+
+
+class FoundationSettings(_Section):
+    """A pretrained forecaster (`foundation`), from files on this machine. Nothing is fetched."""
+
+    path: Path | None = None
+    """A folder with `config.json` and `model.safetensors` of Chronos-Bolt or Chronos-2. Relative to the working
+    directory."""
+
+
 class ForecastSettings(_Section):
     """Which models forecast, how far, and when they may steer."""
 
     models: tuple[Name, ...] = ("naive", "smoothing", "trend", "ets")
-    """Which models compete. `ets` needs the extra `stats`."""
+    """Which models compete. `ets`, `arima`, `theta` and `mstl` need the extra `stats`; `lightgbm` needs `ml`; `prophet`,
+    `lstm` and `foundation` need the extras of their names."""
     horizons: tuple[Duration, ...] = (900.0, 3600.0)
     """How far ahead."""
     coverage: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.8
     """Of the prediction interval."""
     outcomes_min: int = Field(20, ge=1)
     """Graded forecasts needed before a model may have a vote."""
+    answer_every: Duration = 300.0
+    """How often a plug-in is asked about a channel; its answer is held until then."""
+    retrain: RetrainSettings = RetrainSettings()
+    foundation: FoundationSettings = FoundationSettings()
 
 
 class DetectSettings(_Section):

@@ -70,3 +70,24 @@ def usual() -> dict[str, Series]:
 def empty() -> dict[str, Series]:
     """Series that say nothing at all."""
     return {"empty": a_series(), "all missing": a_series(*(math.nan,) * 60)}
+
+
+def channels_with_days(count: int = 3, *, days: float = 9.0, step_s: float = 300.0) -> tuple[Series, ...]:
+    """Series of one metric, some days long, each with a course of the day of its own: what pooled models learn from."""
+    found = []
+    for number in range(count):
+        rng, size = Random(20 + number), 0.2 * (1 + number)
+        values = []
+        for step in range(round(days * 86_400.0 / step_s)):
+            angle = 2.0 * math.pi * step * step_s / 86_400.0 + number
+            values.append(size * math.exp(0.3 * math.sin(angle) + 0.15 * rng.gauss(0.0, 1.0)))
+        found.append(
+            Series(
+                channel=ChannelId(f"sample-{number}"),
+                metric=Metric.FIRST_CHUNK_P95,
+                start_at=START_AT,
+                step_s=step_s,
+                values=tuple(values),
+            )
+        )
+    return tuple(found)
