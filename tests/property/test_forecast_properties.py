@@ -9,11 +9,8 @@ from hypothesis import strategies as st
 
 from foreroute.core.ids import ChannelId
 from foreroute.core.series import Metric, Series
-from foreroute.forecast.backtest import BacktestSettings, backtest
 from foreroute.forecast.engine import ForecastEngine, ForecastSettings
-from foreroute.forecast.intervals import Width, interval
 from foreroute.forecast.naive import Naive
-from foreroute.forecast.registry import LOCAL, forecasters
 from foreroute.forecast.smoothing import Smoothing
 from foreroute.forecast.trend import Trend
 
@@ -51,51 +48,12 @@ def test_a_model_never_raises_and_never_runs_away(
 @settings(max_examples=40)
 @given(st.lists(VALUE, min_size=12, max_size=60))
 def test_the_stage_never_raises(values: list[float]) -> None:
-    engine = ForecastEngine(
-        ForecastSettings(horizons_s=(180.0, 600.0), outcomes_min=3),
-        forecasters(["smoothing", "trend"]),
-        LOCAL,
-    )
+    engine = ForecastEngine(ForecastSettings(horizons_s=(180.0, 600.0), outcomes_min=3))
     series = a_series(values)
     engine.warm([replace(series, values=series.values[:10])])
     for end in range(10, len(values) + 1):
-        for forecast in engine.update([replace(series, values=series.values[:end])]):
+        for forecast in engine.update([replace(series, values=series.values[:end])]).values():
             for lower, mean, upper in zip(forecast.lower, forecast.mean, forecast.upper, strict=True):
                 assert 0.0 <= lower <= mean <= upper < math.inf
-    for skill in engine.skills():
+    for skill in engine.skills([(series.channel, series.metric)]):
         assert math.isfinite(skill.mean_absolute_error)
-        assert not (skill.model == "naive" and skill.has_vote)
-
-
-@settings(max_examples=30)
-@given(
-    st.lists(st.floats(0.1, 2.0), min_size=70, max_size=70),
-    st.lists(VALUE, min_size=70, max_size=70),
-    st.integers(40, 65),
-)
-def test_a_backtest_knows_nothing_of_what_comes_later(
-    values: list[float], others: list[float], known: int
-) -> None:
-    """Whatever is measured from minute `known` on, predictions made by then are the same."""
-    setup = BacktestSettings(horizons_s=(300.0,), first_origin_s=1800.0, outcomes_min=3, fit_every_s=600.0)
-    found = backtest(a_series(values), [Trend()], setup).predicted[300.0]
-    shifted = backtest(a_series(values[:known] + others[known:]), [Trend()], setup).predicted[300.0]
-    assert found is not None
-    assert shifted is not None
-    made = known - 30 + 1
-    assert found.values[:made] == shifted.values[:made]
-
-
-WIDTH = st.builds(Width, st.floats(0.0, 3.0), st.floats(0.0, 3.0))
-
-
-@given(WIDTH, WIDTH, WIDTH, st.floats(0.0, 10.0), st.floats(0.0, 200.0))
-def test_an_interval_never_narrows(
-    near: Width, middle: Width, far: Width, level: float, stale: float
-) -> None:
-    mean = np.full(60, level)
-    lower, upper = interval(mean, {1: near, 15: middle, 60: far}, offset=0.02, stale=stale)
-    assert (np.diff(upper) >= 0).all()
-    assert (np.diff(lower) <= 0).all()
-    assert (lower <= mean).all()
-    assert (mean <= upper).all()

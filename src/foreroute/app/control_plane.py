@@ -21,7 +21,7 @@ from foreroute.control.stages import Stages
 from foreroute.core.errors import StoreError
 from foreroute.core.keys import KeyBook, Role
 from foreroute.core.ports import Clock, Store
-from foreroute.forecast.engine import run_fit
+from foreroute.forecast.experts import run_job
 from foreroute.gateway.keyring import Keyring, Known
 from foreroute.monitor.fold import Folder, fold, merge_rollups
 from foreroute.settings.convert import objectives_of
@@ -86,7 +86,7 @@ class ControlPlane:
 
     async def _serve(self, store: Store) -> None:
         workers = self.settings.loop.fit_workers
-        fits = Fits[Any, Any](run_fit, lambda: process_pool(workers), _fit_failed) if workers else None
+        fits = Fits[Any, Any](run_job, lambda: process_pool(workers), _fit_failed) if workers else None
         try:
             self.stages = build_stages(self.settings, self.data, store, source=self.options.source)
             # A control plane that is started again beside its gateway finds the journal open.

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from typing import Final
 
+from foreroute.app.forecasting import build_forecasting
 from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
 from foreroute.control.loop import LoopSettings
-from foreroute.control.stages import CostStage, Healed, Stages
+from foreroute.control.stages import CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
@@ -23,19 +25,23 @@ from foreroute.cost.usage_mix import channel_costs
 from foreroute.decide.guardrails import Guardrails
 from foreroute.detect.engine import DetectEngine, DetectSettings
 from foreroute.detect.registry import detectors
-from foreroute.forecast.engine import ForecastEngine, ForecastSettings
-from foreroute.forecast.registry import LOCAL, forecasters
+from foreroute.forecast.engine import ForecastEngine
 from foreroute.forecast.work import WorkModels
 from foreroute.heal.engine import HealEngine, HealSettings
 from foreroute.heal.playbook import Playbook
 from foreroute.heal.playbook_yaml import load_playbooks
 from foreroute.monitor.fold import Folder, merge_rollups
+from foreroute.settings.convert import objective_metrics
 from foreroute.settings.model import Settings
+
+_SLOWDOWNS: Final = (Metric.FIRST_CHUNK_SLOWDOWN, Metric.LATENCY_SLOWDOWN)
+_FORESEEN: Final = (*_SLOWDOWNS, Metric.FAILURE_RATIO, Metric.ATTEMPTS, Metric.COST_USD)
 
 
 def build_stages(settings: Settings, data: Plane, store: Store, *, source: str) -> Stages:
     """`source` names this run, for the rollups that it makes. Raises ConfigError on playbooks that are wrong."""
-    forecast = ForecastEngine(forecast_settings(settings), forecasters(settings.forecast.models), local=LOCAL)
+    foreseen = foreseen_metrics(settings)
+    forecast, fitting = build_forecasting(settings, store.rollups, foreseen)
     work = WorkModels({channel.id: channel.model for channel in data.channels})
     heal = HealEngine(HealSettings(), playbooks_of(settings))
 
@@ -50,9 +56,9 @@ def build_stages(settings: Settings, data: Plane, store: Store, *, source: str) 
         merge=merge_rollups,
         work=work,
         expectations=lambda forecasts: expectations(work, forecasts, settings.loop.horizon),
-        learners={"work": work},
+        learners={"work": work, "forecast": forecast},
         forecast=forecast,
-        fits=forecast,
+        fits=fitting,
         forecast_record=lambda: _record(forecast),
         past_predictions=forecast.past_predictions,
         detect=DetectEngine(
@@ -69,6 +75,7 @@ def build_stages(settings: Settings, data: Plane, store: Store, *, source: str) 
         records=store.records,
         publisher=data.plans,
         metrics=objective_metrics(settings),
+        foreseen=foreseen,
     )
 
 
@@ -78,16 +85,6 @@ def playbooks_of(settings: Settings) -> tuple[Playbook, ...]:
         return load_playbooks(settings.heal.playbooks)
     with resources.as_file(resources.files("foreroute.heal").joinpath("recovery_playbooks.yaml")) as path:
         return load_playbooks(path)
-
-
-def forecast_settings(settings: Settings) -> ForecastSettings:
-    return ForecastSettings(
-        step_s=settings.loop.tick,
-        horizons_s=settings.forecast.horizons,
-        coverage=settings.forecast.coverage,
-        outcomes_min=settings.forecast.outcomes_min,
-        fit_every_s=settings.loop.fit_every,
-    )
 
 
 def loop_settings(settings: Settings, *, wait_for_fits: bool = False) -> LoopSettings:
@@ -120,13 +117,12 @@ def guardrails(settings: Settings) -> Guardrails:
     )
 
 
-def objective_metrics(settings: Settings) -> dict[ChannelId, Metric]:
-    """The metric by which each channel is judged: its route's objective, or the time to first chunk."""
-    metrics = {ChannelId(channel.id): Metric.FIRST_CHUNK_P95 for channel in settings.channels}
-    for route in settings.routes:
-        if route.objective is not None:
-            metrics |= {ChannelId(target.channel): route.objective.metric for target in route.targets}
-    return metrics
+def foreseen_metrics(settings: Settings) -> dict[ChannelId, tuple[Metric, ...]]:
+    """What is forecast of each channel: its objective's metric, and what else decisions and people ask for."""
+    return {
+        channel: tuple(dict.fromkeys((metric, *_FORESEEN)))
+        for channel, metric in objective_metrics(settings).items()
+    }
 
 
 def cost_stage(settings: Settings, data: Plane) -> CostStage:
@@ -169,21 +165,16 @@ def _record(forecast: ForecastEngine) -> ForecastRecord:
 
 
 def expectations(
-    work: WorkModels, forecasts: Sequence[Forecast], horizon_s: float
+    work: WorkModels, forecasts: Mapping[Key, Forecast], horizon_s: float
 ) -> dict[ChannelId, Expectation]:
     """What requests are expected to take: the usual for their work, times the slowdown that is forecast."""
-    ahead = {
-        (one.channel, one.metric): window.value
-        for one in forecasts
-        if (window := one.over(horizon_s)) is not None and math.isfinite(window.value)
-    }
+
+    def slowdown(channel: ChannelId, metric: Metric) -> float:
+        forecast = forecasts.get((channel, metric))
+        window = None if forecast is None else forecast.over(horizon_s)
+        return window.value if window is not None and math.isfinite(window.value) else 1.0
+
     return {
-        channel: Expectation(
-            model=model,
-            slowdown=max(
-                ahead.get((channel, Metric.FIRST_CHUNK_SLOWDOWN), 1.0),
-                ahead.get((channel, Metric.LATENCY_SLOWDOWN), 1.0),
-            ),
-        )
+        channel: Expectation(model=model, slowdown=max(slowdown(channel, metric) for metric in _SLOWDOWNS))
         for channel, model in work.models().items()
     }

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from foreroute.app.stages import objective_metrics
 from foreroute.control.retrain import libraries_of, read_series, serving_model, store_verdict
 from foreroute.core.errors import ConfigError, TooLittleHistory
 from foreroute.core.ids import ChannelId
@@ -14,6 +13,7 @@ from foreroute.forecast.challenge import Challenge, ChallengeSettings, Verdict, 
 from foreroute.forecast.model_folder import ModelFolder
 from foreroute.forecast.registry import PoolSettings, pooled_forecaster, pooled_forecasters
 from foreroute.monitor.fold import merge_rollups
+from foreroute.settings.convert import objective_metrics
 from foreroute.settings.model import Settings
 from foreroute.store.sqlite import SqliteStore
 

@@ -8,7 +8,6 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -27,7 +26,7 @@ from foreroute.control.fits import Fits
 from foreroute.control.history import History
 from foreroute.control.learnt import Learnt
 from foreroute.control.observe import NOTHING_OBSERVED, Observed, channel_states, observe, observe_all
-from foreroute.control.stages import Healed, Stages
+from foreroute.control.stages import Healed, Key, Stages
 from foreroute.control.state import Board
 from foreroute.control.views import views_of
 from foreroute.core.decision import Autopilot, Cause, Decision
@@ -139,6 +138,7 @@ class ControlLoop:
         self._guard("forecast", lambda: self._stages.forecast.warm(_measured(series)), None)
         self._guard("detect", lambda: self._stages.detect.warm(_measured(series)), None)
         self._publish(replace(self._plan, made_at=at, valid_until=at + self._rails.plan_valid_s))
+        await self._try("forecast", self._stages.fits.start(), None)
         await self._refit(at, wait=self._settings.wait_for_fits)
         self._observe(at, past)
         self._show(at, Findings())
@@ -181,10 +181,15 @@ class ControlLoop:
 
     async def _analyse(self, at: float, rollups: list[Rollup]) -> Findings:
         series = self._series(at, rollups)
-        forecasts: tuple[Forecast, ...] = self._guard(
-            "forecast", lambda: self._stages.forecast.update(series), ()
+        forecasts: Mapping[Key, Forecast] = self._guard(
+            "forecast", lambda: self._stages.forecast.update(series), {}
         )
-        anomalies: tuple[Anomaly, ...] = self._guard("detect", lambda: self._stages.detect.update(series), ())
+        watched = [
+            one for one in series if one.metric in (self._stages.metrics[one.channel], Metric.FAILURE_RATIO)
+        ]
+        anomalies: tuple[Anomaly, ...] = self._guard(
+            "detect", lambda: self._stages.detect.update(watched), ()
+        )
         recent = [rollup for rollup in rollups if rollup.window_start >= at - self._settings.heal_s]
         healed = self._guard("heal", lambda: self._stages.heal(at, recent), Healed())
         costs: tuple[ChannelCost, ...] = self._guard(
@@ -192,7 +197,9 @@ class ControlLoop:
         )
         return Findings(
             forecasts=forecasts,
-            skills=self._guard("forecast", self._stages.forecast.skills, ()),
+            skills=self._guard(
+                "forecast", lambda: self._stages.forecast.skills(self._stages.metrics.items()), ()
+            ),
             anomalies=anomalies,
             incidents=healed.incidents,
             remedies=healed.remedies,
@@ -264,8 +271,9 @@ class ControlLoop:
             return
         fits = self._fits
         for result in await fits.finished(wait=wait):
-            self._guard("forecast", partial(self._stages.fits.adopt, result), None)
-        self._guard("forecast", lambda: fits.submit(self._stages.fits.due_fits(at)), None)
+            await self._try("forecast", self._stages.fits.adopt(result, at), None)
+        jobs = await self._try("forecast", self._stages.fits.due(at), ())
+        self._guard("forecast", lambda: fits.submit(jobs), None)
 
     async def _housekeep(self, at: float) -> None:
         if self._prune is not None and at - self._pruned_at >= self._settings.prune_every_s:
@@ -338,8 +346,7 @@ class ControlLoop:
 
     def _series(self, at: float, rollups: list[Rollup] | None = None) -> list[Series]:
         known = rollups if rollups is not None else self._history.rollups(start_at=0.0, end_at=at)
-        wanted = [(channel, metric) for channel, metric in self._stages.metrics.items()]
-        wanted += [(channel, Metric.FAILURE_RATIO) for channel in self._stages.metrics]
+        wanted = [(channel, metric) for channel, found in self._stages.foreseen.items() for metric in found]
         mine: dict[ChannelId, list[Rollup]] = {channel: [] for channel in self._stages.metrics}
         for rollup in known:
             mine.setdefault(rollup.channel, []).append(rollup)

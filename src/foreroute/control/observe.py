@@ -71,7 +71,6 @@ def channel_states(
     *,
     horizon_s: float,
 ) -> dict[ChannelId, ChannelState]:
-    forecasts = {(forecast.channel, forecast.metric): forecast for forecast in findings.forecasts}
     votes = {(s.channel, s.metric, s.model): s for s in findings.skills if s.horizon_s == horizon_s}
     prices = {cost.channel: cost.usd_per_request for cost in findings.costs}
     states = {}
@@ -81,7 +80,7 @@ def channel_states(
             now_s=seen.now_s,
             failure_ratio=seen.failure_ratio,
             judged=seen.judged,
-            outlook=_outlook(forecasts.get((channel, metric)), votes, horizon_s),
+            outlook=_outlook(findings.forecasts.get((channel, metric)), votes, horizon_s),
             usd_per_request=prices.get(channel),
             remedies=tuple(remedy for remedy in findings.remedies if remedy.channel == channel),
         )

@@ -1,6 +1,6 @@
 """The stages of a tick as the loop sees them. The composition root fills this in; a test fills in its own."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,6 +23,8 @@ from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, Rollup
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, Series
 from foreroute.core.work import Expectation, Ratio
+
+Key = tuple[ChannelId, Metric]
 
 
 class Intake(Protocol):
@@ -50,15 +52,21 @@ class Fold(Protocol):
 class ForecastStage(Protocol):
     def warm(self, series: Sequence[Series]) -> None: ...
 
-    def update(self, series: Sequence[Series]) -> tuple[Forecast, ...]: ...
+    def update(self, series: Sequence[Series]) -> Mapping[Key, Forecast]: ...
 
-    def skills(self) -> tuple[ForecastSkill, ...]: ...
+    def skills(self, keys: Collection[Key]) -> tuple[ForecastSkill, ...]: ...
 
 
 class FitSource(Protocol):
-    def due_fits(self, at: float) -> Sequence[Any]: ...
+    """What is to be run outside the tick, and what becomes of it."""
 
-    def adopt(self, result: Any) -> None: ...
+    async def start(self) -> None:
+        """Takes up the models that an earlier run has stored."""
+        ...
+
+    async def due(self, at: float) -> Sequence[Any]: ...
+
+    async def adopt(self, result: Any, at: float) -> None: ...
 
 
 class WorkStage(Protocol):
@@ -104,7 +112,7 @@ class Stages:
     fold: Fold
     merge: Callable[[Sequence[Rollup]], Rollup]
     work: WorkStage
-    expectations: Callable[[Sequence[Forecast]], Mapping[ChannelId, Expectation]]
+    expectations: Callable[[Mapping[Key, Forecast]], Mapping[ChannelId, Expectation]]
     """What each channel's requests are expected to take, by the forecasts of how slow it will be."""
     forecast: ForecastStage
     fits: FitSource
@@ -121,6 +129,8 @@ class Stages:
     records: RecordStore
     publisher: PlanPublisher
     metrics: Mapping[ChannelId, Metric] = field(default_factory=dict)
-    """The metric of each channel's objective: what is forecast, watched and drawn."""
+    """The metric of each channel's objective: what is watched and drawn, and what moves shares."""
+    foreseen: Mapping[ChannelId, tuple[Metric, ...]] = field(default_factory=dict)
+    """All that is forecast of each channel, the objective's metric among them."""
     learners: Mapping[str, Learner] = field(default_factory=dict)
     """What is kept across restarts, by name."""

@@ -1,5 +1,6 @@
 """What the analysing stages find. Findings are evidence; only `decide` turns them into a plan."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -79,6 +80,8 @@ class WindowForecast:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastSkill:
     """How good a model has been, on forecasts whose outcome is known. `skill` = 1 − error / naive error.
+
+    The outcome is the single window at the horizon, unless a `WindowForecast`'s record says otherwise.
 
     A model steers only while its skill is positive on enough outcomes: see `has_vote`.
     """
@@ -194,7 +197,7 @@ class ChannelCost:
 class Findings:
     """All that one tick knows. A stage that failed left its part empty and its name in `missing`."""
 
-    forecasts: tuple[Forecast, ...] = ()
+    forecasts: Mapping[tuple[ChannelId, Metric], Forecast] = field(default_factory=dict)
     skills: tuple[ForecastSkill, ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
     incidents: tuple[Incident, ...] = ()

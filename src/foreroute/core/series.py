@@ -40,6 +40,8 @@ class Series:
     start_at: float
     step_s: float
     values: tuple[float, ...]
+    counts: tuple[float, ...] = ()
+    """Requests behind each value; empty where that is not known."""
 
     @property
     def end_at(self) -> float:
@@ -76,6 +78,23 @@ def value_of(rollup: Rollup, metric: Metric) -> float:
     return math.nan if value is None else float(value)
 
 
+def count_of(rollup: Rollup, metric: Metric) -> float:
+    """How many requests one metric of one rollup is measured from; a count is measured once."""
+    match metric:
+        case Metric.LATENCY_P50 | Metric.LATENCY_P95 | Metric.LATENCY_MEAN:
+            return float(rollup.latency.count)
+        case Metric.FIRST_CHUNK_P50 | Metric.FIRST_CHUNK_P95:
+            return float(rollup.first_chunk.count)
+        case Metric.LATENCY_SLOWDOWN:
+            return float(rollup.latency.slowdown_count)
+        case Metric.FIRST_CHUNK_SLOWDOWN:
+            return float(rollup.first_chunk.slowdown_count)
+        case Metric.FAILURE_RATIO:
+            return float(rollup.attempts - rollup.ignored - rollup.throttles)
+        case Metric.ATTEMPTS | Metric.THROTTLES | Metric.COST_USD:
+            return 1.0
+
+
 def series_of(
     rollups: Iterable[Rollup],
     channel: ChannelId,
@@ -90,8 +109,17 @@ def series_of(
     A window without a rollup is NaN: nothing was measured, which is not zero.
     """
     values = [math.nan] * max(0, round((end_at - start_at) / step_s))
+    counts = [0.0] * len(values)
     for rollup in rollups:
         index = round((rollup.window_start - start_at) / step_s)
         if rollup.channel == channel and 0 <= index < len(values):
             values[index] = value_of(rollup, metric)
-    return Series(channel=channel, metric=metric, start_at=start_at, step_s=step_s, values=tuple(values))
+            counts[index] = count_of(rollup, metric)
+    return Series(
+        channel=channel,
+        metric=metric,
+        start_at=start_at,
+        step_s=step_s,
+        values=tuple(values),
+        counts=tuple(counts),
+    )

@@ -93,7 +93,7 @@ class Dashboard:
             return channel in (None, one.channel) and metric in (None, one.metric.value)
 
         return {
-            "forecasts": [one for one in board.findings.forecasts if wanted(one)],
+            "forecasts": [one for one in board.findings.forecasts.values() if wanted(one)],
             "skills": [skill_row(one) for one in board.findings.skills if wanted(one)],
         }
 

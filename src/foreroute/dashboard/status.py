@@ -97,7 +97,7 @@ def forecasts_by_channel(board: Board) -> dict[ChannelId, Forecast]:
     """The forecast of each channel's own objective."""
     return {
         forecast.channel: forecast
-        for forecast in board.findings.forecasts
+        for forecast in board.findings.forecasts.values()
         if (series := board.series.get(forecast.channel)) is not None and forecast.metric is series.metric
     }
 

@@ -1,22 +1,24 @@
-"""The forecast stage of the tick: grade what has come due, then say what is to come.
+"""The forecast stage of the tick: take in what was measured, grade what has come due, say what is to come.
 
-What is graded is the single window that ends at origin + horizon: the forecast for it against the value measured
-in it. Skill is always against the last value at the same origins.
+The bank does this for all series at once; plug-ins add their opinions, which count for as much as they have earned.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from foreroute.core.findings import Forecast, ForecastSkill
+from foreroute.core.findings import Forecast, ForecastSkill, WindowTarget
 from foreroute.core.ids import ChannelId
-from foreroute.core.ports import FittedForecaster, Forecaster
 from foreroute.core.series import Metric, Series
-from foreroute.forecast.book import BookSettings, SeriesBook, Totals
-from foreroute.forecast.naive import NAIVE, Naive
-
-Key = tuple[ChannelId, Metric]
+from foreroute.forecast.bank.archive import from_bytes, to_bytes
+from foreroute.forecast.bank.bank import ForecastBank, Key, Minute
+from foreroute.forecast.bank.record import Total, drifted, ensemble_skills, total
+from foreroute.forecast.bank.settings import BankSettings
+from foreroute.forecast.bank.standings import Standing
+from foreroute.forecast.experts import AnswerJob, Experts, ExpertSettings
+from foreroute.forecast.past import Past
+from foreroute.forecast.values import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,26 +27,19 @@ class ForecastSettings:
 
     step_s: float = 60.0
     horizons_s: tuple[float, ...] = (900.0, 3600.0)
-    """Where forecasts are graded. The first decides the weights of the models, the largest how far they reach."""
-    coverage: float = 0.8
+    """Where forecasts are made and graded. The largest is how far they reach."""
     outcomes_min: int = 20
-    fit_every_s: float = 1800.0
     values_min: int = 10
     """Measured windows needed before anything is forecast at all."""
-    warm_windows: int = 360
+    warm_windows: int = 720
     """Stored windows that are played through at the start, at most."""
-
-    def book(self) -> BookSettings:
-        return BookSettings(
-            horizons=tuple(max(1, round(horizon / self.step_s)) for horizon in self.horizons_s),
-            coverage=self.coverage,
-            outcomes_min=self.outcomes_min,
-        )
+    past_s: float = 4 * 86_400.0
+    """How much of the past plug-ins may look at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Totals over all series and horizons, on the same origins for both. Errors in the metrics' own units."""
+    """Totals over all latencies and horizons, on the same origins for both. Errors in seconds."""
 
     made: int
     graded: int
@@ -52,117 +47,147 @@ class Record:
     naive_mean_absolute_error: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class FitJob:
-    """One fit, to be run in a worker process."""
+class Forecasts(Mapping[Key, Forecast]):
+    """The newest forecasts by (channel, metric), each made when it is first asked for."""
 
-    forecaster: Forecaster
-    series: Series
+    def __init__(self, bank: ForecastBank, keys: Collection[Key]) -> None:
+        self._bank = bank
+        self._made: dict[Key, Forecast | None] = dict.fromkeys(keys)
 
+    def __getitem__(self, key: Key) -> Forecast:
+        """Raises KeyError for a series that is not forecast."""
+        made = self._made[key]
+        if made is None:
+            row = self._bank.find(*key)
+            made = None if row is None else self._bank.forecast(row)
+            if made is None:
+                raise KeyError(key)
+            self._made[key] = made
+        return made
 
-@dataclass(frozen=True, slots=True)
-class FitResult:
-    key: Key
-    name: str
-    model: FittedForecaster
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._made)
 
-
-def run_fit(job: FitJob) -> FitResult:
-    """What the worker runs. Raises what the forecaster raises."""
-    key = (job.series.channel, job.series.metric)
-    return FitResult(key, job.forecaster.name, job.forecaster.fit(job.series))
+    def __len__(self) -> int:
+        return len(self._made)
 
 
 class ForecastEngine:
-    """Holds the fitted models and the record of every series. Deterministic; not for use from two threads.
+    """Deterministic; not for use from two threads. What it has learnt can be taken out and put back (`dump`, `load`)."""
 
-    `local` forecasters are cheap enough to be fitted at the start of a series without a worker; all are refitted
-    in workers every `fit_every_s`. Naive is always among them: it is what the others are measured against.
-    """
-
-    def __init__(
-        self, settings: ForecastSettings, forecasters: Sequence[Forecaster], local: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, settings: ForecastSettings, experts: Experts | None = None) -> None:
         self._settings = settings
-        self._book_settings = settings.book()
-        self._forecasters = {NAIVE: Naive()} | {forecaster.name: forecaster for forecaster in forecasters}
-        self._local = frozenset({NAIVE, *local})
-        self._models: dict[Key, dict[str, FittedForecaster]] = {}
-        self._books: dict[Key, SeriesBook] = {}
-        self._latest: dict[Key, Series] = {}
-        self._fitted_at: dict[Key, float] = {}
-        self._totals = Totals()
+        self._experts = Experts(ExpertSettings(step_s=settings.step_s)) if experts is None else experts
+        self._bank_settings = BankSettings(
+            step_s=settings.step_s,
+            horizons_s=settings.horizons_s,
+            plug_ins=self._experts.names,
+            outcomes_min=settings.outcomes_min,
+        )
+        self._bank = ForecastBank(self._bank_settings)
+        self._past = Past(step_s=settings.step_s, steps=round(settings.past_s / settings.step_s))
+        self._keys: tuple[Key, ...] = ()
+        self._before = Total()
         self._made = 0
 
     def warm(self, series: Sequence[Series]) -> None:
-        """Plays stored history through, so that models have a record at once. No forecast sees its own future."""
-        for one in series:
-            length = len(one.values)
-            first = max(self._settings.values_min, length // 4, length - self._settings.warm_windows)
-            for end in range(first, length + 1):
-                self._forecast(replace(one, values=one.values[:end]))
-        self._made, self._totals = 0, Totals()
+        """Plays stored history through, so that there is a record at once. No forecast sees its own future.
 
-    def update(self, series: Sequence[Series]) -> tuple[Forecast, ...]:
-        """One combined forecast for each series that has enough measured windows."""
-        forecasts = [forecast for one in series if (forecast := self._forecast(one)) is not None]
-        self._made += len(forecasts)
-        return tuple(forecasts)
+        What `load` has brought back is not learnt twice.
+        """
+        if self._experts.names:
+            self._past.add(series)
+        end_at = max((one.end_at for one in series), default=0.0)
+        for left in range(self._settings.warm_windows - 1, -1, -1):
+            self._step(end_at - left * self._settings.step_s, series, {})
+        self._before = total(self._bank.memory)
 
-    def skills(self) -> tuple[ForecastSkill, ...]:
-        """The recent record of every model and of the ensemble, at the settings' horizons."""
-        return tuple(
-            skill
-            for key, book in self._books.items()
-            for skill in book.skills(self._latest[key], recent=True)
-        )
+    def update(self, series: Sequence[Series]) -> Forecasts:
+        """Takes in the newest window of each series; all of them end at the same instant.
+
+        Forecasts those of which enough windows have been measured.
+        """
+        if not series:
+            return Forecasts(self._bank, ())
+        self._keys = tuple((one.channel, one.metric) for one in series)
+        at = series[0].end_at
+        self._step(at, series, self._opinions(at, series))
+        measured = self._bank.measured
+        known = [key for key in self._keys if measured[self._bank.row(*key)] >= self._settings.values_min]
+        self._made += len(known)
+        return Forecasts(self._bank, known)
+
+    def skills(self, keys: Collection[Key]) -> tuple[ForecastSkill, ...]:
+        """How good the mixed forecasts of these series have been of late, by the single window at each horizon."""
+        known = (key for key in keys if self._bank.find(*key) is not None)
+        return tuple(skill for key in known for skill in ensemble_skills(self._bank.memory, key))
+
+    def standings(self, channel: ChannelId, metric: Metric) -> tuple[Standing, ...]:
+        """Whose word counts for how much in one series, and why; empty for one that is not forecast."""
+        row = self._bank.find(channel, metric)
+        return () if row is None else self._bank.standings(row)
 
     def record(self) -> Record:
         """Live forecasts only; what `warm` played through does not count."""
-        graded = self._totals.graded
+        since = total(self._bank.memory).since(self._before)
         return Record(
             made=self._made,
-            graded=graded,
-            mean_absolute_error=self._totals.error / graded if graded else None,
-            naive_mean_absolute_error=self._totals.naive_error / graded if graded else None,
+            graded=since.graded,
+            mean_absolute_error=since.error_s / since.graded if since.graded else None,
+            naive_mean_absolute_error=since.naive_error_s / since.graded if since.graded else None,
         )
 
     def past_predictions(self, channel: ChannelId, metric: Metric, horizon_s: float) -> Series | None:
         """What was predicted `horizon_s` before, on the window that it was for; NaN where nothing was."""
-        book = self._books.get((channel, metric))
-        found = book.predictions(round(horizon_s / self._settings.step_s)) if book else []
+        row = self._bank.find(channel, metric)
+        steps = max(1, round(horizon_s / self._settings.step_s))
+        if row is None or steps not in self._bank_settings.horizons:
+            return None
+        found = self._bank.predicted(row, WindowTarget.POINT, horizon_s)
         return predictions_series(found, channel, metric, self._settings.step_s)
 
-    def due_fits(self, at: float) -> tuple[FitJob, ...]:
-        """Fits that are due: every series once, and again every `fit_every_s`."""
-        jobs: list[FitJob] = []
-        for key, series in self._latest.items():
-            if at - self._fitted_at.get(key, float("-inf")) >= self._settings.fit_every_s:
-                self._fitted_at[key] = at
-                jobs += [FitJob(forecaster, series) for forecaster in self._forecasters.values()]
-        return tuple(jobs)
+    def drifted(self) -> tuple[Key, ...]:
+        """Series that are forecast much worse of late than they used to be: what was fitted to them fits no more."""
+        return drifted(self._bank.memory)
 
-    def adopt(self, result: FitResult) -> None:
-        """Swaps a fitted model in. Its record goes on; a new kind of model starts without one."""
-        if result.key in self._books:
-            self._models[result.key][result.name] = result.model
+    def due_answers(self) -> tuple[AnswerJob, ...]:
+        """What is to be asked of plug-ins that answer in worker processes."""
+        end_at = self._bank.memory.end_at
+        if end_at is None or not self._experts.names:
+            return ()
+        return self._experts.due_answers(end_at, self._keys, self._past.of(self._keys))
 
-    def _forecast(self, series: Series) -> Forecast | None:
-        if int(np.isfinite(np.asarray(series.values)).sum()) < self._settings.values_min:
-            return None
-        key = (series.channel, series.metric)
-        book = self._books.get(key) or self._open(key, series)
-        self._latest[key] = series
-        return book.advance(series, self._models[key], self._totals)
+    def dump(self) -> bytes:
+        return to_bytes(self._bank)
 
-    def _open(self, key: Key, series: Series) -> SeriesBook:
-        self._models[key] = {
-            name: forecaster.fit(series)
-            for name, forecaster in self._forecasters.items()
-            if name in self._local
-        }
-        self._books[key] = SeriesBook(series.metric, self._book_settings)
-        return self._books[key]
+    def load(self, state: bytes) -> None:
+        """Raises StoreCorrupt and changes nothing if `state` is not what `dump` gave under the same settings."""
+        self._bank = from_bytes(state, self._bank_settings)
+        self._before = total(self._bank.memory)
+
+    def _opinions(self, at: float, series: Sequence[Series]) -> Mapping[str, Floats]:
+        """By name, (targets, horizons, rows of the bank)."""
+        if not self._experts.names:
+            return {}
+        self._past.add(series)
+        rows = [self._bank.row(*key) for key in self._keys]
+        found = {}
+        for name, said in self._experts.extra(at, self._keys, self._past.of(self._keys)).items():
+            found[name] = np.full((*said.shape[:2], len(self._bank.keys)), np.nan)
+            found[name][..., rows] = said
+        return found
+
+    def _step(self, end_at: float, series: Sequence[Series], opinions: Mapping[str, Floats]) -> None:
+        """The window that ends then, of every series that reaches so far back."""
+        rows = [self._bank.row(one.channel, one.metric) for one in series]
+        values = np.full(len(self._bank.keys), np.nan)
+        counts = np.zeros(len(self._bank.keys))
+        for row, one in zip(rows, series, strict=True):
+            at = round((end_at - one.start_at) / self._settings.step_s) - 1
+            if 0 <= at < len(one.values):
+                values[row] = one.values[at]
+                counts[row] = one.counts[at] if one.counts else 0.0
+        self._bank.update(Minute(end_at, values, counts), opinions)
 
 
 def predictions_series(

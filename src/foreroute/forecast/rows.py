@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreroute.core.series import Metric, Series
-from foreroute.forecast.intervals import OFFSETS
+from foreroute.forecast.bank.scale import OFFSETS
 from foreroute.forecast.values import Floats
 
 Indices = NDArray[np.int64]

@@ -34,11 +34,6 @@ def known(series: Series, *, last: int | None = None) -> Known:
     return Known(ages[measured], values[measured])
 
 
-def prior_width(steps: float) -> float:
-    """Half-width relative to the forecast `steps` ahead, for a model that has no record yet."""
-    return float(_WIDTH_NOW + _WIDTH_GROWTH * np.sqrt(steps))
-
-
 def path_forecast(
     series: Series,
     steps: int,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RouteName
 from foreroute.core.plan import BreakerPolicy, CallPolicy, Objective, Route, RoutingPlan, Target, Timeouts
+from foreroute.core.series import Metric
 from foreroute.settings.load import reveal
 from foreroute.settings.model import (
     BreakerSettings,
@@ -133,3 +134,12 @@ def _breaker(breaker: BreakerSettings) -> BreakerPolicy:
         open_s_max=breaker.open_max,
         half_open_successes_min=breaker.half_open_successes_min,
     )
+
+
+def objective_metrics(settings: Settings) -> dict[ChannelId, Metric]:
+    """The metric by which each channel is judged: its route's objective, or the time to first chunk."""
+    metrics = {ChannelId(channel.id): Metric.FIRST_CHUNK_P95 for channel in settings.channels}
+    for route in settings.routes:
+        if route.objective is not None:
+            metrics |= {ChannelId(target.channel): route.objective.metric for target in route.targets}
+    return metrics

@@ -156,8 +156,6 @@ class LoopSettings(_Section):
     """The window of the reactive policy."""
     horizon: Duration = 900.0
     """How far ahead a forecast may move traffic."""
-    fit_every: Duration = 1800.0
-    """How often models are fitted again."""
     fit_workers: int = Field(1, ge=0, le=64)
     """Processes that fit models. 0: no fitted models."""
 
@@ -317,13 +315,11 @@ class FoundationSettings(_Section):
 class ForecastSettings(_Section):
     """Which models forecast, how far, and when they may steer."""
 
-    models: tuple[Name, ...] = ("naive", "smoothing", "trend", "ets")
-    """Which models compete. `ets`, `arima`, `theta` and `mstl` need the extra `stats`; `lightgbm` needs `ml`; `prophet`,
+    models: tuple[Name, ...] = ()
+    """Which models compete beside the built-in ones, in whose company each must earn its weight. `ets`, `arima`, `theta` and `mstl` need the extra `stats`; `lightgbm` needs `ml`; `prophet`,
     `lstm` and `foundation` need the extras of their names."""
     horizons: tuple[Duration, ...] = (900.0, 3600.0)
     """How far ahead."""
-    coverage: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.8
-    """Of the prediction interval."""
     outcomes_min: int = Field(20, ge=1)
     """Graded forecasts needed before a model may have a vote."""
     answer_every: Duration = 300.0

@@ -126,7 +126,7 @@ def board() -> Board:
             SPARE: view(Health.UNKNOWN, None, failure_ratio=None, attempts_per_minute=0.0),
         },
         findings=Findings(
-            forecasts=(forecast(A, 0.8), forecast(B, 0.3)),
+            forecasts={(one.channel, one.metric): one for one in (forecast(A, 0.8), forecast(B, 0.3))},
             skills=(skill,),
             budgets=(budget,),
             costs=(ChannelCost(channel=A, usd_per_request=Decimal("0.0004")),),

@@ -1,27 +1,29 @@
 """The stage as the tick uses it."""
 
 import math
-import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from foreroute.core.errors import StoreCorrupt
 from foreroute.core.findings import Forecast, ForecastSkill
 from foreroute.core.ids import ChannelId
 from foreroute.core.series import Metric, Series
-from foreroute.forecast.engine import ForecastEngine, ForecastSettings, run_fit
-from foreroute.forecast.registry import LOCAL, forecasters
+from foreroute.forecast.engine import ForecastEngine, ForecastSettings
+from foreroute.forecast.experts import Experts, ExpertSettings, SeriesFit, run_job
+from foreroute.forecast.trend import Trend
 
 Make = Callable[..., Series]
 A = ChannelId("a")
 METRIC = Metric.FIRST_CHUNK_P95
+KEY = (A, METRIC)
 NAN = float("nan")
 
 
 def an_engine(settings: ForecastSettings | None = None) -> ForecastEngine:
-    return ForecastEngine(settings or ForecastSettings(), forecasters(["smoothing", "trend"]), local=LOCAL)
+    return ForecastEngine(settings or ForecastSettings())
 
 
 def window(series: Series, end: int, *, length: int = 180) -> Series:
@@ -33,44 +35,61 @@ def window(series: Series, end: int, *, length: int = 180) -> Series:
 def play(engine: ForecastEngine, series: Series, ends: Sequence[int]) -> list[Forecast]:
     found: list[Forecast] = []
     for end in ends:
-        found += engine.update([window(series, end)])
+        found += engine.update([window(series, end)]).values()
     return found
 
 
-def skill_of(engine: ForecastEngine, model: str, horizon_s: float) -> ForecastSkill:
-    (found,) = (s for s in engine.skills() if (s.model, s.horizon_s) == (model, horizon_s))
+def skill_of(engine: ForecastEngine, horizon_s: float = 900.0) -> ForecastSkill:
+    """The ensemble's."""
+    (found,) = (skill for skill in engine.skills([KEY]) if skill.horizon_s == horizon_s)
     return found
 
 
 def test_history_gives_a_record_and_a_vote_before_the_first_tick(noisy: Make) -> None:
     engine = an_engine()
     engine.warm([noisy(180)])
-    assert {(s.model, s.horizon_s) for s in engine.skills()} == {
-        (model, horizon_s)
-        for model in ("naive", "smoothing", "trend", "ensemble")
-        for horizon_s in (900.0, 3600.0)
-    }
-    found = skill_of(engine, "ensemble", 900.0)
-    assert found.has_vote
-    assert found.skill > 0.1
-    assert not skill_of(engine, "naive", 900.0).has_vote
+    assert [skill.horizon_s for skill in engine.skills([KEY])] == [900.0, 3600.0]
+    assert skill_of(engine).has_vote
+    assert skill_of(engine).skill > 0.1
     assert engine.record().made == engine.record().graded == 0
 
 
 def test_one_combined_forecast_for_each_series(noisy: Make) -> None:
     engine = an_engine()
     one, other = noisy(60), replace(noisy(60, seed=1), channel=ChannelId("b"))
+    engine.warm([one, other])
     forecasts = engine.update([one, other])
-    assert [forecast.channel for forecast in forecasts] == ["a", "b"]
-    for forecast in forecasts:
+    assert list(forecasts) == [KEY, (ChannelId("b"), METRIC)]
+    for forecast in forecasts.values():
         assert (forecast.model, forecast.coverage, len(forecast.mean)) == ("ensemble", 0.8, 60)
         assert forecast.origin_at == one.end_at
+        assert forecast.over(900.0) is not None
+        assert forecast.over(3600.0) is not None
 
 
 def test_too_few_values_are_not_forecast(series: Make) -> None:
     engine = an_engine()
-    assert engine.update([series(*(0.3,) * 9, *(NAN,) * 30), series()]) == ()
-    assert engine.skills() == ()
+    short = series(*(0.3,) * 9, *(NAN,) * 30)
+    engine.warm([short])
+    assert len(engine.update([short])) == 0
+    assert len(engine.update([])) == 0
+    assert engine.skills([KEY, (ChannelId("nobody"), METRIC)]) == ()
+
+
+def test_each_word_counts_for_what_it_has_been_worth(noisy: Make) -> None:
+    engine = an_engine()
+    engine.warm([noisy(300)])
+    standings = engine.standings(A, METRIC)
+    assert [(one.target.value, one.horizon_s) for one in standings] == [
+        ("mean", 900.0),
+        ("point", 900.0),
+        ("mean", 3600.0),
+        ("point", 3600.0),
+    ]
+    for one in standings:
+        assert sum(one.weights.values()) == pytest.approx(1.0)
+        assert one.weights["last"] < 0.05
+    assert engine.standings(ChannelId("nobody"), METRIC) == ()
 
 
 def test_on_steady_noise_the_ensemble_beats_the_last_value(noisy: Make) -> None:
@@ -82,8 +101,8 @@ def test_on_steady_noise_the_ensemble_beats_the_last_value(noisy: Make) -> None:
     assert record.mean_absolute_error is not None
     assert record.naive_mean_absolute_error is not None
     assert record.mean_absolute_error < 0.85 * record.naive_mean_absolute_error
-    assert skill_of(engine, "ensemble", 900.0).coverage == pytest.approx(0.8, abs=0.05)
-    assert skill_of(engine, "ensemble", 3600.0).coverage == pytest.approx(0.8, abs=0.08)
+    assert skill_of(engine).coverage == pytest.approx(0.8, abs=0.05)
+    assert skill_of(engine, 3600.0).coverage == pytest.approx(0.8, abs=0.08)
 
 
 def test_slow_ramps_are_foreseen_through_the_noise(noisy: Make) -> None:
@@ -104,7 +123,7 @@ def test_slow_ramps_are_foreseen_through_the_noise(noisy: Make) -> None:
         gains.append(ahead.mean / truth(197))
         ensemble_errors.append(abs(ahead.mean - truth(212)))
         naive_errors.append(abs(whole.values[-1] - truth(212)))
-        assert skill_of(engine, "ensemble", 900.0).has_vote
+        assert skill_of(engine).has_vote
     assert np.median(gains) > 1.1
     assert np.mean(ensemble_errors) < 0.75 * np.mean(naive_errors)
 
@@ -115,7 +134,7 @@ def test_a_vote_is_lost_in_a_series_that_only_the_last_value_can_follow(series: 
     steps = np.repeat(rng.uniform(0.2, 1.0, 12), 40)
     engine = an_engine()
     engine.warm([series(*steps.tolist())])
-    assert not skill_of(engine, "ensemble", 900.0).has_vote
+    assert not skill_of(engine).has_vote
 
 
 def test_a_forecast_is_graded_by_the_single_window_that_it_was_for(series: Make) -> None:
@@ -162,14 +181,14 @@ def test_an_origin_seen_before_teaches_nothing(noisy: Make) -> None:
     whole = noisy(220)
     for one in (engine, steady):
         one.warm([window(whole, 180)])
-    before = engine.skills()
+    before = engine.skills([KEY])
     again = [*range(150, 181), 180]
     assert [forecast.origin_at for forecast in play(engine, whole, again)] == [
         whole.start_at + 60.0 * end for end in again
     ]
-    assert engine.skills() == before
+    assert engine.skills([KEY]) == before
     assert play(engine, whole, range(181, 221)) == play(steady, whole, range(181, 221))
-    assert engine.skills() == steady.skills()
+    assert engine.skills([KEY]) == steady.skills([KEY])
 
 
 def test_what_was_said_earlier_can_be_drawn_on_the_window_that_it_was_for(noisy: Make) -> None:
@@ -186,50 +205,68 @@ def test_what_was_said_earlier_can_be_drawn_on_the_window_that_it_was_for(noisy:
     assert engine.past_predictions(ChannelId("nobody"), METRIC, 900.0) is None
 
 
-def test_fits_come_due_and_are_adopted(noisy: Make) -> None:
-    engine = an_engine()
-    past = noisy(180)
-    assert engine.due_fits(0.0) == ()
-    first = engine.update([past])
-    jobs = engine.due_fits(past.end_at)
-    assert [job.forecaster.name for job in jobs] == ["naive", "smoothing", "trend"]
-    assert engine.due_fits(past.end_at + 1799.0) == ()
-    assert len(engine.due_fits(past.end_at + 1800.0)) == 3
-    for job in jobs:
-        engine.adopt(pickle.loads(pickle.dumps(run_fit(pickle.loads(pickle.dumps(job))))))
-    assert engine.update([past])[0] == first[0]
-
-
-def test_a_model_that_comes_later_starts_without_a_record(noisy: Make) -> None:
+def test_a_plug_in_comes_without_a_vote_and_earns_it(noisy: Make) -> None:
     """`trend` is fitted in a worker here, as heavy models are."""
-    engine = ForecastEngine(ForecastSettings(), forecasters(["smoothing", "trend"]), local={"smoothing"})
-    whole = noisy(260)
+    experts = Experts(ExpertSettings(answer_every=1), [Trend(name="trend_alone")])
+    engine = ForecastEngine(ForecastSettings(), experts)
+    whole = noisy(400)
     engine.warm([window(whole, 180)])
-    assert {s.model for s in engine.skills()} == {"naive", "smoothing", "ensemble"}
-    for job in engine.due_fits(whole.end_at):
-        engine.adopt(run_fit(job))
-    play(engine, whole, range(181, 261))
-    late, early = skill_of(engine, "trend", 900.0), skill_of(engine, "smoothing", 900.0)
-    assert late.outcomes == 80 - 15
-    assert early.outcomes == late.outcomes + (180 - 45 + 1)
+    engine.update([window(whole, 181)])
+    assert [one.weights["trend_alone"] for one in engine.standings(A, METRIC)] == [0.0] * 4
+    experts.adopt(run_job(SeriesFit(Trend(name="trend_alone"), whole)))
+    play(engine, whole, range(182, 330))
+    assert 0.0 < engine.standings(A, METRIC)[1].weights["trend_alone"] < 1.0
 
 
-def test_a_result_for_a_series_that_is_gone_is_dropped(noisy: Make) -> None:
-    engine = an_engine()
-    engine.update([noisy(60)])
-    (job, *_) = engine.due_fits(1e9)
-    an_engine().adopt(run_fit(job))
-
-
-def test_same_input_same_forecasts_and_the_state_survives_pickling(noisy: Make) -> None:
+def test_what_was_learnt_goes_on_after_a_restart(noisy: Make) -> None:
     whole = noisy(240)
     one, other = an_engine(), an_engine()
-    for engine in (one, other):
-        engine.warm([window(whole, 180)])
-    other = pickle.loads(pickle.dumps(other))
+    one.warm([window(whole, 180)])
+    other.load(one.dump())
+    other.warm([window(whole, 180)])
     assert play(one, whole, range(181, 241)) == play(other, whole, range(181, 241))
-    assert one.skills() == other.skills()
+    assert one.skills([KEY]) == other.skills([KEY])
     assert one.record() == other.record()
+
+
+def test_what_was_missed_while_it_was_down_is_learnt_from_the_store(noisy: Make) -> None:
+    whole = noisy(300)
+    one, other = an_engine(), an_engine()
+    one.warm([window(whole, 180)])
+    other.load(one.dump())
+    one.warm([window(whole, 240)])
+    other.warm([window(whole, 240)])
+    assert one.skills([KEY]) == other.skills([KEY])
+
+
+@pytest.mark.parametrize("state", [b"", b"PK\x03\x04", b"anything"])
+def test_a_state_that_is_none_is_refused_and_changes_nothing(noisy: Make, state: bytes) -> None:
+    engine = an_engine()
+    engine.warm([noisy(100)])
+    before = engine.skills([KEY])
+    with pytest.raises(StoreCorrupt):
+        engine.load(state)
+    assert engine.skills([KEY]) == before
+
+
+def test_a_state_of_other_horizons_is_refused(noisy: Make) -> None:
+    engine = an_engine()
+    engine.warm([noisy(100)])
+    with pytest.raises(StoreCorrupt, match="other settings"):
+        an_engine(ForecastSettings(horizons_s=(600.0,))).load(engine.dump())
+
+
+def test_a_series_that_changes_its_nature_has_drifted(noisy: Make) -> None:
+    """Smooth swings, long; then the model that has learnt them is worse than the last value."""
+    rng = np.random.default_rng(1)
+    swings = [0.5 + 0.3 * math.sin(t / 9.0) + float(rng.normal(0.0, 0.01)) for t in range(600)]
+    steps = np.repeat(rng.uniform(0.2, 1.0, 15), 20).tolist()
+    engine = an_engine()
+    whole = replace(noisy(900), values=tuple(swings + steps))
+    engine.warm([window(whole, 600, length=600)])
+    assert engine.drifted() == ()
+    drifted = [bool(play(engine, whole, [end])) and engine.drifted() == (KEY,) for end in range(601, 901)]
+    assert any(drifted)
 
 
 def test_forecasts_and_bounds_are_ordered_and_not_negative(noisy: Make) -> None:
@@ -245,6 +282,6 @@ def test_a_ratio_stays_a_ratio(series: Make) -> None:
     values = [0.0] * 90 + [min(1.0, t / 30) for t in range(90)]
     engine = an_engine()
     engine.warm([series(*values, metric=Metric.FAILURE_RATIO)])
-    (forecast,) = engine.update([series(*values, metric=Metric.FAILURE_RATIO)])
+    (forecast,) = engine.update([series(*values, metric=Metric.FAILURE_RATIO)]).values()
     assert min(forecast.lower) >= 0.0
     assert max(forecast.upper) <= 1.0

@@ -57,6 +57,11 @@ class ForecastBank:
         """Memory that the state takes."""
         return self.memory.state.nbytes()
 
+    @property
+    def measured(self) -> NDArray[np.int32]:
+        """By row, how many values have been taken in."""
+        return np.asarray(self.memory.state["seen"])
+
     def row(self, channel: ChannelId, metric: Metric) -> int:
         """The row of a series; a new one, which knows nothing yet, if it has none."""
         key = (channel, metric)
