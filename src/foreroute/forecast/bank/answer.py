@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreroute.core.findings import Forecast, WindowForecast, WindowTarget
-from foreroute.forecast.bank import said
+from foreroute.forecast.bank import noise, said
 from foreroute.forecast.bank.memory import Memory
 from foreroute.forecast.bank.roster import ENSEMBLE
 from foreroute.forecast.bank.settings import TARGETS
@@ -77,5 +77,9 @@ def _window(memory: Memory, row: int, at: int, kind: int) -> WindowForecast:
         lower95=low95,
         upper95=high95,
         n_effective=float(state["requests"][row]),
-        floor_ratio=float("nan"),
+        floor_ratio=noise.floor_ratio(
+            float(state["wiggle"][row]),
+            float(state["wiggles"][row]),
+            1 if TARGETS[kind] is WindowTarget.POINT else memory.settings.horizons[at],
+        ),
     )

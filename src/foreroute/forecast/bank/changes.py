@@ -1,8 +1,8 @@
 """The trend of all series at once: a level with at most one change, averaged over where that may have been.
 
 The model is that of `foreroute.forecast.trend`, as matrix products: each pair of begin and end is a shape over the
-last two hours, and how well it explains a series is a product of that shape with the series. Spikes are cut when a
-minute arrives (a causal Hampel filter), so that nothing needs to be sorted later.
+last two hours, and how well it explains a series is a product of that shape with the series. Spikes were cut when
+their minute arrived (`noise`).
 """
 
 from dataclasses import dataclass
@@ -24,9 +24,6 @@ _CARRIED: Final = 15
 _FADING: Final = 0.9
 """A change that goes on is carried forward in full for a quarter of an hour of minutes, then fades by this per step."""
 _VALUES_MIN: Final = 8
-_NEIGHBOURS: Final = 5
-_OUTLIER: Final = 3.0
-_NOISE_DECAY: Final = np.float32(np.exp(-1.0 / 60.0))
 _CHUNK: Final = 512
 """Series at a time: the products then stay in the processor's cache."""
 
@@ -59,25 +56,6 @@ def shapes() -> Shapes:
     prior = np.where(going_on, _GOING_ON_PRIOR / going, _ENDED_PRIOR / (len(pairs) - going))
     log_odds = np.log(prior / (1.0 - _GOING_ON_PRIOR - _ENDED_PRIOR)).astype(np.float32)
     return Shapes(found, found**2, pairs[:, 1], going_on.astype(np.float32), log_odds, ages)
-
-
-def clean(state: Columns, tick: int, values: Array) -> None:
-    """Stores the newest minute without its spike, and follows how noisy each series is from minute to minute."""
-    around = history.newest(state, "values", tick, _NEIGHBOURS)
-    ordered = np.sort(around, axis=0)
-    known = np.isfinite(around).sum(axis=0)
-    middle = ordered[np.maximum(known - 1, 0) // 2, np.arange(len(known))]
-    noise = state["noise"]
-    width = _OUTLIER * 1.25 / np.sqrt(2.0) * noise  # a mean absolute difference is 0.8 deviations, times √2
-    cut = np.where((noise > 0) & (known >= 3), np.clip(values, middle - width, middle + width), values)
-    state["clean"][tick % len(state["clean"])] = cut
-    difference = np.abs(values - around[1])
-    both = np.isfinite(difference)
-    first = both & (noise == 0)
-    # A step or a spike counts as at most four usual differences.
-    usual = np.minimum(difference, 4.0 * noise)
-    moved = _NOISE_DECAY * noise + (1.0 - _NOISE_DECAY) * usual
-    state["noise"] = np.where(first, difference, np.where(both, moved, noise))
 
 
 def trends(state: Columns, tick: int, table: Shapes) -> tuple[Array, Array, Array]:

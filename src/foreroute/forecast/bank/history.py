@@ -22,8 +22,6 @@ def columns(horizons: tuple[int, ...]) -> dict[str, Column]:
         "clean": Column((kept,), fill=np.nan),
         "seen": Column((), np.int32),
         "age": Column((), np.int32),
-        "noise": Column(()),
-        "wiggle": Column(()),
     }
 
 

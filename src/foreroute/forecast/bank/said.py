@@ -24,7 +24,7 @@ def columns(roster: Roster, horizons: tuple[int, ...]) -> dict[str, Column]:
     }
     for at, steps in enumerate(horizons):
         found[f"said_own_{at}"] = Column((steps, 2, roster.own), np.float16, np.nan)
-        found[f"said_changes_{at}"] = Column((steps, FEATURES - 1 - len(levels.NAMES)), np.float16)
+        found[f"said_moves_{at}"] = Column((steps, FEATURES - 1 - len(levels.NAMES)), np.float16)
         found[f"said_bounds_{at}"] = Column((steps, 2, 4), np.float16, np.nan)
         found[f"past_{at}"] = Column((KEPT, 2), fill=np.nan)
     return found
@@ -38,14 +38,14 @@ def opinions(state: Columns, at: int, origin: int) -> Array:
     return np.concatenate([both, own[origin % len(own)].astype(np.float32)], axis=1)
 
 
-def changes(state: Columns, at: int, origin: int) -> Array:
-    ring = state[f"said_changes_{at}"]
+def moves(state: Columns, at: int, origin: int) -> Array:
+    ring = state[f"said_moves_{at}"]
     return np.asarray(ring[origin % len(ring)].astype(np.float32))
 
 
-def features(levels_said: Array, changes_said: Array, unit: Array) -> Array:
+def features(levels_said: Array, moves_said: Array, unit: Array) -> Array:
     """(features, series): a constant and everyone's word in units of the series' noise."""
-    found = np.concatenate([np.zeros_like(levels_said[:1]), levels_said, changes_said])
+    found = np.concatenate([np.zeros_like(levels_said[:1]), levels_said, moves_said])
     found /= unit
     found[0] = 1.0
     return np.where(np.isfinite(found), found, np.float32(0.0))

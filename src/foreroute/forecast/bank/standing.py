@@ -8,7 +8,11 @@ from foreroute.forecast.bank.columns import Array, Column, Columns
 
 _DECAY: Final = np.float32(0.995)
 """How much of an error's weight is left after one more outcome."""
-_SHARPNESS: Final = np.float32(4.0)
+_PRIOR_OUTCOMES: Final = np.float32(5.0)
+"""On which everybody is assumed to have been as good as the last value."""
+_REGRESSION: Final = np.float32(2.0)
+"""How much more the regression counts than its record says: it is one, the averages are many and much alike."""
+_SHARPNESS: Final = np.float32(10.0)
 """Weight = relative error ** −sharpness."""
 
 
@@ -46,10 +50,10 @@ def grade(state: Columns, at: int, said: Array, outcome: Array) -> None:
 
 
 def ratios(state: Columns, at: int) -> Array:
-    """(2, experts, series): recent error over the last value's; 1 before the first outcome, never below 0.01."""
-    loss, naive = state["loss"][at], state["naive_loss"][at]
-    floor = 1e-6 * np.maximum(naive[:, :1], 1e-30)
-    return np.asarray(np.clip((loss + floor) / (naive + floor), 0.01, 100.0))
+    """(2, experts, series): recent error over the last value's, never below 0.01; near 1 while there are few outcomes."""
+    loss, naive, weight = state["loss"][at], state["naive_loss"][at], state["loss_weight"][at]
+    prior = _PRIOR_OUTCOMES * np.maximum(naive[:, :1], 1e-30) / np.maximum(weight[:, :1], 1.0)
+    return np.asarray(np.clip((loss + prior) / (naive + prior), 0.01, 100.0))
 
 
 def votes(state: Columns, at: int, plug_ins: slice, outcomes_min: int) -> Array:
@@ -63,7 +67,7 @@ def votes(state: Columns, at: int, plug_ins: slice, outcomes_min: int) -> Array:
     return may
 
 
-def weights(ratios: Array, usable: Array) -> Array:
+def weights(ratios: Array, usable: Array, regression: int) -> Array:
     """(2, experts, series), adding up to 1 for each series for which anybody is usable."""
     raw = np.where(usable, ratios**-_SHARPNESS, np.float32(0.0))
     total = raw.sum(axis=1, keepdims=True)
