@@ -1,5 +1,6 @@
 """How noisy each series is from minute to minute, and each minute without what of it was a spike."""
 
+import math
 from typing import Final
 
 import numpy as np
@@ -39,7 +40,7 @@ def learn(state: Columns, tick: int, values: Array) -> None:
 
 def floor_ratio(wiggle: float, count: float, steps: int) -> float:
     """The mean absolute relative error of a perfect forecast of a mean over `steps`, NaN when not known yet."""
-    return float(wiggle / np.sqrt(steps)) if count >= 10 else float("nan")
+    return wiggle / math.sqrt(steps) if count >= 10 else float("nan")
 
 
 def _cut(around: Array, noise: Array) -> Array:
@@ -59,5 +60,7 @@ def _wiggle(state: Columns, around: Array) -> None:
     count = state["wiggles"] + known
     rate = np.maximum(1.0 / np.maximum(count, 1.0), np.float32(0.01))
     step = rate * np.minimum(apart - state["wiggle"], np.float32(4.0) * np.maximum(state["wiggle"], 1e-3))
-    state["wiggle"] = np.where(known & (count > 1), state["wiggle"] + step, np.where(known, apart, state["wiggle"]))
+    state["wiggle"] = np.where(
+        known & (count > 1), state["wiggle"] + step, np.where(known, apart, state["wiggle"])
+    )
     state["wiggles"] = np.minimum(count, np.float32(1000.0))
