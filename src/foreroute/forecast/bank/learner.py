@@ -11,10 +11,13 @@ import numpy as np
 
 from foreroute.forecast.bank.columns import Array, Column, Columns
 
-_MEMORY: Final = 2000.0
+_MEMORY: Final = 5000.0
 """Outcomes after which one has lost most of its weight."""
-_PRIOR: Final = 0.02
-"""Variance of a coefficient before the first outcome, in squared units of noise."""
+_PRIOR: Final = 0.04
+_PRIOR_POWER: Final = 0.75
+"""Variance of a coefficient before the first outcome, one step ahead, in squared units of noise; it falls with the
+horizon, since outcomes of longer windows overlap more and prove less.
+"""
 _TRACE_MAX: Final = 10.0
 """Times that of the prior; forgetting without excitement must not make the covariance explode."""
 _ERROR_MAX: Final = 3.0
@@ -23,15 +26,19 @@ _SIZE_DECAY: Final = np.float32(0.99)
 _CHUNK: Final = 1024
 
 
-def columns(prior: Array, horizons: int) -> dict[str, Column]:
+def columns(prior: Array, horizons: tuple[int, ...]) -> dict[str, Column]:
     """`prior`: (horizons, 2, features), what the coefficients start at."""
     features = prior.shape[-1]
-    eye = np.broadcast_to(_PRIOR * np.eye(features), (horizons, features, features))
+    eye = np.stack([variance(steps) * np.eye(features) for steps in horizons])
     return {
-        "covariance": Column((horizons, features, features), fill=eye),
-        "coefficients": Column((horizons, 2, features), fill=prior),
-        "error_size": Column((horizons, 2), fill=1.0),
+        "covariance": Column(eye.shape, fill=eye),
+        "coefficients": Column(prior.shape, fill=prior),
+        "error_size": Column(prior.shape[:2], fill=1.0),
     }
+
+
+def variance(steps: int) -> float:
+    return float(_PRIOR / steps**_PRIOR_POWER)
 
 
 def predict(coefficients: Array, features: Array) -> Array:
@@ -39,7 +46,7 @@ def predict(coefficients: Array, features: Array) -> Array:
     return np.asarray((coefficients * features).sum(axis=1))
 
 
-def learn(state: Columns, at: int, features: Array, wanted: Array) -> None:
+def learn(state: Columns, at: int, steps: int, features: Array, wanted: Array) -> None:
     """One outcome of each series at horizon number `at`: (features, series) and (2, series), NaN where none."""
     for start in range(0, state.count, _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -49,10 +56,13 @@ def learn(state: Columns, at: int, features: Array, wanted: Array) -> None:
             state["error_size"][at, ..., part],
             features[:, part],
             wanted[:, part],
+            variance(steps),
         )
 
 
-def _learn(covariance: Array, coefficients: Array, size: Array, features: Array, wanted: Array) -> None:
+def _learn(
+    covariance: Array, coefficients: Array, size: Array, features: Array, wanted: Array, prior: float
+) -> None:
     known = np.isfinite(wanted) & np.isfinite(features).all(axis=0)
     some = known.any(axis=0)
     x = np.where(some, features, np.float32(0.0))
@@ -66,21 +76,21 @@ def _learn(covariance: Array, coefficients: Array, size: Array, features: Array,
     coefficients += gain * error[:, None]
     trace = np.zeros_like(forgetting)
     least = np.full_like(forgetting, np.inf)
-    for i, row in enumerate(covariance):
-        row -= gain[i] * image
-        row /= forgetting
-        trace += row[i]
-        least = np.minimum(least, row[i])
-    _restrain(covariance, trace, least)
+    for i in range(len(covariance)):
+        covariance[i] -= gain[i] * image
+        covariance[i] /= forgetting
+        trace += covariance[i, i]
+        least = np.minimum(least, covariance[i, i])
+    _restrain(covariance, trace, least, prior)
 
 
-def _restrain(covariance: Array, trace: Array, least: Array) -> None:
+def _restrain(covariance: Array, trace: Array, least: Array, prior: float) -> None:
     """Shrinks a covariance that has grown too far; starts one anew that is none any more."""
     features = len(covariance)
-    most = np.float32(_TRACE_MAX * features * _PRIOR)
+    most = np.float32(_TRACE_MAX * features * prior)
     too_large = trace > most
     if too_large.any():
         covariance[..., too_large] *= most / trace[too_large]
     broken = ~np.isfinite(trace) | (least <= 0)
     if broken.any():
-        covariance[..., broken] = (_PRIOR * np.eye(features, dtype=np.float32))[..., None]
+        covariance[..., broken] = (prior * np.eye(features, dtype=np.float32))[..., None]

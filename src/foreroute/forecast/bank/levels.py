@@ -23,6 +23,17 @@ _DECAY: Final = np.exp(-1.0 / np.array(MEMORIES, dtype=np.float32))[:, None]
 _WEIGHTED_DECAY: Final = np.exp(-1.0 / np.array(WEIGHTED_MEMORIES, dtype=np.float32))[:, None]
 
 
+def base(step_s: float) -> tuple[int, float]:
+    """The level that all others are compared with and that the day's shape is applied to, by its number.
+
+    And the width in steps of the window before now whose middle is as old as that level.
+    """
+    if step_s >= 600.0:
+        return 0, 1.0
+    fast = step_s < 120.0
+    return NAMES.index("average_5" if fast else "average_2"), 10.0 if fast else 4.0
+
+
 def columns() -> dict[str, Column]:
     return {
         "last": Column((), fill=np.nan),
@@ -33,13 +44,13 @@ def columns() -> dict[str, Column]:
     }
 
 
-def learn(state: Columns, values: Array, weights: Array) -> None:
-    """Takes in a minute. A minute without a value only ages what is known: numerator and denominator alike."""
+def learn(state: Columns, values: Array, cut: Array, weights: Array) -> None:
+    """Takes in a minute; `cut` are the values without their spikes. A minute without a value only ages what is known: numerator and denominator alike."""
     measured = np.isfinite(values)
     known = np.where(measured, values, 0.0)
     weights = np.where(measured, weights, 0.0)
     state["last"] = np.where(measured, values, state["last"])
-    state["sums"] = state["sums"] * _DECAY + known
+    state["sums"] = state["sums"] * _DECAY + np.where(measured, cut, 0.0)
     state["totals"] = state["totals"] * _DECAY + measured
     state["weighted_sums"] = state["weighted_sums"] * _WEIGHTED_DECAY + known * weights
     state["weighted_totals"] = state["weighted_totals"] * _WEIGHTED_DECAY + weights
@@ -70,4 +81,4 @@ def _median(values: Array) -> Array:
     rows = np.arange(values.shape[1])
     low = ordered[np.maximum(count - 1, 0) // 2, rows]
     high = ordered[count // 2 % len(values), rows]
-    return np.where(count % 2 == 1, low, (low + high) / 2.0)
+    return np.asarray(np.where(count % 2 == 1, low, (low + high) / 2.0))

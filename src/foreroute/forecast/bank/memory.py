@@ -1,5 +1,6 @@
 """All that the bank knows, and nothing else: the columns, which series each row is, and where in time it stands."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,18 +9,21 @@ from foreroute.core.ids import ChannelId
 from foreroute.core.series import Metric
 from foreroute.forecast.bank import (
     changes,
+    credibility,
     history,
     intervals,
     learner,
     levels,
+    noise,
     profile,
     said,
     scale,
     standing,
+    tracking,
 )
 from foreroute.forecast.bank.columns import Column, Columns
 from foreroute.forecast.bank.roster import Roster, prior
-from foreroute.forecast.bank.settings import BankSettings
+from foreroute.forecast.bank.settings import DAY_S, BankSettings
 
 
 @dataclass(slots=True)
@@ -43,12 +47,14 @@ class Memory:
                 "offset": Column(()),
                 "ceiling": Column(()),
                 "amount": Column((), np.bool_),
-                "requests": Column(()),
                 **history.columns(horizons),
+                **noise.columns(),
                 **levels.columns(),
                 **profile.columns(self.settings.slots),
-                **learner.columns(prior(len(horizons)), len(horizons)),
+                **learner.columns(prior(len(horizons)), horizons),
                 **standing.columns(len(self.roster.names), len(horizons)),
+                **tracking.columns(len(levels.NAMES) + 1 + len(horizons)),
+                **credibility.columns(len(horizons)),
                 **intervals.columns(horizons),
                 **said.columns(self.roster, horizons),
             }
@@ -63,7 +69,7 @@ class Memory:
         self.state["ceiling"][-1] = scale.ceiling(metric)
         self.state["amount"][-1] = scale.is_amount(metric)
 
-    def slot(self, end_at: float) -> int:
-        """Of the day, for a step that ends then."""
-        start_s = (end_at - self.settings.step_s) % 86_400.0
-        return int(start_s / 86_400.0 * self.settings.slots + 1e-9) % self.settings.slots
+    def place(self, end_at: float) -> int:
+        """In slots of the day's profile since the epoch, of a step that ends then."""
+        start_s = end_at - self.settings.step_s
+        return math.floor(start_s / DAY_S * self.settings.slots + 1e-6)

@@ -1,67 +1,96 @@
-"""The shape of the day: how a series stands at each time of day, compared with the rest of it.
+"""The shape of the day: how each of the last days went on from this time of day.
 
-What is forecast is not yesterday's value but today's level times yesterday's ratio of then to now.
+What is forecast is not yesterday's value but today's level times yesterday's ratio of then to now: the median of the
+ratios of some days, so that an incident in one of them is not taken for the day's shape.
 """
 
+import math
 from typing import Final
 
 import numpy as np
 
 from foreroute.forecast.bank.columns import Array, Column, Columns
 
-_DAYS: Final = 3.0
-"""Memory of the profile, in days."""
-_STEP_MAX: Final = 1.0
-"""One day moves a place by at most this factor's logarithm: an incident is not part of the day's shape."""
-_AROUND: Final = 1
-"""Slots on each side that are averaged for a single point: one slot of a few days is mostly noise."""
+_DAYS_MIN, _DAYS_MAX = 3, 14
+_MARGIN: Final = 8
+"""Slots before the oldest origin that is looked up."""
+_RING: Final = 1152
+"""Slots that are kept if that is enough for the fewest days."""
+_KNOWN_MIN: Final = np.float32(0.5)
+"""Share of a window that must have been measured."""
+
+
+def days(slots: int) -> int:
+    """How many days are remembered when each has so many slots."""
+    return min(max(_RING // slots - 1, _DAYS_MIN), _DAYS_MAX)
 
 
 def columns(slots: int) -> dict[str, Column]:
+    """A day is cut into `slots`; kept are logarithms over an anchor of each series, in half precision."""
     return {
-        "profile": Column((slots,)),
-        "profile_days": Column((slots,), np.uint8),
+        "profile": Column((days(slots) * slots + _MARGIN,), np.float16, np.nan),
+        "anchor": Column((), fill=np.nan),
         "slot_sum": Column(()),
         "slot_count": Column(()),
     }
 
 
-def learn(state: Columns, slot: int, before: int | None, logs: Array) -> None:
-    """Takes in a minute of logarithms. `before` is the slot of the minute before it: what is over is filed."""
-    if before is not None and slot != before:
-        _file(state, before)
+def learn(state: Columns, place: int, before: int | None, logs: Array) -> None:
+    """Takes in a step of logarithms. `place` is its slot counted from the epoch, `before` that of the step before."""
+    if before is not None and place != before:
+        _file(state, before, place)
     measured = np.isfinite(logs)
-    state["slot_sum"][...] += np.where(measured, logs, 0.0)
+    state["anchor"] = np.where(np.isnan(state["anchor"]), logs, state["anchor"])
+    state["slot_sum"][...] += np.where(measured, logs - state["anchor"], 0.0)
     state["slot_count"][...] += measured
 
 
-def ahead(state: Columns, slot: int, span: float, back: float) -> Array:
+def ahead(state: Columns, now: float, slots: int, span: float, back: float) -> Array:
     """(2, series): logarithm of the ratio to now of the mean over `span` slots ahead, and of the place at their end.
 
-    Now is the mean over the `back` slots up to `slot`. NaN without a whole day behind it.
+    `now` is the origin in slots since the epoch, `slots` a day of them. What it is compared with is the mean over
+    the `back` slots before it. NaN without a day behind it.
     """
-    now = _mean(state, np.arange(slot - max(1, round(back)) + 1, slot + 1))
-    window = _mean(state, np.arange(slot + 1, slot + 1 + max(1, round(span))))
-    end = slot + max(1, round(span))
-    around = min(_AROUND, max(0, round(span) - 1))
-    point = _mean(state, np.arange(end - around, end + around + 1))
-    return np.stack([window - now, point - now])
+    around = min(back, span) / 2.0
+    found = []
+    for day in range(1, days(slots) + 1):
+        then = now - day * slots
+        level = _mean(state, then - back, then)
+        window = _mean(state, then, then + span)
+        point = _mean(state, then + span - around, then + span + around)
+        found.append(np.stack([window - level, point - level]))
+    return _median(np.stack(found))
 
 
-def _file(state: Columns, slot: int) -> None:
+def _file(state: Columns, before: int, place: int) -> None:
+    """What is over goes into the profile; slots that were passed over are unknown."""
+    ring = len(state["profile"])
     count = state["slot_count"]
-    measured = count > 0
-    value = state["slot_sum"] / np.where(measured, count, 1.0)
-    place, days = state["profile"][slot], state["profile_days"][slot]
-    rate = np.maximum(1.0 / (days + 1.0), 1.0 / _DAYS)
-    moved = np.where(days == 0, value, place + rate * np.clip(value - place, -_STEP_MAX, _STEP_MAX))
-    state["profile"][slot] = np.where(measured, moved, place)
-    state["profile_days"][slot] = np.where(measured, np.minimum(days + 1, 200), days)
+    known = count > 0
+    value = state["slot_sum"] / np.where(known, count, 1.0)
+    state["profile"][before % ring] = np.where(known, value, np.nan)
+    skipped = np.arange(max(before + 1, place - ring), place)
+    state["profile"][skipped % ring] = np.nan
     state["slot_sum"] = 0.0
     state["slot_count"] = 0.0
 
 
-def _mean(state: Columns, slots: Array) -> Array:
-    slots = slots % len(state["profile"])
-    known = (state["profile_days"][slots] > 0).all(axis=0)
-    return np.where(known, state["profile"][slots].mean(axis=0), np.nan)
+def _mean(state: Columns, begin: float, end: float) -> Array:
+    """Of the profile between two places, in slots; those at the rims count in part."""
+    slots = np.arange(math.floor(begin), max(math.ceil(end), math.floor(begin) + 1))
+    shares = np.minimum(slots + 1.0, end) - np.maximum(slots, begin)
+    shares = (shares / shares.sum()).astype(np.float32)
+    found = state["profile"][slots % len(state["profile"])].astype(np.float32)
+    known = np.isfinite(found)
+    weight = shares @ known
+    mean = shares @ np.where(known, found, np.float32(0.0))
+    return np.where(weight >= _KNOWN_MIN, mean / np.maximum(weight, np.float32(1e-6)), np.float32(np.nan))
+
+
+def _median(found: Array) -> Array:
+    """Over the first axis, of what is known."""
+    ordered = np.sort(found, axis=0)  # NaN sorts last
+    count = np.isfinite(found).sum(axis=0)
+    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(found) - 1)
+    pair = [np.take_along_axis(ordered, at[None], axis=0)[0] for at in (low, high)]
+    return np.asarray((pair[0] + pair[1]) / 2.0)

@@ -38,6 +38,18 @@ class Roster:
         start = len(levels.NAMES) + 2
         return slice(start, start + len(self.plug_ins))
 
+    @property
+    def profile(self) -> int:
+        return len(levels.NAMES)
+
+    @property
+    def trend(self) -> int:
+        return len(levels.NAMES) + 1
+
+    @property
+    def regression(self) -> int:
+        return len(levels.NAMES) + 2 + len(self.plug_ins)
+
 
 FEATURES: Final = 1 + len(levels.NAMES) + 4
 """A constant, the levels, the trend's level, the profile's two changes, the trend's change."""

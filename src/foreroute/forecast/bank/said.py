@@ -8,8 +8,8 @@ from foreroute.forecast.bank import levels
 from foreroute.forecast.bank.columns import Array, Column, Columns
 from foreroute.forecast.bank.roster import FEATURES, Roster
 
-KEPT: Final = 120
-"""Steps of past forecasts that can be drawn beside their outcome."""
+_DRAWN: Final = 60
+"""Steps for which a past forecast can be drawn beside its outcome."""
 
 
 def columns(roster: Roster, horizons: tuple[int, ...]) -> dict[str, Column]:
@@ -17,16 +17,17 @@ def columns(roster: Roster, horizons: tuple[int, ...]) -> dict[str, Column]:
     longest = max(horizons)
     found = {
         "said_base": Column((longest,), fill=np.nan),
-        "said_unit": Column((longest,), fill=1.0),
+        "said_unit": Column((longest,), np.float16, 1.0),
         "said_levels": Column((longest, len(levels.NAMES)), np.float16, np.nan),
+        "level_now": Column((), fill=np.nan),
         "now": Column((len(horizons), 2, 5), fill=np.nan),
         "shares": Column((len(horizons), 2, len(roster.names))),
     }
     for at, steps in enumerate(horizons):
         found[f"said_own_{at}"] = Column((steps, 2, roster.own), np.float16, np.nan)
-        found[f"said_changes_{at}"] = Column((steps, FEATURES - 1 - len(levels.NAMES)), np.float16)
+        found[f"said_moves_{at}"] = Column((steps, FEATURES - 1 - len(levels.NAMES)), np.float16)
         found[f"said_bounds_{at}"] = Column((steps, 2, 4), np.float16, np.nan)
-        found[f"past_{at}"] = Column((KEPT, 2), fill=np.nan)
+        found[f"past_{at}"] = Column((steps + _DRAWN, 2), fill=np.nan)
     return found
 
 
@@ -38,14 +39,14 @@ def opinions(state: Columns, at: int, origin: int) -> Array:
     return np.concatenate([both, own[origin % len(own)].astype(np.float32)], axis=1)
 
 
-def changes(state: Columns, at: int, origin: int) -> Array:
-    ring = state[f"said_changes_{at}"]
+def moves(state: Columns, at: int, origin: int) -> Array:
+    ring = state[f"said_moves_{at}"]
     return np.asarray(ring[origin % len(ring)].astype(np.float32))
 
 
-def features(levels_said: Array, changes_said: Array, unit: Array) -> Array:
+def features(levels_said: Array, moves_said: Array, unit: Array) -> Array:
     """(features, series): a constant and everyone's word in units of the series' noise."""
-    found = np.concatenate([np.zeros_like(levels_said[:1]), levels_said, changes_said])
+    found = np.concatenate([np.zeros_like(levels_said[:1]), levels_said, moves_said])
     found /= unit
     found[0] = 1.0
     return np.where(np.isfinite(found), found, np.float32(0.0))

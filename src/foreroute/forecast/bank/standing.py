@@ -8,7 +8,12 @@ from foreroute.forecast.bank.columns import Array, Column, Columns
 
 _DECAY: Final = np.float32(0.995)
 """How much of an error's weight is left after one more outcome."""
-_SHARPNESS: Final = np.float32(4.0)
+_RELATIVE_OUTCOMES: Final = np.float32(200.0)
+_PRIOR_OUTCOMES: Final = np.float32(5.0)
+"""On which everybody is assumed to have been as good as the last value."""
+_REGRESSION: Final = np.float32(2.0)
+"""How much more the regression counts than its record says: it is one, the averages are many and much alike."""
+_SHARPNESS: Final = np.float32(10.0)
 """Weight = relative error ** −sharpness."""
 
 
@@ -23,6 +28,7 @@ def columns(experts: int, horizons: int) -> dict[str, Column]:
         "mean_loss": Column(shape),
         "mean_naive_loss": Column(shape),
         "relative_loss": Column((horizons, 2)),
+        "relative_count": Column((horizons, 2)),
     }
 
 
@@ -45,11 +51,22 @@ def grade(state: Columns, at: int, said: Array, outcome: Array) -> None:
     state["mean_naive_loss"][at] += share * (naive - state["mean_naive_loss"][at])
 
 
+def grade_relative(state: Columns, at: int, residuals: Array) -> None:
+    """`residuals` (2, series): logarithms of outcome over forecast, NaN for none. Their mean of late is followed."""
+    relative = np.abs(1.0 - np.exp(-residuals))
+    known = np.isfinite(relative)
+    count = state["relative_count"][at]
+    state["relative_count"][at] = np.minimum(count + known, _RELATIVE_OUTCOMES)
+    rate = 1.0 / np.maximum(state["relative_count"][at], 1.0)
+    moved = state["relative_loss"][at] + rate * (relative - state["relative_loss"][at])
+    state["relative_loss"][at] = np.where(known, moved, state["relative_loss"][at])
+
+
 def ratios(state: Columns, at: int) -> Array:
-    """(2, experts, series): recent error over the last value's; 1 before the first outcome, never below 0.01."""
-    loss, naive = state["loss"][at], state["naive_loss"][at]
-    floor = 1e-6 * np.maximum(naive[:, :1], 1e-30)
-    return np.asarray(np.clip((loss + floor) / (naive + floor), 0.01, 100.0))
+    """(2, experts, series): recent error over the last value's, never below 0.01; near 1 while there are few outcomes."""
+    loss, naive, weight = state["loss"][at], state["naive_loss"][at], state["loss_weight"][at]
+    prior = _PRIOR_OUTCOMES * np.maximum(naive[:, :1], 1e-30) / np.maximum(weight[:, :1], 1.0)
+    return np.asarray(np.clip((loss + prior) / (naive + prior), 0.01, 100.0))
 
 
 def votes(state: Columns, at: int, plug_ins: slice, outcomes_min: int) -> Array:
@@ -63,8 +80,9 @@ def votes(state: Columns, at: int, plug_ins: slice, outcomes_min: int) -> Array:
     return may
 
 
-def weights(ratios: Array, usable: Array) -> Array:
+def weights(ratios: Array, usable: Array, regression: int) -> Array:
     """(2, experts, series), adding up to 1 for each series for which anybody is usable."""
-    raw = np.where(usable, ratios**-_SHARPNESS, np.float32(0.0))
+    raw = usable * ratios**-_SHARPNESS
+    raw[:, regression] *= _REGRESSION
     total = raw.sum(axis=1, keepdims=True)
     return np.asarray(raw / np.where(total > 0, total, np.float32(1.0)))
