@@ -219,10 +219,11 @@ def kill_lives(said, folder: ModelFolder, *, wanted: int = 50) -> int:
         if line.startswith(b"life"):
             life = int(line.split()[1])
             continue
-        if not life:
+        # Every fifth life saves two models and is at its third; the others are killed at their first.
+        if not life or int(line) < (3 if kills % 5 == 0 else 1):
             continue
         # Between the telling and the kill lies another stretch of the save each time.
-        select.select([], [], [], 0.0002 * (kills % 10))
+        select.select([], [], [], 0.001 * (kills * 7 % 20))
         os.kill(life, signal.SIGKILL)
         life, kills = 0, kills + 1
         look(folder)
