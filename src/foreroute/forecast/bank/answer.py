@@ -1,0 +1,85 @@
+"""Answers about one series from what the last step has worked out."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foreroute.core.findings import Forecast, WindowForecast, WindowTarget
+from foreroute.forecast.bank import noise, said
+from foreroute.forecast.bank.memory import Memory
+from foreroute.forecast.bank.roster import ENSEMBLE
+from foreroute.forecast.bank.settings import TARGETS
+
+Floats = NDArray[np.float64]
+
+
+def forecast(memory: Memory, row: int) -> Forecast | None:
+    """The path goes through the forecasts of single windows; what lies between is drawn between them."""
+    state, settings = memory.state, memory.settings
+    channel, metric = list(memory.rows)[row]
+    if memory.end_at is None or state["seen"][row] == 0:
+        return None
+    points = state["now"][:, 1, :, row].astype(np.float64)
+    steps = np.array(settings.horizons, dtype=np.float64)
+    path = _path(steps, points, int(steps[-1]))
+    return Forecast(
+        channel=channel,
+        metric=metric,
+        origin_at=memory.end_at,
+        step_s=settings.step_s,
+        mean=tuple(path[0].tolist()),
+        lower=tuple(path[2].tolist()),
+        upper=tuple(path[3].tolist()),
+        coverage=0.8,
+        model=ENSEMBLE,
+        windows=tuple(
+            _window(memory, row, at, kind) for at in range(len(settings.horizons)) for kind in range(2)
+        ),
+    )
+
+
+def predicted(
+    memory: Memory, row: int, target: WindowTarget, horizon_s: float
+) -> tuple[tuple[float, float], ...]:
+    at = _horizon(memory, horizon_s)
+    if memory.end_at is None:
+        return ()
+    ring = memory.state[f"past_{at}"][:, TARGETS.index(target), row]
+    found = []
+    for age in range(min(memory.tick, said.KEPT) - 1, -1, -1):
+        value = float(ring[(memory.tick - 1 - age) % said.KEPT])
+        if np.isfinite(value):
+            due_at = memory.end_at + (memory.settings.horizons[at] - age) * memory.settings.step_s
+            found.append((due_at, value))
+    return tuple(found)
+
+
+def _horizon(memory: Memory, horizon_s: float) -> int:
+    steps = max(1, round(horizon_s / memory.settings.step_s))
+    if steps not in memory.settings.horizons:
+        raise ValueError(f"nothing is forecast {horizon_s:g} s ahead")
+    return memory.settings.horizons.index(steps)
+
+
+def _path(steps: Floats, points: Floats, length: int) -> Floats:
+    grid = np.arange(1, length + 1, dtype=np.float64)
+    return np.stack([np.interp(grid, steps, column) for column in points.T])
+
+
+def _window(memory: Memory, row: int, at: int, kind: int) -> WindowForecast:
+    state = memory.state
+    value, low95, low80, high80, high95 = state["now"][at, kind, :, row].tolist()
+    return WindowForecast(
+        target=TARGETS[kind],
+        horizon_s=memory.settings.horizons[at] * memory.settings.step_s,
+        value=value,
+        lower80=low80,
+        upper80=high80,
+        lower95=low95,
+        upper95=high95,
+        n_effective=float(state["requests"][row]),
+        floor_ratio=noise.floor_ratio(
+            float(state["wiggle"][row]),
+            float(state["wiggles"][row]),
+            1 if TARGETS[kind] is WindowTarget.POINT else memory.settings.horizons[at],
+        ),
+    )

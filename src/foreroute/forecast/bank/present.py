@@ -1,0 +1,133 @@
+"""What everybody says now, and what comes of it: the forecasts that are given."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from foreroute.forecast.bank import (
+    changes,
+    credibility,
+    intervals,
+    learner,
+    levels,
+    profile,
+    said,
+    standing,
+)
+from foreroute.forecast.bank.columns import Array
+from foreroute.forecast.bank.memory import Memory
+from foreroute.forecast.bank.settings import DAY_S
+
+RATIO_MAX: Final = np.float32(1.5)
+"""Largest logarithm of a ratio to the base that an expert is taken at."""
+FAR: Final = np.float32(np.log(5.0))
+"""A forecast is never further than this from what was usual of late."""
+_UNIT_MIN: Final = np.float32(2e-3)
+_USUAL: Final = levels.NAMES.index("median_15")
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """(series) each: the base of all logarithms, the noise as one, and the place of the origin in the day's profile.
+
+    `levels` (experts, series) and `trend` (now, slope, probability that it goes on) are the same at all horizons.
+    """
+
+    base: Array
+    unit: Array
+    levels: Array
+    trend: tuple[Array, Array, Array]
+    trend_now: Array
+    place: float
+
+
+def present(memory: Memory, end_at: float) -> Present:
+    """Also puts down what is the same at all horizons, for when it is graded."""
+    state = memory.state
+    found = levels.opinions(state, memory.tick)
+    base = found[levels.base(memory.settings.step_s)[0]]
+    unit = np.maximum(state["noise"] / (base + state["offset"]), _UNIT_MIN)
+    trend = changes.trends(state, memory.tick, memory.shapes)
+    shared = _ratios(memory, found, base)
+    ring = memory.tick % len(state["said_base"])
+    state["said_base"][ring] = base
+    state["said_unit"][ring] = np.where(np.isfinite(unit), unit, 1.0)
+    state["said_levels"][ring] = shared
+    trend_now = _ratios(memory, trend[0], base)
+    return Present(base, unit, shared, trend, trend_now, end_at / DAY_S * memory.settings.slots)
+
+
+def forecast(memory: Memory, now: Present, at: int, steps: int, outside: Array | None) -> None:
+    """Puts down the forecast for horizon number `at`, and what it is made of, for when it is graded."""
+    state = memory.state
+    own, moves = _own(memory, now, at, steps, outside)
+    everyone = np.concatenate([np.broadcast_to(now.levels, (2, *now.levels.shape)), own], axis=1)
+    shares = _shares(memory, at, everyone)
+    mixed = (shares * np.where(np.isfinite(everyone), everyone, np.float32(0.0))).sum(axis=1)
+    trend = everyone[:, memory.roster.trend]
+    believed = credibility.factor(state, at) * credibility.certainty(now.trend[2])
+    mixed = np.where(np.isfinite(trend), mixed + believed * (trend - mixed), mixed)
+    mean = _bounded(memory, now, mixed)
+    offset = state["offset"]
+    final = np.log((mean + offset) / (now.base + offset))
+    bounds = intervals.bounds(state, at, steps, state["age"])
+    edges = np.clip(np.exp(bounds) * (mean + offset)[:, None] - offset, 0.0, state["ceiling"])
+    ring = memory.tick % steps
+    state["shares"][at][:, :-1] = shares
+    state[f"said_own_{at}"][ring] = np.concatenate([own, final[:, None]], axis=1)
+    state[f"said_moves_{at}"][ring] = np.where(np.isfinite(moves), moves, 0.0)
+    state[f"said_bounds_{at}"][ring] = bounds
+    state["now"][at] = np.concatenate([mean[:, None], edges], axis=1)
+    state[f"past_{at}"][memory.tick % said.KEPT] = mean
+
+
+def _own(
+    memory: Memory, now: Present, at: int, steps: int, outside: Array | None
+) -> tuple[Array, Array]:
+    """(2, experts, series) of those that differ by horizon, and (moves, series) for the regression."""
+    state, settings = memory.state, memory.settings
+    per_step = settings.slots * settings.step_s / DAY_S
+    level, back = levels.base(settings.step_s)
+    ahead = profile.ahead(state, now.place, settings.slots, steps * per_step, back * per_step)
+    profiled = np.clip(now.levels[level] + ahead, -RATIO_MAX, RATIO_MAX)
+    carried = np.array(changes.carried(steps), dtype=np.float32)[:, None]
+    trend = _ratios(memory, now.trend[0] + now.trend[1] * carried, now.base)
+    moves = np.stack(
+        [now.trend_now, *np.clip(ahead, -RATIO_MAX, RATIO_MAX), trend[1] - now.trend_now]
+    )
+    features = said.features(now.levels, moves, now.unit)
+    regression = learner.predict(state["coefficients"][at], features) * now.unit
+    if outside is None:
+        outside = np.full((len(settings.plug_ins), *profiled.shape), np.nan, dtype=np.float32)
+    own = [profiled, trend, *_ratios(memory, outside, now.base), np.clip(regression, -RATIO_MAX, RATIO_MAX)]
+    return np.stack(own, axis=1), moves
+
+
+def _shares(memory: Memory, at: int, everyone: Array) -> Array:
+    """(2, experts, series): how much each word counts. On a young series only averages do."""
+    state, roster = memory.state, memory.roster
+    voting = slice(0, everyone.shape[1])
+    votes = standing.votes(state, at, roster.outside, memory.settings.outcomes_min)[:, voting]
+    ratios = standing.ratios(state, at)[:, voting]
+    shares = standing.weights(ratios, np.isfinite(everyone) & votes, roster.regression)
+    alone = np.zeros((everyone.shape[1], 1), dtype=np.float32)
+    alone[levels.base(memory.settings.step_s)[0]] = 1.0
+    return np.where(state["seen"] < memory.settings.young, alone, shares)
+
+
+def _bounded(memory: Memory, now: Present, mixed: Array) -> Array:
+    """(2, series) in the metric's unit, within five times of what was usual of late and of what a metric can be."""
+    known = np.isfinite(now.base)
+    usual, newest = (np.where(known, now.levels[i], np.float32(0.0)) for i in (_USUAL, 0))
+    low = np.minimum(np.minimum(usual, newest), 0.0) - FAR
+    high = np.maximum(np.maximum(usual, newest), 0.0) + FAR
+    offset = memory.state["offset"]
+    mean = np.exp(np.clip(np.where(known, mixed, np.nan), low, high)) * (now.base + offset) - offset
+    return np.asarray(np.clip(mean, 0.0, memory.state["ceiling"]))
+
+
+def _ratios(memory: Memory, found: Array, base: Array) -> Array:
+    offset = memory.state["offset"]
+    ratio = np.log((np.maximum(found, 0.0) + offset) / (base + offset))
+    return np.asarray(np.clip(ratio, -RATIO_MAX, RATIO_MAX))

@@ -1,0 +1,51 @@
+"""What was said at each origin, kept until its outcome is known; logarithms of ratios to the base, in half precision."""
+
+from typing import Final
+
+import numpy as np
+
+from foreroute.forecast.bank import levels
+from foreroute.forecast.bank.columns import Array, Column, Columns
+from foreroute.forecast.bank.roster import FEATURES, Roster
+
+KEPT: Final = 120
+"""Steps of past forecasts that can be drawn beside their outcome."""
+
+
+def columns(roster: Roster, horizons: tuple[int, ...]) -> dict[str, Column]:
+    """Rings over origins: one of an origin is written over when its outcome has been graded."""
+    longest = max(horizons)
+    found = {
+        "said_base": Column((longest,), fill=np.nan),
+        "said_unit": Column((longest,), fill=1.0),
+        "said_levels": Column((longest, len(levels.NAMES)), np.float16, np.nan),
+        "now": Column((len(horizons), 2, 5), fill=np.nan),
+        "shares": Column((len(horizons), 2, len(roster.names))),
+    }
+    for at, steps in enumerate(horizons):
+        found[f"said_own_{at}"] = Column((steps, 2, roster.own), np.float16, np.nan)
+        found[f"said_moves_{at}"] = Column((steps, FEATURES - 1 - len(levels.NAMES)), np.float16)
+        found[f"said_bounds_{at}"] = Column((steps, 2, 4), np.float16, np.nan)
+        found[f"past_{at}"] = Column((KEPT, 2), fill=np.nan)
+    return found
+
+
+def opinions(state: Columns, at: int, origin: int) -> Array:
+    """(2, experts, series): logarithms over the base of what everyone said at the origin."""
+    shared = state["said_levels"][origin % len(state["said_levels"])].astype(np.float32)
+    own = state[f"said_own_{at}"]
+    both = np.broadcast_to(shared, (2, *shared.shape))
+    return np.concatenate([both, own[origin % len(own)].astype(np.float32)], axis=1)
+
+
+def moves(state: Columns, at: int, origin: int) -> Array:
+    ring = state[f"said_moves_{at}"]
+    return np.asarray(ring[origin % len(ring)].astype(np.float32))
+
+
+def features(levels_said: Array, moves_said: Array, unit: Array) -> Array:
+    """(features, series): a constant and everyone's word in units of the series' noise."""
+    found = np.concatenate([np.zeros_like(levels_said[:1]), levels_said, moves_said])
+    found /= unit
+    found[0] = 1.0
+    return np.where(np.isfinite(found), found, np.float32(0.0))
