@@ -3,7 +3,6 @@
 import numpy as np
 
 from foreroute.forecast.bank import (
-    changes,
     credibility,
     history,
     intervals,

@@ -59,5 +59,7 @@ def _wiggle(state: Columns, around: Array) -> None:
     count = state["wiggles"] + known
     rate = np.maximum(1.0 / np.maximum(count, 1.0), np.float32(0.01))
     step = rate * np.minimum(apart - state["wiggle"], np.float32(4.0) * np.maximum(state["wiggle"], 1e-3))
-    state["wiggle"] = np.where(known & (count > 1), state["wiggle"] + step, np.where(known, apart, state["wiggle"]))
+    state["wiggle"] = np.where(
+        known & (count > 1), state["wiggle"] + step, np.where(known, apart, state["wiggle"])
+    )
     state["wiggles"] = np.minimum(count, np.float32(1000.0))

@@ -82,9 +82,7 @@ def forecast(memory: Memory, now: Present, at: int, steps: int, outside: Array |
     state[f"past_{at}"][memory.tick % said.KEPT] = mean
 
 
-def _own(
-    memory: Memory, now: Present, at: int, steps: int, outside: Array | None
-) -> tuple[Array, Array]:
+def _own(memory: Memory, now: Present, at: int, steps: int, outside: Array | None) -> tuple[Array, Array]:
     """(2, experts, series) of those that differ by horizon, and (moves, series) for the regression."""
     state, settings = memory.state, memory.settings
     per_step = settings.slots * settings.step_s / DAY_S
@@ -93,9 +91,7 @@ def _own(
     profiled = np.clip(now.levels[level] + ahead, -RATIO_MAX, RATIO_MAX)
     carried = np.array(changes.carried(steps), dtype=np.float32)[:, None]
     trend = _ratios(memory, now.trend[0] + now.trend[1] * carried, now.base)
-    moves = np.stack(
-        [now.trend_now, *np.clip(ahead, -RATIO_MAX, RATIO_MAX), trend[1] - now.trend_now]
-    )
+    moves = np.stack([now.trend_now, *np.clip(ahead, -RATIO_MAX, RATIO_MAX), trend[1] - now.trend_now])
     features = said.features(now.levels, moves, now.unit)
     regression = learner.predict(state["coefficients"][at], features) * now.unit
     if outside is None:
