@@ -57,10 +57,9 @@ class Retraining:
 
     async def start(self, metrics: Collection[Metric]) -> None:
         """Takes up the stored models. One that cannot be used is said and passed over for the one before."""
-        for name in self._experts.names:
-            if name in self._experts.pooled_names:
-                for metric in metrics:
-                    await self._take_up(name, metric)
+        for name in self._experts.pooled_names:
+            for metric in metrics:
+                await self._take_up(name, metric)
 
     async def due(
         self, at: float, metrics: Mapping[ChannelId, Collection[Metric]], drifted: Collection[Any] = ()

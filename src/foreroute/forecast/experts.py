@@ -163,6 +163,10 @@ class Experts:
     def pooled(self, name: str) -> PooledForecaster:
         return self._pooled[name]
 
+    def pool(self, name: str, metric: Metric) -> FittedPool | None:
+        """The model that serves a metric."""
+        return self._pools[name].get(metric)
+
     # Fits --------------------------------------------------------------------------------------------------------
 
     def due_fits(self, at: float, keys: Sequence[Key], drifted: Collection[Key] = ()) -> tuple[DueFit, ...]:
@@ -245,15 +249,13 @@ class Experts:
         every, held = self._settings.answer_every, self._held[name]
         if name in self._pools:
             pools = self._pools[name]
-            return [
-                place
-                for place, (channel, metric) in enumerate(keys)
-                if metric in pools
-                and (
-                    (tick + zlib.crc32(channel.encode())) % every == 0
-                    or tick - _held(held, (channel, metric)).asked >= every
-                )
-            ]
+            found = []
+            for place, (channel, metric) in enumerate(keys):
+                age = tick - _held(held, (channel, metric)).asked
+                has_turn = (tick + zlib.crc32(channel.encode())) % every == 0
+                if metric in pools and (age >= every or (has_turn and age > 0)):
+                    found.append(place)
+            return found
         models = self._models[name]
         ages = [
             (_held(held, key).asked, place)

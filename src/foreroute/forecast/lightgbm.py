@@ -21,6 +21,7 @@ from foreroute.forecast.direct import QUANTILES, direct_forecasts
 from foreroute.forecast.pool_rows import FEATURES_VERSION, check_history, columns_of, learn_from
 from foreroute.forecast.rows import DAY_S, Grid, feature_rows, grid_of, latest_past
 from foreroute.forecast.trees import Trees, read_trees
+from foreroute.forecast.values import Floats
 
 _NAME: Final = "lightgbm"
 _LAYOUT: Final = "layout.json"
@@ -51,11 +52,14 @@ class FittedLightGbm:
             return ()
         past, origins_at = latest_past(series, self.grid)
         rows = feature_rows(past, origins_at, self.grid)
-        answers = np.stack([self._trees[name].predict(rows.features) for name in _names(self.grid)], axis=1)
-        shape = (len(series), len(TARGETS), len(self.grid.horizons), len(QUANTILES))
         return direct_forecasts(
-            series, answers.reshape(shape), rows.levels, grid=self.grid, steps=steps, model=_NAME
+            series, self.answers(rows.features), rows.levels, grid=self.grid, steps=steps, model=_NAME
         )
+
+    def answers(self, features: Floats) -> Floats:
+        """(rows, targets, horizons, quantiles): logarithms relative to the rows' levels."""
+        said = np.stack([self._trees[name].predict(features) for name in _names(self.grid)], axis=1)
+        return said.reshape(len(features), len(TARGETS), len(self.grid.horizons), len(QUANTILES))
 
     def dump(self) -> Mapping[str, bytes]:
         layout = {

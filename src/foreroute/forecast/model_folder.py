@@ -100,7 +100,9 @@ class ModelFolder:
     def versions(self, kind: str, metric: str) -> tuple[Version, ...]:
         """All versions, oldest first, each checked against its manifest."""
         place = self._place(kind, metric)
-        return tuple(self._version(kind, metric, number) for number in _numbers(place))
+        found = [self._version(kind, metric, number) for number in _numbers(place)]
+        # Another process may have removed an old one meanwhile: that is no damage.
+        return tuple(one for one in found if not one.problem or (place / f"{one.number:06}").is_dir())
 
     def all(self) -> tuple[Version, ...]:
         """Every version of everything, by kind, metric and number."""
