@@ -5,6 +5,7 @@ The bank does this for all series at once; plug-ins add their opinions, which co
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from foreroute.forecast.bank.standings import Standing
 from foreroute.forecast.experts import AnswerJob, Experts, ExpertSettings
 from foreroute.forecast.past import Past
 from foreroute.forecast.values import Floats
+
+_SLACK_S: Final = 1e-6
+"""Instants are sums of floats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +107,21 @@ class ForecastEngine:
         self._before = total(self._bank.memory)
 
     def update(self, series: Sequence[Series]) -> Forecasts:
-        """Takes in the newest window of each series; all of them end at the same instant.
+        """Takes in the newest window of each series, all of which end at the same instant, and those that no tick saw.
 
-        Forecasts those of which enough windows have been measured.
+        Forecasts the series of which enough windows have been measured. After a clock was set back it knows
+        nothing of the present until that has caught up.
         """
         if not series:
             return Forecasts(self._bank, ())
         self._keys = tuple((one.channel, one.metric) for one in series)
-        at = series[0].end_at
+        at, known_at = series[0].end_at, self._bank.memory.end_at
+        if known_at is not None and at < known_at - _SLACK_S:
+            return Forecasts(self._bank, ())
+        for left in range(self._missed(at, len(series[0].values)), 0, -1):
+            self._step(at - left * self._settings.step_s, series, {})
+        if known_at is None:
+            self._before = total(self._bank.memory)
         self._step(at, series, self._opinions(at, series))
         measured = self._bank.measured
         known = [key for key in self._keys if measured[self._bank.row(*key)] >= self._settings.values_min]
@@ -165,6 +176,12 @@ class ForecastEngine:
         self._bank = from_bytes(state, self._bank_settings)
         self._before = total(self._bank.memory)
 
+    def _missed(self, at: float, windows: int) -> int:
+        """How many windows before the newest one are news."""
+        known_at = self._bank.memory.end_at
+        missed = windows if known_at is None else round((at - known_at) / self._settings.step_s)
+        return max(0, min(missed, windows) - 1)
+
     def _opinions(self, at: float, series: Sequence[Series]) -> Mapping[str, Floats]:
         """By name, (targets, horizons, rows of the bank)."""
         if not self._experts.names:
@@ -172,7 +189,8 @@ class ForecastEngine:
         self._past.add(series)
         rows = [self._bank.row(*key) for key in self._keys]
         found = {}
-        for name, said in self._experts.extra(at, self._keys, self._past.of(self._keys)).items():
+        answers = self._experts.extra(at, self._keys, self._past.of(self._keys))  # noqa: S610 - no database here
+        for name, said in answers.items():
             found[name] = np.full((*said.shape[:2], len(self._bank.keys)), np.nan)
             found[name][..., rows] = said
         return found
