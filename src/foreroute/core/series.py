@@ -1,7 +1,7 @@
 """A metric of a channel on a regular grid."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,8 +42,42 @@ class Series:
         return self.start_at + self.step_s * len(self.values)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """One metric of a channel as it is stored, oldest first: when each window began, how long it is, what it holds.
+
+    Newer windows may be minutes and older ones hours or days; `windows_s` says which. A window of which nothing
+    is known is not there; one that says nothing about the metric is NaN.
+    """
+
+    channel: ChannelId
+    metric: Metric
+    starts_at: Sequence[float]
+    windows_s: Sequence[float]
+    values: Sequence[float]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def on_grid(self, *, start_at: float, end_at: float, step_s: float) -> Series:
+        """Regular steps between two instants: NaN where nothing is known, and where only a longer window is.
+
+        A value that tells of an hour is not spread over its minutes: that would be sixty measurements nobody made.
+        """
+        values = [math.nan] * max(0, round((end_at - start_at) / step_s))
+        for at, window_s, value in zip(self.starts_at, self.windows_s, self.values, strict=True):
+            index = round((at - start_at) / step_s)
+            if 0 <= index < len(values) and window_s <= step_s:
+                values[index] = value
+        return Series(
+            channel=self.channel, metric=self.metric, start_at=start_at, step_s=step_s, values=tuple(values)
+        )
+
+
 def value_of(rollup: Rollup, metric: Metric) -> float:
     """One metric of one rollup; NaN where the minute says nothing about it (counts are 0, never NaN)."""
+    if rollup.metrics and metric not in rollup.metrics:
+        return math.nan
     value: float | None
     match metric:
         case Metric.LATENCY_P50:
@@ -86,3 +120,15 @@ def series_of(
         if rollup.channel == channel and 0 <= index < len(values):
             values[index] = value_of(rollup, metric)
     return Series(channel=channel, metric=metric, start_at=start_at, step_s=step_s, values=tuple(values))
+
+
+def samples_of(rollups: Iterable[Rollup], channel: ChannelId, metric: Metric) -> Samples:
+    """One metric of rollups that are merged and in order: what a store answers that has nothing faster."""
+    mine = [rollup for rollup in rollups if rollup.channel == channel]
+    return Samples(
+        channel=channel,
+        metric=metric,
+        starts_at=[rollup.window_start for rollup in mine],
+        windows_s=[rollup.window_s for rollup in mine],
+        values=[value_of(rollup, metric) for rollup in mine],
+    )

@@ -120,9 +120,10 @@ def fold(attempts: Iterable[Attempt], *, window_s: float, source: str) -> tuple[
 def merge_rollups(rollups: Sequence[Rollup]) -> Rollup:
     """One rollup of several of the same channel: other sources of a window, or neighbouring windows.
 
-    It starts with the first and is as long as the windows reach. Raises ValueError on none or several channels.
+    It starts with the first and is as long as the windows reach. Raises ValueError on none or several channels,
+    or segments of one.
     """
-    if len({rollup.channel for rollup in rollups}) != 1:
+    if len({(rollup.channel, rollup.segment) for rollup in rollups}) != 1:
         raise ValueError("only rollups of one channel can be merged")
     if len(rollups) == 1:
         return rollups[0]
@@ -146,7 +147,16 @@ def merge_rollups(rollups: Sequence[Rollup]) -> Rollup:
         usage=sum((rollup.usage for rollup in rollups), NO_USAGE),
         cost_usd=sum((rollup.cost_usd for rollup in rollups), Decimal(0)),
         unpriced_attempts=sum(rollup.unpriced_attempts for rollup in rollups),
+        segment=rollups[0].segment,
+        metrics=_told(rollups),
     )
+
+
+def _told(rollups: Sequence[Rollup]) -> tuple[str, ...]:
+    """The metrics that a merged rollup tells: all, as soon as one of its parts does."""
+    if not all(rollup.metrics for rollup in rollups):
+        return ()
+    return tuple(sorted({name for rollup in rollups for name in rollup.metrics}))
 
 
 def summary(values: Sequence[float]) -> LatencySummary:
@@ -176,13 +186,33 @@ def _merged(summaries: Sequence[LatencySummary]) -> LatencySummary:
     known = [one for one in summaries if one.count]
     if len(known) <= 1:
         return known[0] if known else NO_LATENCY
-    merged = sketch.merge(one.sketch for one in known)
+    sketched = [one for one in known if one.sketch]
+    merged = sketch.merge(one.sketch for one in sketched)
     p50, p95, p99 = sketch.quantiles(merged, _RANKS)
-    return LatencySummary(
-        count=sum(one.count for one in known),
-        total_s=math.fsum(one.total_s for one in known),
+    whole = LatencySummary(
+        count=sum(one.count for one in sketched),
+        total_s=math.fsum(one.total_s for one in sketched),
         p50_s=p50,
         p95_s=p95,
         p99_s=p99,
         sketch=merged,
+    )
+    bare = [one for one in known if not one.sketch]
+    return whole if not bare else _mean([whole, *bare])
+
+
+def _mean(summaries: Sequence[LatencySummary]) -> LatencySummary:
+    """The best that can be said where some percentiles came without a sketch; without one itself, to show it."""
+
+    def mean(values: Iterable[tuple[int, float | None]]) -> float | None:
+        known = [(count, value) for count, value in values if value is not None]
+        total = sum(count for count, _ in known)
+        return math.fsum(count * value for count, value in known) / total if total else None
+
+    return LatencySummary(
+        count=sum(one.count for one in summaries),
+        total_s=math.fsum(one.total_s for one in summaries),
+        p50_s=mean((one.count, one.p50_s) for one in summaries),
+        p95_s=mean((one.count, one.p95_s) for one in summaries),
+        p99_s=mean((one.count, one.p99_s) for one in summaries),
     )

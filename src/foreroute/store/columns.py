@@ -1,0 +1,232 @@
+"""Minutes of one channel as two byte strings: numbers column by column, sketches apart. No database in here.
+
+Neighbouring minutes are alike, so a column's bytes are laid out by significance (all first bytes, then all second
+ones, …) before they are deflated: the many zeros at the top of counts, and the sign and exponent of durations, cost
+next to nothing then. Counts and money are exact; durations are kept to seven digits (32-bit floats).
+"""
+
+import math
+import sys
+import zlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from foreroute.core.attempt import Usage
+from foreroute.core.attempt_json import tokens_of
+from foreroute.core.failure import FailureClass
+from foreroute.core.ids import ChannelId
+from foreroute.core.rollup import LatencySummary, Rollup
+from foreroute.core.series import Metric
+from foreroute.store.rows import to_picousd, to_usd
+
+_FORMAT: Final = 1
+_HEAD: Final = 3
+_KINDS: Final = ("d",) * 2 + ("q",) * 13 + ("f",) * 8
+_SIZES: Final = {"d": 8, "q": 8, "f": 4}
+_OFFSETS: Final = tuple(sum(_SIZES[kind] for kind in _KINDS[:index]) for index in range(len(_KINDS) + 1))
+"""Where each column begins, in bytes per rollup."""
+_SUMMARY_COUNT: Final = 7
+_COST: Final = 14
+_LATENCY, _FIRST_CHUNK = 15, 19
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Rollups of one channel and segment, by (window_start, source). `numbers` can be read without `sketches`."""
+
+    rollups: int
+    numbers: bytes
+    sketches: bytes
+
+
+def pack(rollups: Sequence[Rollup], origin_at: float) -> Packed:
+    """At most 65,535 rollups. They come back the same, but for durations, which are rounded to seven digits."""
+    columns = [array(kind) for kind in _KINDS]
+    for rollup in rollups:
+        for column, value in zip(columns, _numbers(rollup, origin_at), strict=True):
+            column.append(value)
+    planes = b"".join(map(_planes, columns))
+    sources = sorted({rollup.source for rollup in rollups})
+    places = {source: place for place, source in enumerate(sources)}
+    rest = {
+        "sources": sources,
+        "source": [places[rollup.source] for rollup in rollups] if len(sources) > 1 else [],
+        "failures": [[row, dict(r.failures)] for row, r in enumerate(rollups) if r.failures],
+        "metrics": [[row, list(r.metrics)] for row, r in enumerate(rollups) if r.metrics],
+    }
+    head = bytes((_FORMAT, *len(rollups).to_bytes(2, "little")))
+    summaries = [one for r in rollups for one in (r.latency.sketch, r.first_chunk.sketch)]
+    lengths = _planes(array("I", map(len, summaries)))
+    return Packed(
+        rollups=len(rollups),
+        numbers=zlib.compress(head + planes + orjson.dumps(rest), 6),
+        sketches=zlib.compress(lengths + b"".join(summaries), 6),
+    )
+
+
+class Numbers:
+    """Packed numbers, read column by column. Raises ValueError on bytes of another format."""
+
+    def __init__(self, packed: bytes, origin_at: float) -> None:
+        self._bytes = zlib.decompress(packed)
+        if self._bytes[0] != _FORMAT:
+            raise ValueError(f"a chunk of format {self._bytes[0]}, not {_FORMAT}")
+        self.rows = int.from_bytes(self._bytes[1:_HEAD], "little")
+        self._origin_at = origin_at
+
+    def column(self, index: int) -> "array[float] | array[int]":
+        start = _HEAD + _OFFSETS[index] * self.rows
+        size = _SIZES[_KINDS[index]]
+        return _unplaned(self._bytes[start : start + size * self.rows], _KINDS[index], self.rows)
+
+    def rest(self) -> dict[str, list[object]]:
+        found: dict[str, list[object]] = orjson.loads(self._bytes[_HEAD + _OFFSETS[-1] * self.rows :])
+        return found
+
+    def starts_at(self) -> list[float]:
+        origin = self._origin_at
+        return [origin + offset for offset in self.column(0)]
+
+    def windows_s(self) -> list[float]:
+        return list(self.column(1))
+
+    def values(self, metric: Metric) -> list[float]:
+        """What `value_of` says of each rollup."""
+        values = list(_values(self, metric))
+        for row, names in self.rest()["metrics"]:  # type: ignore[misc]  # JSON: pairs of a number and names
+            if metric not in names:
+                values[row] = math.nan
+        return values
+
+
+def unpack(
+    numbers: bytes, sketches: bytes, *, channel: ChannelId, segment: str, origin_at: float
+) -> list[Rollup]:
+    """The rollups again. Raises ValueError on bytes of another format."""
+    found = Numbers(numbers, origin_at)
+    columns = [found.column(index) for index in range(2, len(_KINDS))]
+    rest: dict[str, list[object]] = found.rest()
+    sources, places = rest["sources"], rest["source"] or [0] * found.rows
+    failures: dict[int, dict[str, int]] = dict(rest["failures"])  # type: ignore[arg-type]  # pairs
+    metrics: dict[int, list[str]] = dict(rest["metrics"])  # type: ignore[arg-type]  # pairs
+    parts = _sketches(sketches, found.rows)
+    rollups = []
+    for row, (at, window_s, *values) in enumerate(
+        zip(found.starts_at(), found.windows_s(), *columns, strict=True)
+    ):
+        rollups.append(
+            Rollup(
+                channel=channel,
+                segment=segment,
+                window_start=at,
+                window_s=window_s,
+                source=str(sources[places[row]]),  # type: ignore[index]  # a list of numbers
+                attempts=values[0],
+                successes=values[1],
+                throttles=values[2],
+                ignored=values[3],
+                unpriced_attempts=values[4],
+                latency=_summary(values[5], values[13:17], parts[2 * row]),
+                first_chunk=_summary(values[6], values[17:21], parts[2 * row + 1]),
+                usage=Usage(*values[7:12]),
+                cost_usd=to_usd(values[12]),
+                failures={FailureClass(name): count for name, count in failures.get(row, {}).items()},
+                metrics=tuple(metrics.get(row, ())),
+            )
+        )
+    return rollups
+
+
+def _numbers(rollup: Rollup, origin_at: float) -> list[float]:
+    latency, first = rollup.latency, rollup.first_chunk
+    return [
+        rollup.window_start - origin_at,
+        rollup.window_s,
+        rollup.attempts,
+        rollup.successes,
+        rollup.throttles,
+        rollup.ignored,
+        rollup.unpriced_attempts,
+        latency.count,
+        first.count,
+        *tokens_of(rollup.usage),
+        to_picousd(rollup.cost_usd),
+        *_durations(latency),
+        *_durations(first),
+    ]
+
+
+def _durations(summary: LatencySummary) -> list[float]:
+    marks = (summary.p50_s, summary.p95_s, summary.p99_s)
+    return [summary.total_s, *(math.nan if mark is None else mark for mark in marks)]
+
+
+def _summary(count: int, durations: Sequence[float], sketch: bytes) -> LatencySummary:
+    total_s, *marks = durations
+    p50_s, p95_s, p99_s = (None if mark != mark else mark for mark in marks)  # noqa: PLR0124 - NaN
+    return LatencySummary(count=count, total_s=total_s, p50_s=p50_s, p95_s=p95_s, p99_s=p99_s, sketch=sketch)
+
+
+def _sketches(packed: bytes, rows: int) -> list[bytes]:
+    plain = zlib.decompress(packed)
+    at, parts = 8 * rows, []
+    for length in _unplaned(plain[:at], "I", 2 * rows):
+        parts.append(plain[at : at + int(length)])
+        at += int(length)
+    return parts
+
+
+def _values(numbers: Numbers, metric: Metric) -> Sequence[float]:
+    match metric:
+        case Metric.LATENCY_P50:
+            return numbers.column(_LATENCY + 1)
+        case Metric.LATENCY_P95:
+            return numbers.column(_LATENCY + 2)
+        case Metric.LATENCY_MEAN:
+            totals, counts = numbers.column(_LATENCY), numbers.column(_SUMMARY_COUNT)
+            return [
+                total / count if count else math.nan for total, count in zip(totals, counts, strict=True)
+            ]
+        case Metric.FIRST_CHUNK_P50:
+            return numbers.column(_FIRST_CHUNK + 1)
+        case Metric.FIRST_CHUNK_P95:
+            return numbers.column(_FIRST_CHUNK + 2)
+        case Metric.FAILURE_RATIO:
+            columns = [numbers.column(index) for index in range(2, 6)]
+            return [_failed(*counts) for counts in zip(*columns, strict=True)]
+        case Metric.ATTEMPTS:
+            return [float(value) for value in numbers.column(2)]
+        case Metric.THROTTLES:
+            return [float(value) for value in numbers.column(4)]
+        case Metric.COST_USD:
+            return [float(to_usd(int(value))) for value in numbers.column(_COST)]
+
+
+def _failed(attempts: float, successes: float, throttles: float, ignored: float) -> float:
+    judged = attempts - ignored - throttles
+    return (judged - successes) / judged if judged else math.nan
+
+
+def _planes(column: "array[float] | array[int]") -> bytes:
+    """The column's bytes by significance, little end first."""
+    if sys.byteorder == "big":
+        column = array(column.typecode, column)
+        column.byteswap()
+    plain, size = column.tobytes(), column.itemsize
+    return b"".join(plain[byte::size] for byte in range(size))
+
+
+def _unplaned(planes: bytes, kind: str, rows: int) -> "array[float] | array[int]":
+    column: array[float] | array[int] = array(kind)
+    size = column.itemsize
+    plain = bytearray(size * rows)
+    for byte in range(size):
+        plain[byte::size] = planes[byte * rows : (byte + 1) * rows]
+    column.frombytes(plain)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column

@@ -1,0 +1,198 @@
+"""Rollups in SQLite: the newest minutes as rows by time, older ones packed by channel, then hours and days.
+
+A tick appends at the end of one table, whatever the number of channels; a question about one channel's week reads its
+packed hours, one row each, and steps over the minutes that are not packed yet.
+"""
+
+import sqlite3
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from foreroute.core.ids import ChannelId
+from foreroute.core.rollup import Rollup, Tiers
+from foreroute.core.series import Metric, Samples, value_of
+from foreroute.store import rows
+from foreroute.store.columns import Numbers, unpack
+from foreroute.store.memory_rollups import merged
+from foreroute.store.spans import CHUNK_S, Merge
+from foreroute.store.sqlite_thin import absorb, newest_span_end, prune_chunks, step
+from foreroute.store.sqlite_worker import Worker, delete, insert
+
+PUT: Final = insert("REPLACE", "rollups", rows.ROLLUP_COLUMNS)
+_ROW: Final = rows.ROLLUP_COLUMNS
+_Key = tuple[float, ChannelId]
+
+
+class SqliteRollups:
+    def __init__(self, writer: Worker, reader: Worker, merge: Merge) -> None:
+        self._writer, self._reader, self._merge = writer, reader, merge
+
+    def putting(self, rollups: Sequence[Rollup]) -> Callable[[sqlite3.Connection], None]:
+        """The work of an append, to be done inside a transaction."""
+        made = [(rollup, rows.rollup_row(rollup)) for rollup in rollups]
+
+        def work(db: sqlite3.Connection) -> None:
+            end_at = newest_span_end(db)
+            late = [rollup for rollup, _ in made if rollup.window_start < end_at]
+            rest = absorb(db, late, self._merge)
+            fresh = [row for rollup, row in made if rollup.window_start >= end_at]
+            db.executemany(PUT, [*fresh, *map(rows.rollup_row, rest)])
+
+        return work
+
+    async def append(self, rollups: Sequence[Rollup]) -> None:
+        if rollups:
+            await self._writer.run(self.putting(rollups))
+
+    async def read(
+        self, *, start_at: float, end_at: float, channels: Sequence[ChannelId] | None = None, segment: str = ""
+    ) -> list[Rollup]:
+        def work(db: sqlite3.Connection) -> list[Rollup]:
+            found: dict[_Key, dict[str, Rollup]] = {}
+            for rollup in _rollups(db, start_at, end_at, channels, segment):
+                found.setdefault((rollup.window_start, rollup.channel), {})[rollup.source] = rollup
+            return [merged(found[key].values(), self._merge) for key in sorted(found)]
+
+        return await self._reader.run(work)
+
+    async def series(
+        self, channel: ChannelId, metric: Metric, *, start_at: float, end_at: float, segment: str = ""
+    ) -> Samples:
+        def work(db: sqlite3.Connection) -> Samples:
+            who = (channel, segment)
+            points = _packed_points(db, who, metric, start_at, end_at, self._merge)
+            points += _span_points(db, who, metric, start_at, end_at)
+            points.sort()
+            return Samples(
+                channel=channel,
+                metric=metric,
+                starts_at=array("d", [at for at, _, _ in points]),
+                windows_s=array("d", [window_s for _, window_s, _ in points]),
+                values=array("d", [value for _, _, value in points]),
+            )
+
+        return await self._reader.run(work)
+
+    async def prune(self, before_at: float) -> int:
+        gone = await delete(
+            self._writer, "rollups", "window_start, channel, segment, source", "window_start", before_at
+        )
+        while some := await self._writer.run(lambda db: prune_chunks(db, before_at)):
+            gone += some
+        key = "channel, segment, window_start, window_s"
+        return gone + await delete(self._writer, "rollup_spans", key, "window_start", before_at)
+
+    async def thin(self, tiers: Tiers) -> int:
+        done = await self._writer.run(lambda db: step(db, tiers, self._merge))
+        return done or await self.prune(tiers.gone_at)
+
+
+_Points = list[tuple[float, float, float]]
+"""(window_start, window_s, value)"""
+
+
+def _rollups(
+    db: sqlite3.Connection,
+    start_at: float,
+    end_at: float,
+    channels: Sequence[ChannelId] | None,
+    segment: str,
+) -> list[Rollup]:
+    """All kinds, packed ones first: where the same one is a row too, the row is newer."""
+    which, names = "", list[ChannelId]()
+    if channels is not None:
+        which, names = f" AND channel IN ({','.join('?' * len(channels))})", list(channels)
+    chunks = (
+        "SELECT channel, chunk_at, numbers, sketches FROM rollup_chunks "  # noqa: S608
+        f"WHERE chunk_at > ? AND chunk_at < ? AND segment = ?{which}"
+    )
+    found = [
+        rollup
+        for name, chunk_at, numbers, sketches in db.execute(
+            chunks, (start_at - CHUNK_S, end_at, segment, *names)
+        )
+        for rollup in unpack(numbers, sketches, channel=name, segment=segment, origin_at=chunk_at)
+        if start_at <= rollup.window_start < end_at
+    ]
+    for table in ("rollups", "rollup_spans"):
+        query = f"SELECT {_ROW} FROM {table} WHERE window_start >= ? AND window_start < ? AND segment = ?{which}"  # noqa: S608
+        found += map(rows.rollup_of, db.execute(query, (start_at, end_at, segment, *names)))
+    return found
+
+
+def _packed_points(
+    db: sqlite3.Connection,
+    who: tuple[str, str],
+    metric: Metric,
+    start_at: float,
+    end_at: float,
+    merge: Merge,
+) -> _Points:
+    """Minutes, packed or not. Whole rollups are looked at only of windows that have several sources."""
+    fresh: dict[float, list[Rollup]] = {}
+    for rollup in _unpacked(db, who, start_at, end_at):
+        fresh.setdefault(rollup.window_start, []).append(rollup)
+    query = (
+        "SELECT chunk_at, numbers FROM rollup_chunks "
+        "WHERE channel = ? AND segment = ? AND chunk_at > ? AND chunk_at < ? ORDER BY chunk_at"
+    )
+    points: _Points = []
+    for chunk_at, packed in db.execute(query, (*who, start_at - CHUNK_S, end_at)).fetchall():
+        numbers = Numbers(packed, chunk_at)
+        starts, windows, values = numbers.starts_at(), numbers.windows_s(), numbers.values(metric)
+        if len(set(starts)) < len(starts) or any(at in fresh for at in starts):
+            _add_packed(fresh, _sketched(db, who, chunk_at, packed))
+        else:
+            points += zip(starts, windows, values, strict=True)
+    for at, sources in fresh.items():
+        one = merged(sources, merge)
+        points.append((at, one.window_s, value_of(one, metric)))
+    return [point for point in points if start_at <= point[0] < end_at]
+
+
+def _add_packed(fresh: dict[float, list[Rollup]], packed: Sequence[Rollup]) -> None:
+    newer = {(at, rollup.source) for at, known in fresh.items() for rollup in known}
+    for rollup in packed:
+        if (rollup.window_start, rollup.source) not in newer:
+            fresh.setdefault(rollup.window_start, []).append(rollup)
+
+
+def _sketched(
+    db: sqlite3.Connection, who: tuple[str, str], chunk_at: float, numbers: bytes
+) -> list[Rollup]:
+    query = "SELECT sketches FROM rollup_chunks WHERE channel = ? AND segment = ? AND chunk_at = ?"
+    (sketches,) = db.execute(query, (*who, chunk_at)).fetchone()
+    return unpack(numbers, sketches, channel=ChannelId(who[0]), segment=who[1], origin_at=chunk_at)
+
+
+# The rows are in the order of time, a thousand channels to a minute: one channel's are found by asking for the next
+# minute that there is, and for its row in that, rather than by reading all.
+_STEPS: Final = f"""
+    WITH RECURSIVE windows(at) AS (
+      SELECT min(window_start) FROM rollups WHERE window_start >= :start AND window_start < :end
+      UNION ALL
+      SELECT (SELECT min(window_start) FROM rollups WHERE window_start > windows.at AND window_start < :end)
+      FROM windows WHERE windows.at IS NOT NULL
+    )
+    SELECT {", ".join("rollups." + name.strip() for name in _ROW.split(","))}
+    FROM windows CROSS JOIN rollups
+      ON rollups.window_start = windows.at AND rollups.channel = :channel AND rollups.segment = :segment"""  # noqa: S608
+
+
+def _unpacked(
+    db: sqlite3.Connection, who: tuple[str, str], start_at: float, end_at: float
+) -> list[Rollup]:
+    wanted: dict[str, Any] = {"start": start_at, "end": end_at, "channel": who[0], "segment": who[1]}
+    return [rows.rollup_of(row) for row in db.execute(_STEPS, wanted)]
+
+
+def _span_points(
+    db: sqlite3.Connection, who: tuple[str, str], metric: Metric, start_at: float, end_at: float
+) -> _Points:
+    query = (
+        f"SELECT {_ROW} FROM rollup_spans "  # noqa: S608
+        "WHERE channel = ? AND segment = ? AND window_start >= ? AND window_start < ?"
+    )
+    spans = map(rows.rollup_of, db.execute(query, (*who, start_at, end_at)))
+    return [(one.window_start, one.window_s, value_of(one, metric)) for one in spans]
