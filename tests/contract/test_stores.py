@@ -14,6 +14,8 @@ from foreroute.testing.check_store import (
     check_ledger_takes_anything,
     check_record_store,
     check_rollup_store,
+    check_series,
+    check_thinning,
 )
 
 Store = MemoryStore | SqliteStore
@@ -32,6 +34,14 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 async def test_rollups(store: Store) -> None:
     await check_rollup_store(store.rollups)
+
+
+async def test_series(store: Store) -> None:
+    await check_series(store.rollups)
+
+
+async def test_thinning(store: Store) -> None:
+    await check_thinning(store.rollups)
 
 
 async def test_ledger(store: Store) -> None:

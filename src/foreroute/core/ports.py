@@ -74,7 +74,7 @@ class RollupStore(Protocol):
         ...
 
     async def prune(self, before_at: float) -> int:
-        """Forget rollups that started before; returns how many."""
+        """Forget rollups that started before; returns how many, one that has come again after packing twice."""
         ...
 
 

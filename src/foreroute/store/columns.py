@@ -2,7 +2,8 @@
 
 Neighbouring minutes are alike, so a column's bytes are laid out by significance (all first bytes, then all second
 ones, …) before they are deflated: the many zeros at the top of counts, and the sign and exponent of durations, cost
-next to nothing then. Counts and money are exact; durations are kept to seven digits (32-bit floats).
+next to nothing then. Each column is deflated by itself, so that one metric is read without the others. Counts and money
+are exact; durations are kept to seven digits (32-bit floats).
 """
 
 import math
@@ -11,6 +12,7 @@ import zlib
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import orjson
@@ -25,10 +27,9 @@ from foreroute.store.rows import to_picousd, to_usd
 
 _FORMAT: Final = 1
 _HEAD: Final = 3
+"""Bytes of the format and of the number of rollups. The lengths of the columns follow."""
 _KINDS: Final = ("d",) * 2 + ("q",) * 13 + ("f",) * 8
-_SIZES: Final = {"d": 8, "q": 8, "f": 4}
-_OFFSETS: Final = tuple(sum(_SIZES[kind] for kind in _KINDS[:index]) for index in range(len(_KINDS) + 1))
-"""Where each column begins, in bytes per rollup."""
+_SIZES: Final = {"d": 8, "q": 8, "f": 4, "I": 4}
 _SUMMARY_COUNT: Final = 7
 _COST: Final = 14
 _LATENCY, _FIRST_CHUNK = 15, 19
@@ -49,7 +50,6 @@ def pack(rollups: Sequence[Rollup], origin_at: float) -> Packed:
     for rollup in rollups:
         for column, value in zip(columns, _numbers(rollup, origin_at), strict=True):
             column.append(value)
-    planes = b"".join(map(_planes, columns))
     sources = sorted({rollup.source for rollup in rollups})
     places = {source: place for place, source in enumerate(sources)}
     rest = {
@@ -58,13 +58,14 @@ def pack(rollups: Sequence[Rollup], origin_at: float) -> Packed:
         "failures": [[row, dict(r.failures)] for row, r in enumerate(rollups) if r.failures],
         "metrics": [[row, list(r.metrics)] for row, r in enumerate(rollups) if r.metrics],
     }
+    parts = [_deflated(part) for part in (*map(_planes, columns), orjson.dumps(rest))]
     head = bytes((_FORMAT, *len(rollups).to_bytes(2, "little")))
     summaries = [one for r in rollups for one in (r.latency.sketch, r.first_chunk.sketch)]
     lengths = _planes(array("I", map(len, summaries)))
     return Packed(
         rollups=len(rollups),
-        numbers=zlib.compress(head + planes + orjson.dumps(rest), 6),
-        sketches=zlib.compress(lengths + b"".join(summaries), 6),
+        numbers=head + _planes(array("I", map(len, parts))) + b"".join(parts),
+        sketches=_deflated(lengths + b"".join(summaries)),
     )
 
 
@@ -72,27 +73,32 @@ class Numbers:
     """Packed numbers, read column by column. Raises ValueError on bytes of another format."""
 
     def __init__(self, packed: bytes, origin_at: float) -> None:
-        self._bytes = zlib.decompress(packed)
-        if self._bytes[0] != _FORMAT:
-            raise ValueError(f"a chunk of format {self._bytes[0]}, not {_FORMAT}")
-        self.rows = int.from_bytes(self._bytes[1:_HEAD], "little")
+        if packed[0] != _FORMAT:
+            raise ValueError(f"a chunk of format {packed[0]}, not {_FORMAT}")
+        self.rows = int.from_bytes(packed[1:_HEAD], "little")
+        self._packed = packed
         self._origin_at = origin_at
+        parts = len(_KINDS) + 1
+        start = _HEAD + parts * _SIZES["I"]
+        lengths = _unplaned(packed[_HEAD:start], "I", parts)
+        self._ends = list(accumulate(map(int, lengths), initial=start))
 
     def column(self, index: int) -> "array[float] | array[int]":
-        start = _HEAD + _OFFSETS[index] * self.rows
-        size = _SIZES[_KINDS[index]]
-        return _unplaned(self._bytes[start : start + size * self.rows], _KINDS[index], self.rows)
+        return _unplaned(self._part(index), _KINDS[index], self.rows)
 
     def rest(self) -> dict[str, list[object]]:
-        found: dict[str, list[object]] = orjson.loads(self._bytes[_HEAD + _OFFSETS[-1] * self.rows :])
+        found: dict[str, list[object]] = orjson.loads(self._part(len(_KINDS)))
         return found
+
+    def _part(self, index: int) -> bytes:
+        return _inflated(self._packed[self._ends[index] : self._ends[index + 1]])
 
     def starts_at(self) -> list[float]:
         origin = self._origin_at
         return [origin + offset for offset in self.column(0)]
 
-    def windows_s(self) -> list[float]:
-        return list(self.column(1))
+    def windows_s(self) -> Sequence[float]:
+        return self.column(1)
 
     def values(self, metric: Metric) -> list[float]:
         """What `value_of` says of each rollup."""
@@ -172,7 +178,7 @@ def _summary(count: int, durations: Sequence[float], sketch: bytes) -> LatencySu
 
 
 def _sketches(packed: bytes, rows: int) -> list[bytes]:
-    plain = zlib.decompress(packed)
+    plain = _inflated(packed)
     at, parts = 8 * rows, []
     for length in _unplaned(plain[:at], "I", 2 * rows):
         parts.append(plain[at : at + int(length)])
@@ -203,12 +209,22 @@ def _values(numbers: Numbers, metric: Metric) -> Sequence[float]:
         case Metric.THROTTLES:
             return [float(value) for value in numbers.column(4)]
         case Metric.COST_USD:
-            return [float(to_usd(int(value))) for value in numbers.column(_COST)]
+            return [value / 10**12 for value in numbers.column(_COST)]
 
 
 def _failed(attempts: float, successes: float, throttles: float, ignored: float) -> float:
     judged = attempts - ignored - throttles
     return (judged - successes) / judged if judged else math.nan
+
+
+def _deflated(plain: bytes) -> bytes:
+    """Without the header and checksum of zlib: columns are small."""
+    deflate = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return deflate.compress(plain) + deflate.flush()
+
+
+def _inflated(packed: bytes) -> bytes:
+    return zlib.decompress(packed, -zlib.MAX_WBITS)
 
 
 def _planes(column: "array[float] | array[int]") -> bytes:
@@ -222,7 +238,7 @@ def _planes(column: "array[float] | array[int]") -> bytes:
 
 def _unplaned(planes: bytes, kind: str, rows: int) -> "array[float] | array[int]":
     column: array[float] | array[int] = array(kind)
-    size = column.itemsize
+    size = _SIZES[kind]
     plain = bytearray(size * rows)
     for byte in range(size):
         plain[byte::size] = planes[byte * rows : (byte + 1) * rows]

@@ -52,13 +52,14 @@ def span_of(
 ) -> Span:
     """The span with these rollups in it, those that are in it already aside. At least one of both is needed."""
     known = frozenset() if old is None else old.members
-    fresh = [one for one in rollups if (one.window_start, one.source) not in known]
+    fresh: dict[Member, Rollup] = {}
+    for rollup in rollups:
+        if (member := (rollup.window_start, rollup.source)) not in known:
+            fresh.setdefault(member, rollup)
     if not fresh and old is not None:
         return old
-    parts = fresh if old is None else [old.rollup, *fresh]
-    return Span(
-        _as_span(merge(parts), start_at, window_s), known | {(one.window_start, one.source) for one in fresh}
-    )
+    parts = [*fresh.values()] if old is None else [old.rollup, *fresh.values()]
+    return Span(_as_span(merge(parts), start_at, window_s), known | fresh.keys())
 
 
 def joined(spans: Sequence[Span], merge: Merge, *, start_at: float, window_s: float) -> Span:

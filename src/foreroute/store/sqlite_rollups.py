@@ -6,7 +6,10 @@ packed hours, one row each, and steps over the minutes that are not packed yet.
 
 import sqlite3
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from itertools import islice
+from operator import le
 from typing import Any, Final
 
 from foreroute.core.ids import ChannelId
@@ -60,16 +63,17 @@ class SqliteRollups:
         self, channel: ChannelId, metric: Metric, *, start_at: float, end_at: float, segment: str = ""
     ) -> Samples:
         def work(db: sqlite3.Connection) -> Samples:
+            points = _Points()
             who = (channel, segment)
-            points = _packed_points(db, who, metric, start_at, end_at, self._merge)
-            points += _span_points(db, who, metric, start_at, end_at)
-            points.sort()
+            _add_spans(db, who, metric, start_at, end_at, points)
+            _add_minutes(db, who, metric, start_at, end_at, points, self._merge)
+            points.put_in_order()
             return Samples(
                 channel=channel,
                 metric=metric,
-                starts_at=array("d", [at for at, _, _ in points]),
-                windows_s=array("d", [window_s for _, window_s, _ in points]),
-                values=array("d", [value for _, _, value in points]),
+                starts_at=points.starts_at,
+                windows_s=points.windows_s,
+                values=points.values,
             )
 
         return await self._reader.run(work)
@@ -88,8 +92,25 @@ class SqliteRollups:
         return done or await self.prune(tiers.gone_at)
 
 
-_Points = list[tuple[float, float, float]]
-"""(window_start, window_s, value)"""
+class _Points:
+    """Windows by column: ten thousand of them are a week."""
+
+    def __init__(self) -> None:
+        self.starts_at, self.windows_s, self.values = array("d"), array("d"), array("d")
+
+    def add(self, starts_at: Sequence[float], windows_s: Sequence[float], values: Sequence[float]) -> None:
+        self.starts_at.extend(starts_at)
+        self.windows_s.extend(windows_s)
+        self.values.extend(values)
+
+    def put_in_order(self) -> None:
+        starts = self.starts_at
+        if all(map(le, starts, islice(starts, 1, None))):
+            return
+        order = sorted(range(len(starts)), key=starts.__getitem__)
+        self.starts_at, self.windows_s, self.values = (
+            array("d", map(column.__getitem__, order)) for column in (starts, self.windows_s, self.values)
+        )
 
 
 def _rollups(
@@ -121,14 +142,15 @@ def _rollups(
     return found
 
 
-def _packed_points(
+def _add_minutes(
     db: sqlite3.Connection,
     who: tuple[str, str],
     metric: Metric,
     start_at: float,
     end_at: float,
+    points: _Points,
     merge: Merge,
-) -> _Points:
+) -> None:
     """Minutes, packed or not. Whole rollups are looked at only of windows that have several sources."""
     fresh: dict[float, list[Rollup]] = {}
     for rollup in _unpacked(db, who, start_at, end_at):
@@ -137,18 +159,17 @@ def _packed_points(
         "SELECT chunk_at, numbers FROM rollup_chunks "
         "WHERE channel = ? AND segment = ? AND chunk_at > ? AND chunk_at < ? ORDER BY chunk_at"
     )
-    points: _Points = []
     for chunk_at, packed in db.execute(query, (*who, start_at - CHUNK_S, end_at)).fetchall():
         numbers = Numbers(packed, chunk_at)
-        starts, windows, values = numbers.starts_at(), numbers.windows_s(), numbers.values(metric)
-        if len(set(starts)) < len(starts) or any(at in fresh for at in starts):
+        starts = numbers.starts_at()
+        if len(set(starts)) < len(starts) or not fresh.keys().isdisjoint(starts):
             _add_packed(fresh, _sketched(db, who, chunk_at, packed))
-        else:
-            points += zip(starts, windows, values, strict=True)
-    for at, sources in fresh.items():
-        one = merged(sources, merge)
-        points.append((at, one.window_s, value_of(one, metric)))
-    return [point for point in points if start_at <= point[0] < end_at]
+            continue
+        some = slice(bisect_left(starts, start_at), bisect_left(starts, end_at))
+        points.add(starts[some], numbers.windows_s()[some], numbers.values(metric)[some])
+    for at in sorted(at for at in fresh if start_at <= at < end_at):
+        one = merged(fresh[at], merge)
+        points.add((at,), (one.window_s,), (value_of(one, metric),))
 
 
 def _add_packed(fresh: dict[float, list[Rollup]], packed: Sequence[Rollup]) -> None:
@@ -187,12 +208,17 @@ def _unpacked(
     return [rows.rollup_of(row) for row in db.execute(_STEPS, wanted)]
 
 
-def _span_points(
-    db: sqlite3.Connection, who: tuple[str, str], metric: Metric, start_at: float, end_at: float
-) -> _Points:
+def _add_spans(
+    db: sqlite3.Connection,
+    who: tuple[str, str],
+    metric: Metric,
+    start_at: float,
+    end_at: float,
+    points: _Points,
+) -> None:
     query = (
         f"SELECT {_ROW} FROM rollup_spans "  # noqa: S608
-        "WHERE channel = ? AND segment = ? AND window_start >= ? AND window_start < ?"
+        "WHERE channel = ? AND segment = ? AND window_start >= ? AND window_start < ? ORDER BY window_start"
     )
-    spans = map(rows.rollup_of, db.execute(query, (*who, start_at, end_at)))
-    return [(one.window_start, one.window_s, value_of(one, metric)) for one in spans]
+    for span in map(rows.rollup_of, db.execute(query, (*who, start_at, end_at))):
+        points.add((span.window_start,), (span.window_s,), (value_of(span, metric),))
