@@ -27,7 +27,9 @@ from foreroute.heal.engine import HealEngine, HealSettings
 from foreroute.heal.playbook import Playbook
 from foreroute.heal.playbook_yaml import load_playbooks
 from foreroute.monitor.fold import Folder, merge_rollups
+from foreroute.monitor.segments import Segments
 from foreroute.settings.model import Settings
+from foreroute.store.retention import Retention
 
 
 def build_stages(settings: Settings, data: Plane, store: Store, *, source: str) -> Stages:
@@ -42,7 +44,7 @@ def build_stages(settings: Settings, data: Plane, store: Store, *, source: str) 
     return Stages(
         channels=data.channels,
         intake=data.intake,
-        fold=Folder(window_s=settings.loop.tick, source=source),
+        fold=Folder(window_s=settings.loop.tick, source=source, segments=segments_of(settings)),
         merge=merge_rollups,
         forecast=forecast,
         fits=forecast,
@@ -80,6 +82,17 @@ def forecast_settings(settings: Settings) -> ForecastSettings:
         coverage=settings.forecast.coverage,
         outcomes_min=settings.forecast.outcomes_min,
         fit_every_s=settings.loop.fit_every,
+    )
+
+
+def segments_of(settings: Settings) -> Segments:
+    return Segments(settings.collect.by, segments_max=settings.collect.segments_max)
+
+
+def retention_of(settings: Settings) -> Retention:
+    keep = settings.store.keep
+    return Retention(
+        minutes_s=keep.minutes, hours_s=keep.hours, days_s=keep.days, records_s=keep.records
     )
 
 

@@ -12,7 +12,7 @@ class Collection:
     def __init__(self, stages: Stages) -> None:
         self._stages = stages
         self._entries: list[LedgerEntry] = []
-        self._rollups: dict[tuple[str, float, str], Rollup] = {}
+        self._rollups: dict[tuple[str, str, float, str], Rollup] = {}
 
     @property
     def waiting(self) -> int:
@@ -20,7 +20,10 @@ class Collection:
         return len(self._entries)
 
     def take(self) -> tuple[tuple[Rollup, ...], Exception | None]:
-        """The rollups that the attempts since the last call have changed, and why pricing failed, if it did."""
+        """The channels' rollups that the attempts since the last call have changed, and why pricing failed, if it did.
+
+        Those of segments are stored with them; no stage looks at them.
+        """
         attempts = self._stages.intake.drain()
         error = None
         try:
@@ -30,8 +33,10 @@ class Collection:
         self._entries += entries
         self._stages.fold.add([entry.attempt for entry in entries])
         changed = self._stages.fold.changed()
-        self._rollups |= {(rollup.channel, rollup.window_start, rollup.source): rollup for rollup in changed}
-        return changed, error
+        self._rollups |= {
+            (one.channel, one.segment, one.window_start, one.source): one for one in changed
+        }
+        return tuple(rollup for rollup in changed if not rollup.segment), error
 
     async def save(self) -> None:
         """Raises StoreError; what was not taken stays for the next call. Then the intake may let go of it."""

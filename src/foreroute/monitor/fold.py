@@ -17,8 +17,11 @@ from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId
 from foreroute.core.rollup import NO_LATENCY, LatencySummary, Rollup
 from foreroute.monitor import sketch
+from foreroute.monitor.segments import Segments
 
 _RANKS = (0.5, 0.95, 0.99)
+_Key = tuple[float, ChannelId, str]
+"""(window_start, channel, segment)"""
 
 
 @dataclass(slots=True)
@@ -54,27 +57,31 @@ class Folder:
 
     An attempt for a window that is closed already makes a second rollup of it, under a source of its own
     (`run~3`): it adds to the stored one instead of replacing it. Nothing is lost, whenever it comes.
+    With `segments`, an attempt counts in those of its channel as well.
     """
 
-    def __init__(self, *, window_s: float, source: str) -> None:
+    def __init__(self, *, window_s: float, source: str, segments: Segments | None = None) -> None:
         self._window_s = window_s
         self._source = source
-        self._windows: dict[tuple[float, ChannelId], _Window] = {}
-        self._touched: set[tuple[float, ChannelId]] = set()
+        self._segments_of = (segments or Segments()).of
+        self._windows: dict[_Key, _Window] = {}
+        self._touched: set[_Key] = set()
         self._closed_before = -math.inf
         self._closings = 0
 
     def add(self, attempts: Iterable[Attempt]) -> None:
         for attempt in attempts:
-            key = (attempt.ended_at // self._window_s * self._window_s, attempt.channel)
-            window = self._windows.get(key)
-            if window is None:
-                window = self._windows[key] = _Window(self._source_of(key[0]))
-            window.add(attempt)
-            self._touched.add(key)
+            start_at = attempt.ended_at // self._window_s * self._window_s
+            for segment in self._segments_of(attempt):
+                key = (start_at, attempt.channel, segment)
+                window = self._windows.get(key)
+                if window is None:
+                    window = self._windows[key] = _Window(self._source_of(start_at))
+                window.add(attempt)
+                self._touched.add(key)
 
     def changed(self) -> tuple[Rollup, ...]:
-        """The whole rollup of each window that was touched since the last call, by time and channel."""
+        """The whole rollup of each window that was touched since the last call, by time, channel and segment."""
         keys, self._touched = sorted(self._touched), set()
         return tuple(self._rollup(key) for key in keys)
 
@@ -90,7 +97,7 @@ class Folder:
         closed = window_start + self._window_s <= self._closed_before
         return f"{self._source}~{self._closings}" if closed else self._source
 
-    def _rollup(self, key: tuple[float, ChannelId]) -> Rollup:
+    def _rollup(self, key: _Key) -> Rollup:
         window = self._windows[key]
         return Rollup(
             channel=key[1],
@@ -107,12 +114,15 @@ class Folder:
             usage=window.usage,
             cost_usd=window.cost_usd,
             unpriced_attempts=window.unpriced,
+            segment=key[2],
         )
 
 
-def fold(attempts: Iterable[Attempt], *, window_s: float, source: str) -> tuple[Rollup, ...]:
+def fold(
+    attempts: Iterable[Attempt], *, window_s: float, source: str, segments: Segments | None = None
+) -> tuple[Rollup, ...]:
     """All rollups of a batch at once."""
-    folder = Folder(window_s=window_s, source=source)
+    folder = Folder(window_s=window_s, source=source, segments=segments)
     folder.add(attempts)
     return folder.changed()
 
