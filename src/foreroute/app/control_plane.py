@@ -10,7 +10,7 @@ from typing import Any, Final
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.keys import load_keys
-from foreroute.app.plane import Plane, journal_folder
+from foreroute.app.plane import Plane, claim_journal, journal_folder
 from foreroute.app.stages import build_stages, guardrails, loop_settings, retention_of, segments_of
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
@@ -102,6 +102,7 @@ class ControlPlane:
     async def _keep_on_disk(self, stages: Stages, store: Store) -> None:
         """Writes each attempt down at once, and stores what a run that was killed has left."""
         reader = self.data.keep_on_disk(journal_folder(self.settings), self.options.source)
+        claim_journal(reader, self.settings)
         attempts = await store.ledger.missing(reader.poll())
         if attempts:
             entries = stages.cost.price(attempts)

@@ -33,9 +33,7 @@ class Collection:
         self._entries += entries
         self._stages.fold.add([entry.attempt for entry in entries])
         changed = self._stages.fold.changed()
-        self._rollups |= {
-            (one.channel, one.segment, one.window_start, one.source): one for one in changed
-        }
+        self._rollups |= {(one.channel, one.segment, one.window_start, one.source): one for one in changed}
         return tuple(rollup for rollup in changed if not rollup.segment), error
 
     async def save(self) -> None:

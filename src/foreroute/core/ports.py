@@ -57,7 +57,12 @@ class RollupStore(Protocol):
     async def append(self, rollups: Sequence[Rollup]) -> None: ...
 
     async def read(
-        self, *, start_at: float, end_at: float, channels: Sequence[ChannelId] | None = None, segment: str = ""
+        self,
+        *,
+        start_at: float,
+        end_at: float,
+        channels: Sequence[ChannelId] | None = None,
+        segment: str = "",
     ) -> list[Rollup]:
         """Rollups with start_at ≤ window_start < end_at, by (window_start, channel), sources already merged.
 

@@ -50,9 +50,7 @@ def read_csv(lines: Iterable[str], name: str, reading: Reading) -> Iterator[Poin
                 continue  # parts of a channel are told by its whole already
             yield from _points(row, time, wide, reading, where)
     except csv.Error as error:
-        raise HistoryError(
-            f"is no comma-separated text: {error}", where=f"{name}:{rows.line_num}"
-        ) from None
+        raise HistoryError(f"is no comma-separated text: {error}", where=f"{name}:{rows.line_num}") from None
     except UnicodeDecodeError:
         raise HistoryError("is no UTF-8 text", where=name) from None
 
@@ -80,7 +78,8 @@ def _points(
     channel = ChannelId(row.get("channel") or reading.channel or "")
     count = _number(row.get("count"), where)
     window_s = _number(row.get("window_s"), where)
-    named = [(name, row.get(name)) for name in wide] or [(row.get("metric"), row.get("value"))]
+    named: list[tuple[str | None, str | None]] = [(name, row.get(name)) for name in wide]
+    named = named or [(row.get("metric"), row.get("value"))]
     for name, text in named:
         metric = _metric(name, reading, where)
         value = _number(text, where)

@@ -123,9 +123,7 @@ def _csv_rows(lines: Iterable[str], name: str) -> Iterator[tuple[int, Row]]:
         for row in rows:
             yield rows.line_num, row
     except csv.Error as error:
-        raise HistoryError(
-            f"is no comma-separated text: {error}", where=f"{name}:{rows.line_num}"
-        ) from None
+        raise HistoryError(f"is no comma-separated text: {error}", where=f"{name}:{rows.line_num}") from None
 
 
 def _check(row: Row, name: str, line: int) -> None:

@@ -22,9 +22,7 @@ _TRIES: Final = 4
 _WAIT_S: Final = 1.0
 _BYTES_MAX: Final = 64 * 1024 * 1024
 _LATER: Final = frozenset({429, 502, 503, 504})
-_AUTH: Final = (
-    "put the whole header into FOREROUTE_PROMETHEUS_AUTHORIZATION, such as `Bearer …` or `Basic …`"
-)
+_AUTH: Final = "put the whole header into FOREROUTE_PROMETHEUS_AUTHORIZATION, such as `Bearer …` or `Basic …`"
 
 
 class _StayHere(urllib.request.HTTPRedirectHandler):
@@ -65,15 +63,11 @@ class Prometheus:
         data = self._ask(urllib.parse.urlencode(form).encode())
         series = data.get("result")
         if data.get("resultType") != "matrix" or not isinstance(series, list):
-            raise HistoryError(
-                f"answers a {data.get('resultType')}, not a range of values", where=self.url
-            )
+            raise HistoryError(f"answers a {data.get('resultType')}, not a range of values", where=self.url)
         if len(series) > 1:
             names = "; ".join(str(one.get("metric")) for one in series[:3])
             hint = "one series is one metric of one channel: choose with labels, or aggregate with sum() or avg()"
-            raise HistoryError(
-                f"the query gives {len(series)} series: {names}", where="--query", hint=hint
-            )
+            raise HistoryError(f"the query gives {len(series)} series: {names}", where="--query", hint=hint)
         try:
             for one in series:
                 for at, value in one["values"]:

@@ -46,4 +46,3 @@ class Segments:
             self._said.add(name)
             _log.warning("segments_full", extra={"by": name, "segments_max": self._segments_max})
         return f"{name}={OTHER}"
-

@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -46,7 +46,7 @@ class Packed:
 
 def pack(rollups: Sequence[Rollup], origin_at: float) -> Packed:
     """At most 65,535 rollups. They come back the same, but for durations, which are rounded to seven digits."""
-    columns = [array(kind) for kind in _KINDS]
+    columns: list[array[Any]] = [array(kind) for kind in _KINDS]
     for rollup in rollups:
         for column, value in zip(columns, _numbers(rollup, origin_at), strict=True):
             column.append(value)
@@ -86,8 +86,9 @@ class Numbers:
     def column(self, index: int) -> "array[float] | array[int]":
         return _unplaned(self._part(index), _KINDS[index], self.rows)
 
-    def rest(self) -> dict[str, list[object]]:
-        found: dict[str, list[object]] = orjson.loads(self._part(len(_KINDS)))
+    def rest(self) -> dict[str, list[Any]]:
+        """What is no number: `sources`, their places by row, and by row where there are any `failures`, `metrics`."""
+        found: dict[str, list[Any]] = orjson.loads(self._part(len(_KINDS)))
         return found
 
     def _part(self, index: int) -> bytes:
@@ -103,7 +104,7 @@ class Numbers:
     def values(self, metric: Metric) -> list[float]:
         """What `value_of` says of each rollup."""
         values = list(_values(self, metric))
-        for row, names in self.rest()["metrics"]:  # type: ignore[misc]  # JSON: pairs of a number and names
+        for row, names in self.rest()["metrics"]:
             if metric not in names:
                 values[row] = math.nan
         return values
@@ -115,10 +116,10 @@ def unpack(
     """The rollups again. Raises ValueError on bytes of another format."""
     found = Numbers(numbers, origin_at)
     columns = [found.column(index) for index in range(2, len(_KINDS))]
-    rest: dict[str, list[object]] = found.rest()
+    rest = found.rest()
     sources, places = rest["sources"], rest["source"] or [0] * found.rows
-    failures: dict[int, dict[str, int]] = dict(rest["failures"])  # type: ignore[arg-type]  # pairs
-    metrics: dict[int, list[str]] = dict(rest["metrics"])  # type: ignore[arg-type]  # pairs
+    failures: dict[int, dict[str, int]] = dict(rest["failures"])
+    metrics: dict[int, list[str]] = dict(rest["metrics"])
     parts = _sketches(sketches, found.rows)
     rollups = []
     for row, (at, window_s, *values) in enumerate(
@@ -130,7 +131,7 @@ def unpack(
                 segment=segment,
                 window_start=at,
                 window_s=window_s,
-                source=str(sources[places[row]]),  # type: ignore[index]  # a list of numbers
+                source=sources[places[row]],
                 attempts=values[0],
                 successes=values[1],
                 throttles=values[2],
@@ -194,9 +195,7 @@ def _values(numbers: Numbers, metric: Metric) -> Sequence[float]:
             return numbers.column(_LATENCY + 2)
         case Metric.LATENCY_MEAN:
             totals, counts = numbers.column(_LATENCY), numbers.column(_SUMMARY_COUNT)
-            return [
-                total / count if count else math.nan for total, count in zip(totals, counts, strict=True)
-            ]
+            return [total / count if count else math.nan for total, count in zip(totals, counts, strict=True)]
         case Metric.FIRST_CHUNK_P50:
             return numbers.column(_FIRST_CHUNK + 1)
         case Metric.FIRST_CHUNK_P95:

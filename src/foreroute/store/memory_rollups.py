@@ -27,7 +27,12 @@ class MemoryRollups:
                 self._rollups.setdefault(key, {})[rollup.source] = rollup
 
     async def read(
-        self, *, start_at: float, end_at: float, channels: Sequence[ChannelId] | None = None, segment: str = ""
+        self,
+        *,
+        start_at: float,
+        end_at: float,
+        channels: Sequence[ChannelId] | None = None,
+        segment: str = "",
     ) -> list[Rollup]:
         def wanted(key: _Window) -> bool:
             known = channels is None or key[1] in channels
@@ -49,11 +54,12 @@ class MemoryRollups:
         return samples_of(found, channel, metric)
 
     async def prune(self, before_at: float) -> int:
-        gone = 0
-        for windows in (self._rollups, *self._spans.values()):
-            for key in [key for key in windows if key[0] < before_at]:
-                old: dict[str, Rollup] | Span = windows.pop(key)  # type: ignore[attr-defined]  # either kind
-                gone += len(old) if isinstance(old, dict) else 1
+        old = [key for key in self._rollups if key[0] < before_at]
+        gone = sum(len(self._rollups.pop(key)) for key in old)
+        for spans in self._spans.values():
+            for key in [key for key in spans if key[0] < before_at]:
+                del spans[key]
+                gone += 1
         return gone
 
     async def thin(self, tiers: Tiers) -> int:
@@ -61,12 +67,9 @@ class MemoryRollups:
         tiers = aligned(tiers)
         hours, days = self._spans[HOUR_S], self._spans[DAY_S]
         old = {key: one for key, one in self._rollups.items() if key[0] < tiers.hours_at}
-        for (start_at, *who), rollups in _grouped(old, HOUR_S).items():
+        for key, rollups in _grouped(old, HOUR_S).items():
             every = [one for sources in rollups for one in sources.values()]
-            key = (start_at, who[0], who[1])
-            hours[key] = span_of(
-                every, self._merge, start_at=start_at, window_s=HOUR_S, old=hours.get(key)
-            )
+            hours[key] = span_of(every, self._merge, start_at=key[0], window_s=HOUR_S, old=hours.get(key))
         self._rollups = {key: one for key, one in self._rollups.items() if key not in old}
         late = {key: span for key, span in hours.items() if key[0] < tiers.days_at}
         for key, spans in _grouped(late, DAY_S).items():

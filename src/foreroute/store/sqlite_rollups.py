@@ -8,7 +8,8 @@ import sqlite3
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
 from operator import le
 from typing import Any, Final
 
@@ -49,7 +50,12 @@ class SqliteRollups:
             await self._writer.run(self.putting(rollups))
 
     async def read(
-        self, *, start_at: float, end_at: float, channels: Sequence[ChannelId] | None = None, segment: str = ""
+        self,
+        *,
+        start_at: float,
+        end_at: float,
+        channels: Sequence[ChannelId] | None = None,
+        segment: str = "",
     ) -> list[Rollup]:
         def work(db: sqlite3.Connection) -> list[Rollup]:
             found: dict[_Key, dict[str, Rollup]] = {}
@@ -78,6 +84,22 @@ class SqliteRollups:
 
         return await self._reader.run(work)
 
+    async def extents(self) -> list[Extent]:
+        """What is kept of whom, by channel, segment and length of window. Of packed ones the first and last are read."""
+
+        def work(db: sqlite3.Connection) -> list[Extent]:
+            found = [Extent(*row) for row in db.execute(_EXTENTS)]
+            for channel, segment, count, first_at, last_at in db.execute(_CHUNK_EXTENTS).fetchall():
+                who = (channel, segment)
+                ends = [_numbers_of(db, who, at) for at in (first_at, last_at)]
+                window_s = ends[0].windows_s()[0]
+                end_at = ends[1].starts_at()[-1] + ends[1].windows_s()[-1]
+                found.append(Extent(*who, window_s, count, ends[0].starts_at()[0], end_at))
+            found.sort(key=lambda one: (one.channel, one.segment, one.window_s))
+            return [_together(list(some)) for _, some in groupby(found, key=lambda one: one.key)]
+
+        return await self._reader.run(work)
+
     async def prune(self, before_at: float) -> int:
         gone = await delete(
             self._writer, "rollups", "window_start, channel, segment, source", "window_start", before_at
@@ -90,6 +112,48 @@ class SqliteRollups:
     async def thin(self, tiers: Tiers) -> int:
         done = await self._writer.run(lambda db: step(db, tiers, self._merge))
         return done or await self.prune(tiers.gone_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Windows of one length: how many of how many sources, and from when to when."""
+
+    channel: ChannelId
+    segment: str
+    window_s: float
+    rollups: int
+    start_at: float
+    end_at: float
+
+    @property
+    def key(self) -> tuple[str, str, float]:
+        return self.channel, self.segment, self.window_s
+
+
+_EXTENTS: Final = "UNION ALL".join(
+    f"""
+    SELECT channel, segment, window_s, count(*), min(window_start), max(window_start + window_s)
+    FROM {table} GROUP BY channel, segment, window_s """  # noqa: S608
+    for table in ("rollups", "rollup_spans")
+)
+_CHUNK_EXTENTS: Final = """
+    SELECT channel, segment, sum(rollups), min(chunk_at), max(chunk_at)
+    FROM rollup_chunks WHERE rollups > 0 GROUP BY channel, segment"""
+
+
+def _together(extents: Sequence[Extent]) -> Extent:
+    return replace(
+        extents[0],
+        rollups=sum(one.rollups for one in extents),
+        start_at=min(one.start_at for one in extents),
+        end_at=max(one.end_at for one in extents),
+    )
+
+
+def _numbers_of(db: sqlite3.Connection, who: tuple[str, str], chunk_at: float) -> Numbers:
+    query = "SELECT numbers FROM rollup_chunks WHERE channel = ? AND segment = ? AND chunk_at = ?"
+    (packed,) = db.execute(query, (*who, chunk_at)).fetchone()
+    return Numbers(packed, chunk_at)
 
 
 class _Points:
@@ -137,7 +201,9 @@ def _rollups(
         if start_at <= rollup.window_start < end_at
     ]
     for table in ("rollups", "rollup_spans"):
-        query = f"SELECT {_ROW} FROM {table} WHERE window_start >= ? AND window_start < ? AND segment = ?{which}"  # noqa: S608
+        query = (
+            f"SELECT {_ROW} FROM {table} WHERE window_start >= ? AND window_start < ? AND segment = ?{which}"  # noqa: S608
+        )
         found += map(rows.rollup_of, db.execute(query, (start_at, end_at, segment, *names)))
     return found
 
@@ -179,9 +245,7 @@ def _add_packed(fresh: dict[float, list[Rollup]], packed: Sequence[Rollup]) -> N
             fresh.setdefault(rollup.window_start, []).append(rollup)
 
 
-def _sketched(
-    db: sqlite3.Connection, who: tuple[str, str], chunk_at: float, numbers: bytes
-) -> list[Rollup]:
+def _sketched(db: sqlite3.Connection, who: tuple[str, str], chunk_at: float, numbers: bytes) -> list[Rollup]:
     query = "SELECT sketches FROM rollup_chunks WHERE channel = ? AND segment = ? AND chunk_at = ?"
     (sketches,) = db.execute(query, (*who, chunk_at)).fetchone()
     return unpack(numbers, sketches, channel=ChannelId(who[0]), segment=who[1], origin_at=chunk_at)
@@ -201,9 +265,7 @@ _STEPS: Final = f"""
       ON rollups.window_start = windows.at AND rollups.channel = :channel AND rollups.segment = :segment"""  # noqa: S608
 
 
-def _unpacked(
-    db: sqlite3.Connection, who: tuple[str, str], start_at: float, end_at: float
-) -> list[Rollup]:
+def _unpacked(db: sqlite3.Connection, who: tuple[str, str], start_at: float, end_at: float) -> list[Rollup]:
     wanted: dict[str, Any] = {"start": start_at, "end": end_at, "channel": who[0], "segment": who[1]}
     return [rows.rollup_of(row) for row in db.execute(_STEPS, wanted)]
 

@@ -129,9 +129,7 @@ def _pack(db: sqlite3.Connection, who: _Who, chunk_at: float, windows: Sequence[
 
 
 def _chunk(db: sqlite3.Connection, who: _Who, chunk_at: float) -> list[Rollup]:
-    query = (
-        "SELECT numbers, sketches FROM rollup_chunks WHERE channel = ? AND segment = ? AND chunk_at = ?"
-    )
+    query = "SELECT numbers, sketches FROM rollup_chunks WHERE channel = ? AND segment = ? AND chunk_at = ?"
     row = db.execute(query, (*who, chunk_at)).fetchone()
     return [] if row is None else unpack(*row, channel=who[0], segment=who[1], origin_at=chunk_at)
 
@@ -173,9 +171,7 @@ def _join_some(db: sqlite3.Connection, before_at: float, merge: Merge) -> int:
     query = "SELECT channel, segment, window_start FROM rollup_spans WHERE window_s = ? AND window_start < ? LIMIT ?"
     due = db.execute(query, (HOUR_S, before_at, 24 * _PIECES)).fetchall()
     days = sorted({(floor_to(at, DAY_S), ChannelId(channel), segment) for channel, segment, at in due})
-    mine = (
-        "FROM rollup_spans WHERE channel = ? AND segment = ? AND window_s = ? AND window_start >= ? AND window_start < ?"
-    )
+    mine = "FROM rollup_spans WHERE channel = ? AND segment = ? AND window_s = ? AND window_start >= ? AND window_start < ?"
     done = 0
     for day_at, *who in days[:_PIECES]:
         wanted = (*who, HOUR_S, day_at, day_at + DAY_S)

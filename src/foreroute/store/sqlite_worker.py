@@ -132,7 +132,7 @@ class Worker:
 def insert(otherwise: str, table: str, columns: str) -> str:
     """The statement that adds a row, or does otherwise where its key is taken: IGNORE or REPLACE."""
     marks = ",".join("?" for _ in columns.split(","))
-    return f"INSERT OR {otherwise} INTO {table} ({columns}) VALUES ({marks})"
+    return f"INSERT OR {otherwise} INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - names of the house
 
 
 async def delete(writer: Worker, table: str, key: str, at: str, before_at: float) -> int:

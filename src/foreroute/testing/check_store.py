@@ -104,9 +104,7 @@ async def check_series(store: RollupStore) -> None:
             known = await store.read(start_at=start_at, end_at=end_at, channels=[names[0]])
             assert _points(found) == _points(samples_of(known, names[0], metric)), metric
     assert len(await store.series(ChannelId("nobody"), Metric.ATTEMPTS, start_at=0.0, end_at=1e12)) == 0
-    attempts = await store.series(
-        names[0], Metric.ATTEMPTS, start_at=0.0, end_at=1e12, segment="route=chat"
-    )
+    attempts = await store.series(names[0], Metric.ATTEMPTS, start_at=0.0, end_at=1e12, segment="route=chat")
     assert (list(attempts.starts_at), list(attempts.values)) == ([120.0], [9.0])
     (only,) = await store.read(start_at=0.0, end_at=1e12, channels=[names[0]], segment="route=chat")
     assert only == part
