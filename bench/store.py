@@ -81,7 +81,7 @@ class _Clustered:
 
     async def series(self, channel: ChannelId, metric: Metric, start_at: float, end_at: float) -> int:
         query = (
-            f"SELECT {rows.ROLLUP_COLUMNS} FROM rollups "  # noqa: S608 - names of columns
+            f"SELECT {rows.ROLLUP_COLUMNS} FROM rollups "
             "WHERE channel = ? AND window_start >= ? AND window_start < ?"
         )
 

@@ -116,15 +116,11 @@ def _windows(db: sqlite3.Connection, start_at: float, end_at: float) -> list[flo
 def _pack(db: sqlite3.Connection, who: _Who, chunk_at: float, windows: Sequence[float]) -> int:
     """Moves one channel's rows into its chunk, over what the chunk already knows of them; returns how many rows."""
     mine = "FROM rollups WHERE window_start = ? AND channel = ? AND segment = ?"
-    found = [
-        rows.rollup_of(row)
-        for at in windows
-        for row in db.execute(f"SELECT {_ROW} {mine}", (at, *who))  # noqa: S608
-    ]
+    found = [rows.rollup_of(row) for at in windows for row in db.execute(f"SELECT {_ROW} {mine}", (at, *who))]
     known = {(rollup.window_start, rollup.source): rollup for rollup in _chunk(db, who, chunk_at)}
     known |= {(rollup.window_start, rollup.source): rollup for rollup in found}
     _put_chunk(db, who, chunk_at, [known[key] for key in sorted(known)])
-    db.executemany(f"DELETE {mine}", [(at, *who) for at in windows])  # noqa: S608
+    db.executemany(f"DELETE {mine}", [(at, *who) for at in windows])
     return len(found)
 
 
@@ -175,11 +171,11 @@ def _join_some(db: sqlite3.Connection, before_at: float, merge: Merge) -> int:
     done = 0
     for day_at, *who in days[:_PIECES]:
         wanted = (*who, HOUR_S, day_at, day_at + DAY_S)
-        hours = [_span_of_row(row) for row in db.execute(f"SELECT {_ROW}, members {mine}", wanted)]  # noqa: S608
+        hours = [_span_of_row(row) for row in db.execute(f"SELECT {_ROW}, members {mine}", wanted)]
         day = _span(db, (who[0], who[1]), day_at, DAY_S)
         known = hours if day is None else [day, *hours]
         _put(db, joined(known, merge, start_at=day_at, window_s=DAY_S))
-        db.execute(f"DELETE {mine}", wanted)  # noqa: S608
+        db.execute(f"DELETE {mine}", wanted)
         done += len(hours)
     return done
 
