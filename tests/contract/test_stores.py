@@ -8,14 +8,13 @@ import pytest
 from foreroute.monitor.fold import merge_rollups
 from foreroute.store.memory import MemoryStore
 from foreroute.store.sqlite import SqliteStore
+from foreroute.testing.check_rollups import check_series, check_thinning
 from foreroute.testing.check_store import (
     check_ledger_pruning,
     check_ledger_store,
     check_ledger_takes_anything,
     check_record_store,
     check_rollup_store,
-    check_series,
-    check_thinning,
 )
 
 Store = MemoryStore | SqliteStore

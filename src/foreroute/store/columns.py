@@ -10,7 +10,7 @@ import math
 import sys
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final
@@ -22,7 +22,7 @@ from foreroute.core.attempt_json import tokens_of
 from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId
 from foreroute.core.rollup import LatencySummary, Rollup
-from foreroute.core.series import Metric
+from foreroute.core.series import Metric, value_of
 from foreroute.store.rows import to_picousd, to_usd
 
 _FORMAT: Final = 1
@@ -33,6 +33,15 @@ _SIZES: Final = {"d": 8, "q": 8, "f": 4, "I": 4}
 _SUMMARY_COUNT: Final = 7
 _COST: Final = 14
 _LATENCY, _FIRST_CHUNK = 15, 19
+
+_AS_THEY_ARE: Final[Mapping[Metric, int]] = {
+    Metric.LATENCY_P50: _LATENCY + 1,
+    Metric.LATENCY_P95: _LATENCY + 2,
+    Metric.FIRST_CHUNK_P50: _FIRST_CHUNK + 1,
+    Metric.FIRST_CHUNK_P95: _FIRST_CHUNK + 2,
+    Metric.ATTEMPTS: 2,
+    Metric.THROTTLES: 4,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,7 @@ def pack(rollups: Sequence[Rollup], origin_at: float) -> Packed:
     rest = {
         "sources": sources,
         "source": [places[rollup.source] for rollup in rollups] if len(sources) > 1 else [],
-        "failures": [[row, dict(r.failures)] for row, r in enumerate(rollups) if r.failures],
+        "failures": [[row, _by_name(r)] for row, r in enumerate(rollups) if r.failures],
         "metrics": [[row, list(r.metrics)] for row, r in enumerate(rollups) if r.metrics],
     }
     parts = [_deflated(part) for part in (*map(_planes, columns), orjson.dumps(rest))]
@@ -101,6 +110,10 @@ class Numbers:
     def windows_s(self) -> Sequence[float]:
         return self.column(1)
 
+    def plain(self) -> list[Rollup]:
+        """The rollups without their channel's name and their sketches."""
+        return _rollups(self, (ChannelId(""), ""), [b""] * (2 * self.rows))
+
     def values(self, metric: Metric) -> list[float]:
         """What `value_of` says of each rollup."""
         values = list(_values(self, metric))
@@ -115,20 +128,23 @@ def unpack(
 ) -> list[Rollup]:
     """The rollups again. Raises ValueError on bytes of another format."""
     found = Numbers(numbers, origin_at)
+    return _rollups(found, (channel, segment), _sketches(sketches, found.rows))
+
+
+def _rollups(found: Numbers, who: tuple[ChannelId, str], parts: Sequence[bytes]) -> list[Rollup]:
     columns = [found.column(index) for index in range(2, len(_KINDS))]
     rest = found.rest()
     sources, places = rest["sources"], rest["source"] or [0] * found.rows
     failures: dict[int, dict[str, int]] = dict(rest["failures"])
     metrics: dict[int, list[str]] = dict(rest["metrics"])
-    parts = _sketches(sketches, found.rows)
     rollups = []
     for row, (at, window_s, *values) in enumerate(
         zip(found.starts_at(), found.windows_s(), *columns, strict=True)
     ):
         rollups.append(
             Rollup(
-                channel=channel,
-                segment=segment,
+                channel=who[0],
+                segment=who[1],
                 window_start=at,
                 window_s=window_s,
                 source=sources[places[row]],
@@ -167,6 +183,10 @@ def _numbers(rollup: Rollup, origin_at: float) -> list[float]:
     ]
 
 
+def _by_name(rollup: Rollup) -> dict[str, int]:
+    return {kind.value: count for kind, count in rollup.failures.items()}
+
+
 def _durations(summary: LatencySummary) -> list[float]:
     marks = (summary.p50_s, summary.p95_s, summary.p99_s)
     return [summary.total_s, *(math.nan if mark is None else mark for mark in marks)]
@@ -188,27 +208,16 @@ def _sketches(packed: bytes, rows: int) -> list[bytes]:
 
 
 def _values(numbers: Numbers, metric: Metric) -> Sequence[float]:
-    match metric:
-        case Metric.LATENCY_P50:
-            return numbers.column(_LATENCY + 1)
-        case Metric.LATENCY_P95:
-            return numbers.column(_LATENCY + 2)
-        case Metric.LATENCY_MEAN:
-            totals, counts = numbers.column(_LATENCY), numbers.column(_SUMMARY_COUNT)
-            return [total / count if count else math.nan for total, count in zip(totals, counts, strict=True)]
-        case Metric.FIRST_CHUNK_P50:
-            return numbers.column(_FIRST_CHUNK + 1)
-        case Metric.FIRST_CHUNK_P95:
-            return numbers.column(_FIRST_CHUNK + 2)
-        case Metric.FAILURE_RATIO:
-            columns = [numbers.column(index) for index in range(2, 6)]
-            return [_failed(*counts) for counts in zip(*columns, strict=True)]
-        case Metric.ATTEMPTS:
-            return [float(value) for value in numbers.column(2)]
-        case Metric.THROTTLES:
-            return [float(value) for value in numbers.column(4)]
-        case Metric.COST_USD:
-            return [value / 10**12 for value in numbers.column(_COST)]
+    if (index := _AS_THEY_ARE.get(metric)) is not None:
+        return [float(value) for value in numbers.column(index)]
+    if metric is Metric.COST_USD:
+        return [value / 10**12 for value in numbers.column(_COST)]
+    if metric is Metric.LATENCY_MEAN:
+        pairs = zip(numbers.column(_LATENCY), numbers.column(_SUMMARY_COUNT), strict=True)
+        return [total / count if count else math.nan for total, count in pairs]
+    if metric is Metric.FAILURE_RATIO:
+        return [_failed(*counts) for counts in zip(*map(numbers.column, range(2, 6)), strict=True)]
+    return [value_of(rollup, metric) for rollup in numbers.plain()]
 
 
 def _failed(attempts: float, successes: float, throttles: float, ignored: float) -> float:

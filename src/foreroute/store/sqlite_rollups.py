@@ -8,8 +8,7 @@ import sqlite3
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from itertools import islice
 from operator import le
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from foreroute.store import rows
 from foreroute.store.columns import Numbers, unpack
 from foreroute.store.memory_rollups import merged
 from foreroute.store.spans import CHUNK_S, Merge
+from foreroute.store.sqlite_extents import Extent, extents
 from foreroute.store.sqlite_thin import absorb, newest_span_end, prune_chunks, step
 from foreroute.store.sqlite_worker import Worker, delete, insert
 
@@ -86,19 +86,7 @@ class SqliteRollups:
 
     async def extents(self) -> list[Extent]:
         """What is kept of whom, by channel, segment and length of window. Of packed ones the first and last are read."""
-
-        def work(db: sqlite3.Connection) -> list[Extent]:
-            found = [Extent(*row) for row in db.execute(_EXTENTS)]
-            for channel, segment, count, first_at, last_at in db.execute(_CHUNK_EXTENTS).fetchall():
-                who = (channel, segment)
-                ends = [_numbers_of(db, who, at) for at in (first_at, last_at)]
-                window_s = ends[0].windows_s()[0]
-                end_at = ends[1].starts_at()[-1] + ends[1].windows_s()[-1]
-                found.append(Extent(*who, window_s, count, ends[0].starts_at()[0], end_at))
-            found.sort(key=lambda one: (one.channel, one.segment, one.window_s))
-            return [_together(list(some)) for _, some in groupby(found, key=lambda one: one.key)]
-
-        return await self._reader.run(work)
+        return await self._reader.run(extents)
 
     async def prune(self, before_at: float) -> int:
         gone = await delete(
@@ -112,48 +100,6 @@ class SqliteRollups:
     async def thin(self, tiers: Tiers) -> int:
         done = await self._writer.run(lambda db: step(db, tiers, self._merge))
         return done or await self.prune(tiers.gone_at)
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """Windows of one length: how many of how many sources, and from when to when."""
-
-    channel: ChannelId
-    segment: str
-    window_s: float
-    rollups: int
-    start_at: float
-    end_at: float
-
-    @property
-    def key(self) -> tuple[str, str, float]:
-        return self.channel, self.segment, self.window_s
-
-
-_EXTENTS: Final = "UNION ALL".join(
-    f"""
-    SELECT channel, segment, window_s, count(*), min(window_start), max(window_start + window_s)
-    FROM {table} GROUP BY channel, segment, window_s """  # noqa: S608
-    for table in ("rollups", "rollup_spans")
-)
-_CHUNK_EXTENTS: Final = """
-    SELECT channel, segment, sum(rollups), min(chunk_at), max(chunk_at)
-    FROM rollup_chunks WHERE rollups > 0 GROUP BY channel, segment"""
-
-
-def _together(extents: Sequence[Extent]) -> Extent:
-    return replace(
-        extents[0],
-        rollups=sum(one.rollups for one in extents),
-        start_at=min(one.start_at for one in extents),
-        end_at=max(one.end_at for one in extents),
-    )
-
-
-def _numbers_of(db: sqlite3.Connection, who: tuple[str, str], chunk_at: float) -> Numbers:
-    query = "SELECT numbers FROM rollup_chunks WHERE channel = ? AND segment = ? AND chunk_at = ?"
-    (packed,) = db.execute(query, (*who, chunk_at)).fetchone()
-    return Numbers(packed, chunk_at)
 
 
 class _Points:
