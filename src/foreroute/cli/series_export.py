@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -87,8 +87,11 @@ def _merged(rollups: Sequence[Rollup], window_s: float) -> Sequence[Rollup]:
     def window(rollup: Rollup) -> tuple[float, str]:
         return rollup.window_start // window_s * window_s, rollup.channel
 
-    ordered = sorted(rollups, key=window)
-    return [merge_rollups(list(some)) for _, some in groupby(ordered, key=window)]
+    found = []
+    for (start_at, _), some in groupby(sorted(rollups, key=window), key=window):
+        whole = merge_rollups(list(some))
+        found.append(replace(whole, window_start=start_at, window_s=max(window_s, whole.window_s)))
+    return found
 
 
 def _rows(rollup: Rollup, metrics: Sequence[Metric]) -> list[Row]:

@@ -1,6 +1,7 @@
 """What only a file can do: be reopened, be damaged, be newer, be killed."""
 
 import asyncio
+import os
 import signal
 import sqlite3
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -256,3 +258,58 @@ async def test_kill_9_loses_nothing_that_was_answered_and_halves_nothing(tmp_pat
         sums = "SELECT count(*), sum(cost_picousd) FROM ledger"
         totals = "SELECT sum(attempts), sum(cost_picousd) FROM spend_hours"
         assert connection.execute(sums).fetchone() == connection.execute(totals).fetchone()
+
+
+AGEING_WRITER = """
+import asyncio, sys
+from pathlib import Path
+from foreroute.core.ids import ChannelId
+from foreroute.core.rollup import Tiers
+from foreroute.monitor.fold import merge_rollups
+from foreroute.store.sqlite import SqliteStore
+from foreroute.testing.check_store import a_rollup, an_entry
+
+NAMES = [ChannelId(f"c{n}") for n in range(12)]
+
+async def main(path, first):
+    store = await SqliteStore.open(Path(path), merge_rollups)
+    for n in range(first, first + 100000):
+        at = n * 1200.0
+        minutes = [a_rollup(name, at, attempts=2) for name in NAMES]
+        await store.append([an_entry(request=f"q{n}-{k}", at=at) for k in range(24)], minutes)
+        await store.append([], minutes[:3])
+        tiers = Tiers(pack_at=at - 3600.0, hours_at=at - 20000.0, days_at=at - 60000.0, gone_at=0.0)
+        print(n, flush=True)
+        await store.rollups.thin(tiers)
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+"""
+
+
+async def test_kill_9_while_minutes_become_hours_and_days_loses_and_doubles_none(tmp_path: Path) -> None:
+    path, first, kills = tmp_path / "store.db", 0, int(os.environ.get("FOREROUTE_KILLS", "3"))
+    rng = Random(1)
+    for _ in range(kills):
+        first = await asyncio.to_thread(kill_one, path, first, rng.randrange(120, 160))
+        store = await SqliteStore.open(path, merge_rollups)
+        rollups = await store.rollups.read(start_at=0.0, end_at=1e12)
+        (booked,) = (await store.ledger.spend(start_at=0.0, end_at=1e12)).values()
+        await store.close()
+        assert sum(rollup.attempts for rollup in rollups) == booked.attempts
+        assert booked.attempts % 24 == 0
+        assert booked.attempts >= first * 24 - 24
+    assert {rollup.window_s for rollup in rollups} == {60.0, 3600.0, 86400.0}
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def kill_one(path: Path, first: int, rounds: int) -> int:
+    """Kills a writer after some rounds; returns where the next one goes on: with what was not answered."""
+    command = [sys.executable, "-c", AGEING_WRITER, str(path), str(first)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        for _ in range(rounds):
+            last = int(writer.stdout.readline())
+        writer.send_signal(signal.SIGKILL)
+        rest = writer.stdout.read().split()
+    return int(rest[-1]) + 1 if rest else last + 1
