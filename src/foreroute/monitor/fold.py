@@ -29,6 +29,8 @@ class _Window:
     """The attempts of one channel's minute, as far as they are known."""
 
     source: str
+    late: bool = False
+    """It was closed before this came."""
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     failures: Counter[FailureClass] = field(default_factory=Counter)
     latencies: "array[float]" = field(default_factory=lambda: array("d"))
@@ -56,7 +58,8 @@ class Folder:
     """Keeps recent windows open, so that a late attempt changes its own minute and no other.
 
     An attempt for a window that is closed already makes a second rollup of it, under a source of its own
-    (`run~3`): it adds to the stored one instead of replacing it. Nothing is lost, whenever it comes.
+    (`run~3`): it adds to the stored one instead of replacing it. Such a rollup is emitted once and never again,
+    for the window may be part of an hour by then. Nothing is lost, whenever it comes.
     With `segments`, an attempt counts in those of its channel as well.
     """
 
@@ -67,7 +70,7 @@ class Folder:
         self._windows: dict[_Key, _Window] = {}
         self._touched: set[_Key] = set()
         self._closed_before = -math.inf
-        self._closings = 0
+        self._late = 0
 
     def add(self, attempts: Iterable[Attempt]) -> None:
         for attempt in attempts:
@@ -76,26 +79,31 @@ class Folder:
                 key = (start_at, attempt.channel, segment)
                 window = self._windows.get(key)
                 if window is None:
-                    window = self._windows[key] = _Window(self._source_of(start_at))
+                    window = self._windows[key] = self._open(start_at)
                 window.add(attempt)
                 self._touched.add(key)
 
     def changed(self) -> tuple[Rollup, ...]:
         """The whole rollup of each window that was touched since the last call, by time, channel and segment."""
         keys, self._touched = sorted(self._touched), set()
-        return tuple(self._rollup(key) for key in keys)
+        rollups = tuple(self._rollup(key) for key in keys)
+        for key in keys:
+            if self._windows[key].late:
+                del self._windows[key]
+        return rollups
 
     def forget(self, before_at: float) -> None:
         """Closes the windows that ended before, except those that `changed` has yet to emit."""
-        self._closings += 1
         self._closed_before = max(self._closed_before, before_at)
         for key in [key for key in self._windows if key[0] + self._window_s <= before_at]:
             if key not in self._touched:
                 del self._windows[key]
 
-    def _source_of(self, window_start: float) -> str:
-        closed = window_start + self._window_s <= self._closed_before
-        return f"{self._source}~{self._closings}" if closed else self._source
+    def _open(self, start_at: float) -> _Window:
+        if start_at + self._window_s > self._closed_before:
+            return _Window(self._source)
+        self._late += 1
+        return _Window(f"{self._source}~{self._late}", late=True)
 
     def _rollup(self, key: _Key) -> Rollup:
         window = self._windows[key]
