@@ -78,13 +78,13 @@ class RollupStore(Protocol):
         """
         ...
 
+
+class KeptRollups(RollupStore, Protocol):
+    """Rollups that become coarser with age and go at last, as a `Store` holds them."""
+
     async def prune(self, before_at: float) -> int:
         """Forget rollups that started before; returns how many, one that has come again after packing twice."""
         ...
-
-
-class KeptRollups(RollupStore, Protocol):
-    """Rollups that become coarser with age, as a `Store` holds them."""
 
     async def thin(self, tiers: Tiers) -> int:
         """One bounded step towards these tiers; returns how many rollups it took up. 0: all is as it should be.

@@ -13,7 +13,7 @@ from foreroute.core.attempt import Attempt, Outcome, PickReason, Usage
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
 from foreroute.core.ledger import LedgerEntry
-from foreroute.core.ports import KeptLedger, LedgerStore, Record, RecordStore, RollupStore
+from foreroute.core.ports import KeptLedger, KeptRollups, LedgerStore, Record, RecordStore
 from foreroute.core.rollup import Rollup
 from foreroute.monitor.fold import fold
 
@@ -62,7 +62,7 @@ def a_rollup(channel: ChannelId = A, at: float = 120.0, *, source: str = "run", 
     return rollup
 
 
-async def check_rollup_store(store: RollupStore) -> None:
+async def check_rollup_store(store: KeptRollups) -> None:
     """Round trip, order, bounds, idempotence, sources, pruning."""
     await store.append([])
     assert await store.read(start_at=0.0, end_at=1e12) == []
