@@ -15,8 +15,11 @@ import pytest
 
 from foreroute.core.errors import StoreCorrupt, StoreError, StoreUnavailable
 from foreroute.core.ports import Record
+from foreroute.core.rollup import Tiers
 from foreroute.monitor.fold import merge_rollups
+from foreroute.store.rows import ROLLUP_COLUMNS, rollup_row
 from foreroute.store.sqlite import SqliteStore
+from foreroute.store.sqlite_worker import insert
 from foreroute.testing.check_store import a_rollup, an_entry
 
 MIGRATIONS = resources.files("foreroute.store").joinpath("migrations")
@@ -74,6 +77,27 @@ async def test_the_first_schema_is_brought_up_to_date_with_what_it_holds(tmp_pat
         connection.commit()
     store = await SqliteStore.open(path, merge_rollups)
     assert await store.records.read("decision") == [Record(kind="decision", id="d1", at=5.0, body=b"{}")]
+    await store.close()
+
+
+async def test_minutes_of_the_third_schema_stay_what_they_were(tmp_path: Path) -> None:
+    path, known = tmp_path / "store.db", [a_rollup(at=60.0 * n, attempts=1 + n) for n in range(500)]
+    old = ROLLUP_COLUMNS.removesuffix(", segment, metrics")
+    assert old.count(",") == 15
+    with closing(sqlite3.connect(path)) as connection:
+        for name in ("0001_first.sql", "0002_ownership.sql", "0003_keys.sql"):
+            connection.executescript((MIGRATIONS / name).read_text(encoding="utf-8"))
+        connection.executemany(insert("IGNORE", "rollups", old), [rollup_row(one)[:16] for one in known])
+        connection.execute("PRAGMA user_version = 3")
+        connection.commit()
+    store = await SqliteStore.open(path, merge_rollups)
+    assert await store.rollups.read(start_at=0.0, end_at=1e12) == known
+    tiers = Tiers(pack_at=1e6, hours_at=0.0, days_at=0.0, gone_at=0.0)
+    while await store.rollups.thin(tiers):
+        pass
+    assert await store.rollups.read(start_at=0.0, end_at=1e12) == known
+    (extent,) = await store.rollups.extents()
+    assert (extent.rollups, extent.start_at, extent.end_at) == (500, 0.0, 30_000.0)
     await store.close()
 
 
