@@ -18,9 +18,9 @@ from foreroute.core.series import Metric, Samples, value_of
 from foreroute.store import rows
 from foreroute.store.columns import Numbers, unpack
 from foreroute.store.memory_rollups import merged
-from foreroute.store.spans import CHUNK_S, Merge
+from foreroute.store.spans import CHUNK_S, DAY_S, HOUR_S, Merge
 from foreroute.store.sqlite_extents import Extent, extents
-from foreroute.store.sqlite_thin import absorb, newest_span_end, prune_chunks, step
+from foreroute.store.sqlite_thin import absorb, newest_span_end, prune_chunks, prune_spans, step
 from foreroute.store.sqlite_worker import Worker, delete, insert
 
 PUT: Final = insert("REPLACE", "rollups", rows.ROLLUP_COLUMNS)
@@ -94,8 +94,9 @@ class SqliteRollups:
         )
         while some := await self._writer.run(lambda db: prune_chunks(db, before_at)):
             gone += some
-        key = "channel, segment, window_start, window_s"
-        return gone + await delete(self._writer, "rollup_spans", key, "window_start", before_at)
+        while some := await self._writer.run(lambda db: prune_spans(db, before_at)):
+            gone += some
+        return gone
 
     async def thin(self, tiers: Tiers) -> int:
         done = await self._writer.run(lambda db: step(db, tiers, self._merge))
@@ -146,9 +147,11 @@ def _rollups(
         for rollup in unpack(numbers, sketches, channel=name, segment=segment, origin_at=chunk_at)
         if start_at <= rollup.window_start < end_at
     ]
-    for table in ("rollups", "rollup_spans"):
+    # With their lengths, spans of many channels are found by the index of their time.
+    for table, also in (("rollups", ""), ("rollup_spans", f" AND window_s IN ({HOUR_S}, {DAY_S})")):
         query = (
-            f"SELECT {_ROW} FROM {table} WHERE window_start >= ? AND window_start < ? AND segment = ?{which}"  # noqa: S608
+            f"SELECT {_ROW} FROM {table} "  # noqa: S608
+            f"WHERE window_start >= ? AND window_start < ? AND segment = ?{also}{which}"
         )
         found += map(rows.rollup_of, db.execute(query, (start_at, end_at, segment, *names)))
     return found

@@ -71,21 +71,28 @@ def prune_chunks(db: sqlite3.Connection, before_at: float) -> int:
     """Some of the packed minutes that are older go; returns how many rollups. 0: there are none left."""
     query = (
         "SELECT channel, segment, chunk_at, rollups, numbers, sketches FROM rollup_chunks "
-        "WHERE chunk_at < ? AND chunk_at > ? ORDER BY chunk_at LIMIT 256"
+        "WHERE chunk_at < ? ORDER BY chunk_at LIMIT 256"
     )
     gone = 0
-    for channel, segment, chunk_at, count, *packed in db.execute(query, (before_at, -1e300)).fetchall():
-        who = (ChannelId(channel), segment)
-        if chunk_at + CHUNK_S <= before_at:
-            _drop(db, who, chunk_at)
-            gone += count
-        else:
+    for channel, segment, chunk_at, count, *packed in db.execute(query, (before_at,)).fetchall():
+        who, left = (ChannelId(channel), segment), list[Rollup]()
+        if chunk_at + CHUNK_S > before_at:
             known = unpack(*packed, channel=who[0], segment=segment, origin_at=chunk_at)
             left = [rollup for rollup in known if rollup.window_start >= before_at]
-            if len(left) < len(known):
-                _put_chunk(db, who, chunk_at, left)
-                gone += len(known) - len(left)
+        if not left:
+            _drop(db, who, chunk_at)
+        elif len(left) < count:
+            _put_chunk(db, who, chunk_at, left)
+        gone += count - len(left)
     return gone
+
+
+def prune_spans(db: sqlite3.Connection, before_at: float) -> int:
+    """Some of the hours and days that are older go; returns how many. 0: there are none left."""
+    key = "channel, segment, window_start, window_s"
+    some = f"SELECT {key} FROM rollup_spans WHERE window_s = ? AND window_start < ? LIMIT 1000"  # noqa: S608
+    statement = f"DELETE FROM rollup_spans WHERE ({key}) IN ({some})"  # noqa: S608
+    return sum(db.execute(statement, (window_s, before_at)).rowcount for window_s in (HOUR_S, DAY_S))
 
 
 # Rows to chunks ------------------------------------------------------------------------------------------------------
