@@ -18,7 +18,9 @@ from foreroute.core.ports import KeyedStore, Record
 from foreroute.core.windows import Window
 from foreroute.monitor.fold import merge_rollups
 from foreroute.store.memory import MemoryStore
+from foreroute.store.rows import LEDGER_COLUMNS, ledger_row
 from foreroute.store.sqlite import SqliteStore
+from foreroute.store.sqlite_worker import insert
 from foreroute.testing.check_store import an_entry
 
 Store = MemoryStore | SqliteStore
@@ -125,14 +127,13 @@ async def test_sums_beyond_64_bits_are_exact(store: Store) -> None:
 
 async def test_an_older_file_gets_the_totals_of_what_its_ledger_holds(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
-    store = await SqliteStore.open(path, merge_rollups)
-    await store.ledger.append([spent("k", n, at=n * 1800.0, cost="999999.5") for n in range(30)])
-    await store.ledger.append([spent(None, 1, at=5.0, cost="3")])
-    await store.close()
+    entries = [spent("k", n, at=n * 1800.0, cost="999999.5") for n in range(30)]
+    entries.append(spent(None, 1, at=5.0, cost="3"))
+    migrations = resources.files("foreroute.store").joinpath("migrations")
     with closing(sqlite3.connect(path)) as db:
-        tables = ("key_hours", "key_days", "virtual_keys", "teams")
-        for gone in ("TRIGGER ledger_to_keys", *(f"TABLE {table}" for table in tables)):
-            db.execute(f"DROP {gone}")
+        for name in ("0001_first.sql", "0002_ownership.sql"):
+            db.executescript((migrations / name).read_text(encoding="utf-8"))
+        db.executemany(insert("IGNORE", "ledger", LEDGER_COLUMNS), map(ledger_row, entries))
         db.execute("PRAGMA user_version = 2")
         db.commit()
     store = await SqliteStore.open(path, merge_rollups)

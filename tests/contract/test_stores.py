@@ -8,6 +8,7 @@ import pytest
 from foreroute.monitor.fold import merge_rollups
 from foreroute.store.memory import MemoryStore
 from foreroute.store.sqlite import SqliteStore
+from foreroute.testing.check_rollups import check_series, check_thinning
 from foreroute.testing.check_store import (
     check_ledger_pruning,
     check_ledger_store,
@@ -32,6 +33,14 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 async def test_rollups(store: Store) -> None:
     await check_rollup_store(store.rollups)
+
+
+async def test_series(store: Store) -> None:
+    await check_series(store.rollups)
+
+
+async def test_thinning(store: Store) -> None:
+    await check_thinning(store.rollups)
 
 
 async def test_ledger(store: Store) -> None:

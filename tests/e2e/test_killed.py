@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -22,6 +23,25 @@ PICOUSD = 12 * 1_000_000
 PRICE: Any = {"input_usd_per_mtok": 0, "output_usd_per_mtok": 1}
 
 
+@dataclass(frozen=True)
+class Books:
+    """The ledger against the rollups, read at one instant."""
+
+    attempts: int
+    in_minutes: int
+    cost: int
+    cost_in_minutes: int
+
+
+def balance(place: Place) -> Books:
+    query = (
+        "SELECT (SELECT count(*) FROM ledger), (SELECT coalesce(sum(attempts), 0) FROM rollups), "
+        "(SELECT coalesce(sum(cost_picousd), 0) FROM ledger), (SELECT coalesce(sum(cost_picousd), 0) FROM rollups)"
+    )
+    with closing(sqlite3.connect(f"file:{place.store}?mode=ro", uri=True)) as db:
+        return Books(*db.execute(query).fetchone())
+
+
 @pytest.mark.slow
 async def test_no_settled_cost_is_lost_or_counted_twice(place: Place) -> None:
     rng, answered = Random(1), set[str]()
@@ -35,6 +55,9 @@ async def test_no_settled_cost_is_lost_or_counted_twice(place: Place) -> None:
         async with place.serve() as server:
             await server.until_ready()
             url = server.url
+            books = balance(place)
+            assert books.attempts == books.in_minutes, "what the last run left is in both, or in neither"
+            assert books.cost == books.cost_in_minutes
 
             async def user(number: int, life: int = life, url: str = url) -> None:
                 turn = 0

@@ -10,8 +10,8 @@ from typing import Any, Final
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.keys import load_keys
-from foreroute.app.plane import Plane, journal_folder, state_folder
-from foreroute.app.stages import build_stages, guardrails, loop_settings
+from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
+from foreroute.app.stages import build_stages, guardrails, loop_settings, retention_of, segments_of
 from foreroute.clock import SystemClock
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
@@ -27,6 +27,7 @@ from foreroute.monitor.fold import Folder, fold, merge_rollups
 from foreroute.settings.convert import objectives_of
 from foreroute.settings.model import Settings
 from foreroute.store.memory import MemoryStore
+from foreroute.store.retention import keep_house
 from foreroute.store.sqlite import SqliteStore
 from foreroute.store.state_files import StateFiles
 
@@ -103,6 +104,7 @@ class ControlPlane:
     async def _keep_on_disk(self, stages: Stages, store: Store) -> None:
         """Writes each attempt down at once, and stores what a run that was killed has left."""
         reader = self.data.keep_on_disk(journal_folder(self.settings), self.options.source)
+        claim_journal(reader, self.settings)
         attempts = await store.ledger.missing(reader.poll())
         if attempts:
             entries = stages.cost.price(attempts)
@@ -110,6 +112,7 @@ class ControlPlane:
                 [entry.attempt for entry in entries],
                 window_s=self.settings.loop.tick,
                 source=f"{self.options.source}-recovered",
+                segments=segments_of(self.settings),
             )
             await store.append(entries, rollups)
             _log.warning("attempts_recovered", extra={"attempts": len(attempts)})
@@ -160,13 +163,12 @@ class ControlPlane:
 
     def _make_loop(self, stages: Stages, store: Store, fits: Fits[Any, Any] | None) -> ControlLoop:
         settings = self.settings
-        keep = settings.store.keep
+        retention = retention_of(settings)
         if self.steering is None:
             self.steering = Steering(autopilot=settings.autopilot)
 
         async def prune(at: float) -> None:
-            await store.rollups.prune(at - keep.rollups)
-            await store.records.prune(at - keep.records)
+            await keep_house(store, retention, at)
 
         return ControlLoop(
             loop_settings(settings, wait_for_fits=self.options.wait_for_fits),
@@ -207,7 +209,7 @@ async def save_leftovers(settings: Settings, stages: Stages) -> None:
             rollups=store.rollups,
             ledger=store.ledger,
             records=store.records,
-            fold=Folder(window_s=settings.loop.tick, source="leftovers"),
+            fold=Folder(window_s=settings.loop.tick, source="leftovers", segments=segments_of(settings)),
         )
         collection = Collection(late)
         collection.take(SystemClock().now())

@@ -61,3 +61,12 @@ def open_journal(folder: Path, source: str) -> Journal:
             f"the folder {folder} cannot be written ({error.strerror or error}): attempts are written down there "
             "until they are stored. Choose another place with store.path"
         ) from None
+
+
+def claim_journal(reader: JournalReader, settings: Settings) -> None:
+    """Makes this process the one that stores what is in the journal. Raises StoreUnavailable if another one does."""
+    if not reader.claim():
+        raise StoreUnavailable(
+            f"another foreroute (`serve` or `collect`) stores the attempts of {settings.store.path} already. "
+            "End it, or choose another store.path"
+        )

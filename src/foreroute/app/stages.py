@@ -31,8 +31,10 @@ from foreroute.heal.engine import HealEngine, HealSettings
 from foreroute.heal.playbook import Playbook
 from foreroute.heal.playbook_yaml import load_playbooks
 from foreroute.monitor.fold import Folder, merge_rollups
+from foreroute.monitor.segments import Segments
 from foreroute.settings.convert import objective_metrics
 from foreroute.settings.model import Settings
+from foreroute.store.retention import Retention
 
 _SLOWDOWNS: Final = (Metric.FIRST_CHUNK_SLOWDOWN, Metric.LATENCY_SLOWDOWN)
 _FORESEEN: Final = (*_SLOWDOWNS, Metric.FAILURE_RATIO, Metric.ATTEMPTS, Metric.COST_USD)
@@ -52,7 +54,7 @@ def build_stages(settings: Settings, data: Plane, store: Store, *, source: str) 
     return Stages(
         channels=data.channels,
         intake=data.intake,
-        fold=Folder(window_s=settings.loop.tick, source=source),
+        fold=Folder(window_s=settings.loop.tick, source=source, segments=segments_of(settings)),
         merge=merge_rollups,
         work=work,
         expectations=lambda forecasts: expectations(work, forecasts, settings.loop.horizon),
@@ -85,6 +87,15 @@ def playbooks_of(settings: Settings) -> tuple[Playbook, ...]:
         return load_playbooks(settings.heal.playbooks)
     with resources.as_file(resources.files("foreroute.heal").joinpath("recovery_playbooks.yaml")) as path:
         return load_playbooks(path)
+
+
+def segments_of(settings: Settings) -> Segments:
+    return Segments(settings.collect.by, segments_max=settings.collect.segments_max)
+
+
+def retention_of(settings: Settings) -> Retention:
+    keep = settings.store.keep
+    return Retention(minutes_s=keep.minutes, hours_s=keep.hours, days_s=keep.days, records_s=keep.records)
 
 
 def loop_settings(settings: Settings, *, wait_for_fits: bool = False) -> LoopSettings:

@@ -13,7 +13,7 @@ class Collection:
     def __init__(self, stages: Stages) -> None:
         self._stages = stages
         self._entries: list[LedgerEntry] = []
-        self._rollups: dict[tuple[str, float, str], Rollup] = {}
+        self._rollups: dict[tuple[str, str, float, str], Rollup] = {}
 
     @property
     def waiting(self) -> int:
@@ -21,8 +21,9 @@ class Collection:
         return len(self._entries)
 
     def take(self, at: float) -> tuple[tuple[Rollup, ...], Exception | None]:
-        """The rollups that the attempts since the last call have changed, and what went wrong on the way, if
-        something did.
+        """The channels' rollups that the attempts since the last call have changed, and what went wrong on the way.
+
+        Rollups of segments are stored with them; no stage looks at them.
         """
         attempts = self._stages.intake.drain()
         error = None
@@ -37,8 +38,8 @@ class Collection:
             error, ratios = failure, [NO_RATIO] * len(attempts)
         self._stages.fold.add([entry.attempt for entry in entries], ratios)
         changed = self._stages.fold.changed()
-        self._rollups |= {(rollup.channel, rollup.window_start, rollup.source): rollup for rollup in changed}
-        return changed, error
+        self._rollups |= {(one.channel, one.segment, one.window_start, one.source): one for one in changed}
+        return tuple(rollup for rollup in changed if not rollup.segment), error
 
     async def save(self) -> None:
         """Raises StoreError; what was not taken stays for the next call. Then the intake may let go of it."""

@@ -63,7 +63,8 @@ class LoopSettings:
     undo_hold_s: float = 1800.0
     wait_for_fits: bool = False
     """A tick waits for the fits that the one before asked for: for runs that must be reproducible."""
-    prune_every_s: float = 3600.0
+    prune_every_s: float = 60.0
+    """How often old rollups are made coarser and old records go, a bounded piece at a time."""
     keep_every_s: float = 600.0
     """How often what was learnt is written down."""
 

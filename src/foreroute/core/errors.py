@@ -6,6 +6,7 @@ boundary in the tick, and a playbook's step.
     ├── StoreError             a back end did not do what it was asked
     │   ├── StoreUnavailable   may work later                                       retryable
     │   └── StoreCorrupt       will not work until somebody looks
+    ├── HistoryError           history that was given cannot be taken in; says where
     ├── StageError             a stage of the tick failed; the tick goes on
     ├── TooLittleHistory       there is not enough to learn a forecast model from, yet
     ├── ModelFileError         a stored forecast model is damaged or not one of ours
@@ -45,6 +46,16 @@ class StoreUnavailable(StoreError):  # noqa: N818 - reads as the state it names
 
 class StoreCorrupt(StoreError):  # noqa: N818
     pass
+
+
+class HistoryError(ForerouteError):
+    """History from elsewhere cannot be read. `where` is the file and line, or the address; `hint` what would be right."""
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(f"{where}: {message}" if where else message)
+        self.message = message
+        self.where = where
+        self.hint = hint
 
 
 class StageError(ForerouteError):

@@ -13,8 +13,8 @@ from foreroute.core.ids import ChannelId, KeyId, RegionId
 from foreroute.core.keys import KeyBook, Team, VirtualKey
 from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.plan import RoutingPlan
-from foreroute.core.rollup import Rollup
-from foreroute.core.series import Series
+from foreroute.core.rollup import Rollup, Tiers
+from foreroute.core.series import Metric, Samples, Series
 
 
 class Clock(Protocol):
@@ -48,18 +48,49 @@ class Classifier(Protocol):
 
 
 class RollupStore(Protocol):
-    """Minutes of channels. `append` replaces a rollup of the same (channel, window_start, source)."""
+    """Windows of channels. `append` replaces a rollup of the same (channel, segment, window_start, source).
+
+    Where the minutes of an hour have become one rollup already, a minute that is new adds to it, and one that is
+    in it changes nothing.
+    """
 
     async def append(self, rollups: Sequence[Rollup]) -> None: ...
 
     async def read(
-        self, *, start_at: float, end_at: float, channels: Sequence[ChannelId] | None = None
+        self,
+        *,
+        start_at: float,
+        end_at: float,
+        channels: Sequence[ChannelId] | None = None,
+        segment: str = "",
     ) -> list[Rollup]:
-        """Rollups with start_at ≤ window_start < end_at, by (window_start, channel), sources already merged."""
+        """Rollups with start_at ≤ window_start < end_at, by (window_start, channel), sources already merged.
+
+        Minutes where they are kept, hours before, days before that; no two of a channel overlap.
+        """
         ...
 
+    async def series(
+        self, channel: ChannelId, metric: Metric, *, start_at: float, end_at: float, segment: str = ""
+    ) -> Samples:
+        """One metric of what `read` would return for this channel, without the rest of it. Packed minutes are
+        exact to seven digits.
+        """
+        ...
+
+
+class KeptRollups(RollupStore, Protocol):
+    """Rollups that become coarser with age and go at last, as a `Store` holds them."""
+
     async def prune(self, before_at: float) -> int:
-        """Forget rollups that started before; returns how many."""
+        """Forget rollups that started before; returns how many, one that has come again after packing twice."""
+        ...
+
+    async def thin(self, tiers: Tiers) -> int:
+        """One bounded step towards these tiers; returns how many rollups it took up. 0: all is as it should be.
+
+        A step is done whole or not at all: a run that is killed neither loses nor doubles anything.
+        """
         ...
 
 
@@ -124,7 +155,7 @@ class Store(Protocol):
         ...
 
     @property
-    def rollups(self) -> RollupStore: ...
+    def rollups(self) -> KeptRollups: ...
 
     @property
     def ledger(self) -> KeptLedger: ...

@@ -14,7 +14,8 @@ class LatencySummary:
     """Latency of the successful attempts of a window, in seconds.
 
     Percentiles do not merge, so `sketch` keeps a mergeable quantile sketch beside them; hour and
-    day percentiles are read from merged sketches.
+    day percentiles are read from merged sketches. A summary with a count and no sketch came from
+    elsewhere as bare percentiles: what is merged from such is their mean, weighted by the counts.
     """
 
     count: int = 0
@@ -44,7 +45,7 @@ NO_LATENCY = LatencySummary()
 class Rollup:
     """Everything that one writer saw of one channel in one window.
 
-    Identified by (channel, window_start, source): a window that two processes saw (a restart in
+    Identified by (channel, segment, window_start, source): a window that two processes saw (a restart in
     the middle of a minute) has two rollups, and readers merge them. Sending the same rollup again
     replaces it, so nothing is counted twice.
     """
@@ -67,6 +68,10 @@ class Rollup:
     usage: Usage = NO_USAGE
     cost_usd: Decimal = Decimal(0)
     unpriced_attempts: int = 0
+    segment: str = ""
+    """Which part of the channel's attempts, such as `route=chat`; empty: all of them."""
+    metrics: tuple[str, ...] = ()
+    """The names of the only metrics that it tells, where it came from elsewhere; empty: it tells all."""
 
     @property
     def failures_total(self) -> int:
@@ -78,3 +83,17 @@ class Rollup:
         """Failed share of the attempts that say something about the channel; None without any."""
         judged = self.attempts - self.ignored - self.throttles
         return self.failures_total / judged if judged else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiers:
+    """Instants at which what is kept changes its form. Each is at or before the one above it."""
+
+    pack_at: float
+    """Minutes that began before may be packed tightly; they stay minutes."""
+    hours_at: float
+    """Minutes that began before become hours."""
+    days_at: float
+    """Hours that began before become days (UTC)."""
+    gone_at: float
+    """What began before goes."""

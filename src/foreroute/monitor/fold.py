@@ -19,8 +19,11 @@ from foreroute.core.ids import ChannelId
 from foreroute.core.rollup import NO_LATENCY, LatencySummary, Rollup
 from foreroute.core.work import NO_RATIO, Ratio
 from foreroute.monitor import sketch
+from foreroute.monitor.segments import Segments
 
 _RANKS = (0.5, 0.95, 0.99)
+_Key = tuple[float, ChannelId, str]
+"""(window_start, channel, segment)"""
 
 
 @dataclass(slots=True)
@@ -28,6 +31,8 @@ class _Window:
     """The attempts of one channel's minute, as far as they are known."""
 
     source: str
+    late: bool = False
+    """It was closed before this came."""
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     failures: Counter[FailureClass] = field(default_factory=Counter)
     latencies: "array[float]" = field(default_factory=lambda: array("d"))
@@ -62,45 +67,55 @@ class Folder:
     """Keeps recent windows open, so that a late attempt changes its own minute and no other.
 
     An attempt for a window that is closed already makes a second rollup of it, under a source of its own
-    (`run~3`): it adds to the stored one instead of replacing it. Nothing is lost, whenever it comes.
+    (`run~3`): it adds to the stored one instead of replacing it. Such a rollup is emitted once and never again,
+    for the window may be part of an hour by then. Nothing is lost, whenever it comes.
+    With `segments`, an attempt counts in those of its channel as well.
     """
 
-    def __init__(self, *, window_s: float, source: str) -> None:
+    def __init__(self, *, window_s: float, source: str, segments: Segments | None = None) -> None:
         self._window_s = window_s
         self._source = source
-        self._windows: dict[tuple[float, ChannelId], _Window] = {}
-        self._touched: set[tuple[float, ChannelId]] = set()
+        self._segments_of = (segments or Segments()).of
+        self._windows: dict[_Key, _Window] = {}
+        self._touched: set[_Key] = set()
         self._closed_before = -math.inf
-        self._closings = 0
+        self._late = 0
 
     def add(self, attempts: Iterable[Attempt], ratios: Iterable[Ratio] = repeat(NO_RATIO)) -> None:
         """`ratios`: how slow each attempt was, in the same order."""
         for attempt, ratio in zip(attempts, ratios, strict=False):
-            key = (attempt.ended_at // self._window_s * self._window_s, attempt.channel)
-            window = self._windows.get(key)
-            if window is None:
-                window = self._windows[key] = _Window(self._source_of(key[0]))
-            window.add(attempt, ratio)
-            self._touched.add(key)
+            start_at = attempt.ended_at // self._window_s * self._window_s
+            for segment in self._segments_of(attempt):
+                key = (start_at, attempt.channel, segment)
+                window = self._windows.get(key)
+                if window is None:
+                    window = self._windows[key] = self._open(start_at)
+                window.add(attempt, ratio)
+                self._touched.add(key)
 
     def changed(self) -> tuple[Rollup, ...]:
-        """The whole rollup of each window that was touched since the last call, by time and channel."""
+        """The whole rollup of each window that was touched since the last call, by time, channel and segment."""
         keys, self._touched = sorted(self._touched), set()
-        return tuple(self._rollup(key) for key in keys)
+        rollups = tuple(self._rollup(key) for key in keys)
+        for key in keys:
+            if self._windows[key].late:
+                del self._windows[key]
+        return rollups
 
     def forget(self, before_at: float) -> None:
         """Closes the windows that ended before, except those that `changed` has yet to emit."""
-        self._closings += 1
         self._closed_before = max(self._closed_before, before_at)
         for key in [key for key in self._windows if key[0] + self._window_s <= before_at]:
             if key not in self._touched:
                 del self._windows[key]
 
-    def _source_of(self, window_start: float) -> str:
-        closed = window_start + self._window_s <= self._closed_before
-        return f"{self._source}~{self._closings}" if closed else self._source
+    def _open(self, start_at: float) -> _Window:
+        if start_at + self._window_s > self._closed_before:
+            return _Window(self._source)
+        self._late += 1
+        return _Window(f"{self._source}~{self._late}", late=True)
 
-    def _rollup(self, key: tuple[float, ChannelId]) -> Rollup:
+    def _rollup(self, key: _Key) -> Rollup:
         window = self._windows[key]
         return Rollup(
             channel=key[1],
@@ -123,12 +138,15 @@ class Folder:
             usage=window.usage,
             cost_usd=window.cost_usd,
             unpriced_attempts=window.unpriced,
+            segment=key[2],
         )
 
 
-def fold(attempts: Iterable[Attempt], *, window_s: float, source: str) -> tuple[Rollup, ...]:
+def fold(
+    attempts: Iterable[Attempt], *, window_s: float, source: str, segments: Segments | None = None
+) -> tuple[Rollup, ...]:
     """All rollups of a batch at once."""
-    folder = Folder(window_s=window_s, source=source)
+    folder = Folder(window_s=window_s, source=source, segments=segments)
     folder.add(attempts)
     return folder.changed()
 
@@ -136,9 +154,10 @@ def fold(attempts: Iterable[Attempt], *, window_s: float, source: str) -> tuple[
 def merge_rollups(rollups: Sequence[Rollup]) -> Rollup:
     """One rollup of several of the same channel: other sources of a window, or neighbouring windows.
 
-    It starts with the first and is as long as the windows reach. Raises ValueError on none or several channels.
+    It starts with the first and is as long as the windows reach. Raises ValueError on none or several channels,
+    or segments of one.
     """
-    if len({rollup.channel for rollup in rollups}) != 1:
+    if len({(rollup.channel, rollup.segment) for rollup in rollups}) != 1:
         raise ValueError("only rollups of one channel can be merged")
     if len(rollups) == 1:
         return rollups[0]
@@ -162,7 +181,16 @@ def merge_rollups(rollups: Sequence[Rollup]) -> Rollup:
         usage=sum((rollup.usage for rollup in rollups), NO_USAGE),
         cost_usd=sum((rollup.cost_usd for rollup in rollups), Decimal(0)),
         unpriced_attempts=sum(rollup.unpriced_attempts for rollup in rollups),
+        segment=rollups[0].segment,
+        metrics=_told(rollups),
     )
+
+
+def _told(rollups: Sequence[Rollup]) -> tuple[str, ...]:
+    """The metrics that a merged rollup tells: all, as soon as one of its parts does."""
+    if not all(rollup.metrics for rollup in rollups):
+        return ()
+    return tuple(sorted({name for rollup in rollups for name in rollup.metrics}))
 
 
 def summary(values: Sequence[float]) -> LatencySummary:
@@ -192,15 +220,37 @@ def _merged(summaries: Sequence[LatencySummary]) -> LatencySummary:
     known = [one for one in summaries if one.count]
     if len(known) <= 1:
         return known[0] if known else NO_LATENCY
-    merged = sketch.merge(one.sketch for one in known)
+    sketched = [one for one in known if one.sketch]
+    merged = sketch.merge(one.sketch for one in sketched)
     p50, p95, p99 = sketch.quantiles(merged, _RANKS)
-    return LatencySummary(
-        count=sum(one.count for one in known),
-        total_s=math.fsum(one.total_s for one in known),
+    whole = LatencySummary(
+        count=sum(one.count for one in sketched),
+        total_s=math.fsum(one.total_s for one in sketched),
         p50_s=p50,
         p95_s=p95,
         p99_s=p99,
         sketch=merged,
-        slowdown_total=math.fsum(one.slowdown_total for one in known),
-        slowdown_count=sum(one.slowdown_count for one in known),
+        slowdown_total=math.fsum(one.slowdown_total for one in sketched),
+        slowdown_count=sum(one.slowdown_count for one in sketched),
+    )
+    bare = [one for one in known if not one.sketch]
+    return whole if not bare else _mean([whole, *bare])
+
+
+def _mean(summaries: Sequence[LatencySummary]) -> LatencySummary:
+    """The best that can be said where some percentiles came without a sketch; without one itself, to show it."""
+
+    def mean(values: Iterable[tuple[int, float | None]]) -> float | None:
+        known = [(count, value) for count, value in values if value is not None]
+        total = sum(count for count, _ in known)
+        return math.fsum(count * value for count, value in known) / total if total else None
+
+    return LatencySummary(
+        count=sum(one.count for one in summaries),
+        total_s=math.fsum(one.total_s for one in summaries),
+        p50_s=mean((one.count, one.p50_s) for one in summaries),
+        p95_s=mean((one.count, one.p95_s) for one in summaries),
+        p99_s=mean((one.count, one.p99_s) for one in summaries),
+        slowdown_total=math.fsum(one.slowdown_total for one in summaries),
+        slowdown_count=sum(one.slowdown_count for one in summaries),
     )

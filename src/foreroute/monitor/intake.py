@@ -77,3 +77,5 @@ class Intake:
         if self._journal is not None:
             self._journal.close()
             self._journal = None
+        if self._reader is not None:
+            self._reader.release()

@@ -13,6 +13,8 @@ from foreroute.core.attempt_json import attempt_of
 from foreroute.monitor.journal import SUFFIX
 
 _log: Final = logging.getLogger("foreroute.monitor")
+_CLAIM: Final = ".lock"
+"""Beside the folder, so that nothing is in it when everything is stored."""
 
 
 class JournalReader:
@@ -25,6 +27,30 @@ class JournalReader:
         """How far each segment was read."""
         self._marked: dict[Path, int] = {}
         """How far it was at `mark`."""
+        self._claimed: int | None = None
+
+    def claim(self) -> bool:
+        """Keeps other readers away from the folder until `release` or the end of the process; False if one is there.
+
+        Two readers would both store, and delete, what a third process has written. Raises OSError where nothing can
+        be written beside the folder.
+        """
+        if self._claimed is not None:
+            return True
+        path = self._folder.with_name(self._folder.name + _CLAIM)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(file)
+            return False
+        self._claimed = file
+        return True
+
+    def release(self) -> None:
+        if self._claimed is not None:
+            os.close(self._claimed)
+            self._claimed = None
 
     def poll(self) -> list[Attempt]:
         """All that was written since the last call, segment by segment. A torn line is left out and logged."""

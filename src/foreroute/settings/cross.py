@@ -25,6 +25,7 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_targets(settings),
         *_workers(settings),
         *_zones(settings),
+        *_ages(settings),
         *_open_doors(settings),
         *_forecasts(settings),
     ]
@@ -146,6 +147,17 @@ def _workers(settings: Settings) -> Iterator[Problem]:
     if settings.gateway.workers > 1 and settings.store.kind == "memory":
         message = "several processes cannot share a store in memory"
         yield Problem(("gateway", "workers"), message, "set store.kind: sqlite, or gateway.workers: 1")
+
+
+def _ages(settings: Settings) -> Iterator[Problem]:
+    """Each form of a minute is kept at least as long as the one before it."""
+    keep, history = settings.store.keep, settings.loop.history
+    ages = [("minutes", keep.minutes), ("hours", keep.hours), ("days", keep.days)]
+    for (finer, least), (name, age) in zip([("loop.history", history), *ages], ages, strict=False):
+        if age < least:
+            message = f"{write_seconds(age)} is less than {finer}, {write_seconds(least)}"
+            hint = f"keep {name} for {write_seconds(least)} or longer"
+            yield Problem(("store", "keep", name), message, hint)
 
 
 def _zones(settings: Settings) -> Iterator[Problem]:

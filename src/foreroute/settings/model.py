@@ -163,10 +163,24 @@ class LoopSettings(_Section):
 class KeepSettings(_Section):
     """How long what is stored is kept."""
 
-    rollups: Duration = 30 * 86400.0
-    """Minutes of metrics."""
+    minutes: Duration = 14 * 86400.0
+    """Every minute of metrics. At least `loop.history`."""
+    hours: Duration = 90 * 86400.0
+    """Minutes that are older than `minutes` become hours, kept until they are this old."""
+    days: Duration = 730 * 86400.0
+    """Hours that are older than `hours` become days (UTC), kept until they are this old."""
     records: Duration = 90 * 86400.0
     """Decisions, incidents and anomalies."""
+
+
+class CollectSettings(_Section):
+    """What the minutes of metrics are counted by, besides by channel."""
+
+    by: tuple[Literal["route", "client_region"], ...] = ()
+    """`[route, client_region]` counts each channel's minutes by route and by the client's region as well. `foreroute
+    series` shows them; nothing is steered by them."""
+    segments_max: int = Field(100, ge=1, le=10_000)
+    """So many routes, and so many regions, have minutes of their own; what comes after counts as `(other)`."""
 
 
 class StoreSettings(_Section):
@@ -406,6 +420,7 @@ class Settings(_Section):
     """`observe` records what it would do, `suggest` proposes it, `act` does it within the guardrails."""
     guardrails: GuardrailSettings = GuardrailSettings()
     loop: LoopSettings = LoopSettings()
+    collect: CollectSettings = CollectSettings()
     store: StoreSettings = StoreSettings()
     regions: tuple[RegionSettings, ...] = ()
     """Known regions; empty: those that the channels name."""

@@ -1,8 +1,7 @@
 """The reference back end: plain dictionaries. What a real store must do is what these do."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final
 
 from foreroute.core.attempt import Attempt
 from foreroute.core.ids import REQUEST_ID_JOINT, ChannelId, KeyId
@@ -10,35 +9,9 @@ from foreroute.core.keys import KeyBook, Team, TeamId, VirtualKey
 from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.ports import Record
 from foreroute.core.rollup import Rollup
+from foreroute.store.memory_rollups import MemoryRollups
 from foreroute.store.rows import to_picousd, to_usd
-
-Merge = Callable[[Sequence[Rollup]], Rollup]
-"""Makes one rollup of several of the same channel and window."""
-HOUR_S: Final = 3600.0
-
-
-class MemoryRollups:
-    def __init__(self, merge: Merge) -> None:
-        self._merge = merge
-        self._rollups: dict[tuple[float, ChannelId], dict[str, Rollup]] = {}
-
-    async def append(self, rollups: Sequence[Rollup]) -> None:
-        for rollup in rollups:
-            self._rollups.setdefault((rollup.window_start, rollup.channel), {})[rollup.source] = rollup
-
-    async def read(
-        self, *, start_at: float, end_at: float, channels: Sequence[ChannelId] | None = None
-    ) -> list[Rollup]:
-        keys = sorted(
-            key
-            for key in self._rollups
-            if start_at <= key[0] < end_at and (channels is None or key[1] in channels)
-        )
-        return [merged(self._rollups[key].values(), self._merge) for key in keys]
-
-    async def prune(self, before_at: float) -> int:
-        old = [key for key in self._rollups if key[0] < before_at]
-        return sum(len(self._rollups.pop(key)) for key in old)
+from foreroute.store.spans import HOUR_S, Merge
 
 
 class MemoryLedger:
@@ -169,12 +142,6 @@ def newest_request(entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
         return []
     newest = max(entries, key=lambda entry: entry.attempt.started_at).attempt.request_id
     return [entry for entry in entries if entry.attempt.request_id == newest]
-
-
-def merged(rollups: Iterable[Rollup], merge: Merge) -> Rollup:
-    """One rollup of a window's sources, in the order of their names."""
-    known = sorted(rollups, key=lambda rollup: rollup.source)
-    return known[0] if len(known) == 1 else merge(known)
 
 
 def _spend(entry: LedgerEntry) -> Spend:

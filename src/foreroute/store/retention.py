@@ -1,45 +1,48 @@
-"""How long what is kept."""
+"""How long what is kept, and in which form."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from foreroute.core.ports import Store
+from foreroute.core.rollup import Tiers
 
 _DAY_S: Final = 86400.0
+SETTLE_S: Final = 1800.0
+"""Minutes change for as long: late attempts come, a store that was away is offered them again. Then they are packed."""
+_STEPS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """Seconds that each kind of thing is kept. Hourly spend totals are kept for ever: they are small."""
+    """Ages in seconds, each at or above the one before it. Hourly spend totals are kept for ever: they are small."""
 
-    rollups_s: float = 30 * _DAY_S
-    ledger_s: float = 90 * _DAY_S
-    """Single attempts, for questions about one request."""
+    minutes_s: float = 14 * _DAY_S
+    hours_s: float = 90 * _DAY_S
+    """Minutes become hours before that."""
+    days_s: float = 730 * _DAY_S
+    """Hours become days before that."""
     records_s: float = 90 * _DAY_S
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cutoffs:
-    """What began before these instants goes."""
-
-    rollups_at: float
-    ledger_at: float
-    records_at: float
-
-
-def cutoffs(retention: Retention, at: float) -> Cutoffs:
-    """The cutoffs at an instant. Pure. Never before the epoch, so that keeping for ever is a large number."""
-    return Cutoffs(
-        rollups_at=max(0.0, at - retention.rollups_s),
-        ledger_at=max(0.0, at - retention.ledger_s),
-        records_at=max(0.0, at - retention.records_s),
+def tiers_at(retention: Retention, at: float) -> Tiers:
+    """What is due at an instant. Pure. Never before the epoch, so that keeping for ever is a large number."""
+    return Tiers(
+        pack_at=max(0.0, at - SETTLE_S),
+        hours_at=max(0.0, at - retention.minutes_s),
+        days_at=max(0.0, at - retention.hours_s),
+        gone_at=max(0.0, at - retention.days_s),
     )
 
 
-async def prune(store: Store, before: Cutoffs) -> int:
-    """Forgets what is older than the cutoffs; returns how many rows. Raises StoreError."""
-    return (
-        await store.rollups.prune(before.rollups_at)
-        + await store.ledger.prune(before.ledger_at)
-        + await store.records.prune(before.records_at)
-    )
+async def keep_house(store: Store, retention: Retention, at: float, *, steps: int = _STEPS) -> int:
+    """Does a bounded part of what is due; returns how many rollups and records it took up. Raises StoreError.
+
+    To be called again and again: what is left waits for the next call, and a call that was cut short left nothing
+    half done.
+    """
+    done = await store.records.prune(max(0.0, at - retention.records_s))
+    for _ in range(steps):
+        if not (some := await store.rollups.thin(tiers_at(retention, at))):
+            break
+        done += some
+    return done

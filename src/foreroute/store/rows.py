@@ -26,7 +26,8 @@ Row = tuple[Any, ...]
 
 ROLLUP_COLUMNS: Final = (
     "window_start, channel, source, window_s, attempts, successes, throttles, ignored, failures, "
-    "latency, latency_sketch, first_chunk, first_chunk_sketch, usage, cost_picousd, unpriced_attempts"
+    "latency, latency_sketch, first_chunk, first_chunk_sketch, usage, cost_picousd, unpriced_attempts, "
+    "segment, metrics"
 )
 LEDGER_COLUMNS: Final = "request_id, number, started_at, channel, cost_picousd, price_source, input_tokens, output_tokens, attempt"
 RECORD_COLUMNS: Final = "kind, id, at, body"
@@ -60,6 +61,8 @@ def rollup_row(rollup: Rollup) -> Row:
         _usage(rollup.usage),
         to_picousd(rollup.cost_usd),
         rollup.unpriced_attempts,
+        rollup.segment,
+        " ".join(rollup.metrics),
     )
 
 
@@ -79,6 +82,8 @@ def rollup_of(row: Row) -> Rollup:
         usage=Usage(*orjson.loads(row[13])),
         cost_usd=to_usd(row[14]),
         unpriced_attempts=row[15],
+        segment=row[16],
+        metrics=tuple(row[17].split()),
     )
 
 

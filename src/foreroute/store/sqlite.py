@@ -7,9 +7,8 @@ last seconds, never the file (`synchronous = NORMAL`).
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from foreroute.core.attempt import Attempt
 from foreroute.core.ids import REQUEST_ID_JOINT, ChannelId
@@ -17,13 +16,12 @@ from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.ports import Record
 from foreroute.core.rollup import Rollup
 from foreroute.store import rows
-from foreroute.store.memory import HOUR_S, Merge, merged, newest_request
+from foreroute.store.memory import newest_request
+from foreroute.store.spans import HOUR_S, Merge
 from foreroute.store.sqlite_keys import SqliteKeys, SqliteKeySpend
+from foreroute.store.sqlite_rollups import SqliteRollups
 from foreroute.store.sqlite_schema import check_owner, check_pages, check_small, migrate
-from foreroute.store.sqlite_worker import Worker
-
-_PRUNED_ROWS: Final = 2000
-"""So many rows go in one transaction: appends get their turn in between."""
+from foreroute.store.sqlite_worker import Worker, delete, insert
 
 
 class SqliteStore:
@@ -60,11 +58,11 @@ class SqliteStore:
 
     async def append(self, entries: Sequence[LedgerEntry], rollups: Sequence[Rollup]) -> None:
         ledger = [rows.ledger_row(entry) for entry in entries]
-        minutes = [rows.rollup_row(rollup) for rollup in rollups]
+        put = self.rollups.putting(rollups)
 
         def work(db: sqlite3.Connection) -> None:
-            db.executemany(_insert("IGNORE", "ledger", rows.LEDGER_COLUMNS), ledger)
-            db.executemany(_insert("REPLACE", "rollups", rows.ROLLUP_COLUMNS), minutes)
+            db.executemany(insert("IGNORE", "ledger", rows.LEDGER_COLUMNS), ledger)
+            put(db)
 
         await self._writer.run(work)
 
@@ -73,42 +71,12 @@ class SqliteStore:
         await self._writer.close()
 
 
-class SqliteRollups:
-    def __init__(self, writer: Worker, reader: Worker, merge: Merge) -> None:
-        self._writer, self._reader, self._merge = writer, reader, merge
-
-    async def append(self, rollups: Sequence[Rollup]) -> None:
-        statement = _insert("REPLACE", "rollups", rows.ROLLUP_COLUMNS)
-        await self._writer.insert(statement, [rows.rollup_row(rollup) for rollup in rollups])
-
-    async def read(
-        self, *, start_at: float, end_at: float, channels: Sequence[ChannelId] | None = None
-    ) -> list[Rollup]:
-        query = f"SELECT {rows.ROLLUP_COLUMNS} FROM rollups WHERE window_start >= ? AND window_start < ?"  # noqa: S608
-        wanted: list[Any] = [start_at, end_at]
-        if channels is not None:
-            query += f" AND channel IN ({','.join('?' * len(channels))})"
-            wanted += channels
-        query += " ORDER BY window_start, channel, source"
-
-        def work(db: sqlite3.Connection) -> list[Rollup]:
-            found = groupby(db.execute(query, wanted), key=lambda row: row[:2])
-            return [merged(map(rows.rollup_of, sources), self._merge) for _, sources in found]
-
-        return await self._reader.run(work)
-
-    async def prune(self, before_at: float) -> int:
-        return await _delete(
-            self._writer, "rollups", "window_start, channel, source", "window_start", before_at
-        )
-
-
 class SqliteLedger:
     def __init__(self, writer: Worker, reader: Worker) -> None:
         self._writer, self._reader = writer, reader
 
     async def append(self, entries: Sequence[LedgerEntry]) -> None:
-        statement = _insert("IGNORE", "ledger", rows.LEDGER_COLUMNS)
+        statement = insert("IGNORE", "ledger", rows.LEDGER_COLUMNS)
         await self._writer.insert(statement, [rows.ledger_row(entry) for entry in entries])
 
     async def spend(self, *, start_at: float, end_at: float) -> Mapping[ChannelId, Spend]:
@@ -137,7 +105,7 @@ class SqliteLedger:
         return await self._reader.run(work)
 
     async def prune(self, before_at: float) -> int:
-        return await _delete(self._writer, "ledger", "rowid", "started_at", before_at // HOUR_S * HOUR_S)
+        return await delete(self._writer, "ledger", "rowid", "started_at", before_at // HOUR_S * HOUR_S)
 
 
 class SqliteRecords:
@@ -145,7 +113,7 @@ class SqliteRecords:
         self._writer, self._reader = writer, reader
 
     async def append(self, records: Sequence[Record]) -> None:
-        statement = _insert("REPLACE", "records", rows.RECORD_COLUMNS)
+        statement = insert("REPLACE", "records", rows.RECORD_COLUMNS)
         await self._writer.insert(statement, [rows.record_row(record) for record in records])
 
     async def read(self, kind: str, *, since_at: float = 0.0, limit: int = 1000) -> list[Record]:
@@ -156,22 +124,7 @@ class SqliteRecords:
         return newest[::-1]
 
     async def prune(self, before_at: float) -> int:
-        return await _delete(self._writer, "records", "kind, id", "at", before_at)
-
-
-def _insert(otherwise: str, table: str, columns: str) -> str:
-    marks = ",".join("?" for _ in columns.split(","))
-    return f"INSERT OR {otherwise} INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
-
-
-async def _delete(writer: Worker, table: str, key: str, at: str, before_at: float) -> int:
-    """Deletes the rows that are older, some at a time, and returns how many they were."""
-    some = f"SELECT {key} FROM {table} WHERE {at} < ? ORDER BY {at} LIMIT {_PRUNED_ROWS}"  # noqa: S608
-    statement = f"DELETE FROM {table} WHERE ({key}) IN ({some})"  # noqa: S608
-    total = 0
-    while gone := await writer.run(lambda db: db.execute(statement, (before_at,)).rowcount):
-        total += gone
-    return total
+        return await delete(self._writer, "records", "kind, id", "at", before_at)
 
 
 # Sums in two parts, whole micro-dollars and the rest: a sum of pico-dollars would leave 64 bits at nine million dollars.

@@ -11,8 +11,8 @@ from foreroute.core.fields import BadField
 from foreroute.core.ids import KeyId
 from foreroute.core.key_json import key_bytes, read_key, read_team, team_bytes
 from foreroute.core.keys import KeyBook, Team, VirtualKey
-from foreroute.store.memory import HOUR_S
 from foreroute.store.rows import to_usd
+from foreroute.store.spans import HOUR_S
 from foreroute.store.sqlite_worker import Worker
 
 _T = TypeVar("_T")

@@ -19,6 +19,8 @@ _Job = tuple[Work[Any], "Future[Any]"]
 
 _BUSY_S: Final = 5.0
 _WAL_BYTES: Final = 64 * 1024 * 1024
+_PRUNED_ROWS: Final = 2000
+"""So many rows go in one transaction: appends get their turn in between."""
 _CLOSED: Final = "the store is closed"
 
 
@@ -125,6 +127,22 @@ class Worker:
                 job = self._jobs.get_nowait()
                 if job is not None and job[1].set_running_or_notify_cancel():
                     job[1].set_exception(error)
+
+
+def insert(otherwise: str, table: str, columns: str) -> str:
+    """The statement that adds a row, or does otherwise where its key is taken: IGNORE or REPLACE."""
+    marks = ",".join("?" for _ in columns.split(","))
+    return f"INSERT OR {otherwise} INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - names of the house
+
+
+async def delete(writer: Worker, table: str, key: str, at: str, before_at: float) -> int:
+    """Deletes the rows that are older, some at a time, and returns how many they were."""
+    some = f"SELECT {key} FROM {table} WHERE {at} < ? ORDER BY {at} LIMIT {_PRUNED_ROWS}"  # noqa: S608
+    statement = f"DELETE FROM {table} WHERE ({key}) IN ({some})"  # noqa: S608
+    total = 0
+    while gone := await writer.run(lambda db: db.execute(statement, (before_at,)).rowcount):
+        total += gone
+    return total
 
 
 def sentence(error: BaseException, path: Path) -> BaseException:

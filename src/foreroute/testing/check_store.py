@@ -2,6 +2,8 @@
 
 async def test_my_store(tmp_path):
 await check_rollup_store(await MyRollups.open(tmp_path))
+
+Series and ages of rollups are in `check_rollups`.
 """
 
 from dataclasses import replace
@@ -11,9 +13,10 @@ from foreroute.core.attempt import Attempt, Outcome, PickReason, Usage
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
 from foreroute.core.ledger import LedgerEntry
-from foreroute.core.ports import KeptLedger, LedgerStore, Record, RecordStore, RollupStore
+from foreroute.core.ports import KeptLedger, KeptRollups, LedgerStore, Record, RecordStore
 from foreroute.core.rollup import Rollup
-from foreroute.monitor.fold import fold
+from foreroute.core.work import Ratio
+from foreroute.monitor.fold import Folder
 
 A, B = ChannelId("a"), ChannelId("b")
 DAY_S = 86400.0
@@ -56,11 +59,13 @@ def an_entry(number: int = 1, *, cost: str | None = "0.000123456789", **more: ob
 
 def a_rollup(channel: ChannelId = A, at: float = 120.0, *, source: str = "run", attempts: int = 3) -> Rollup:
     many = [an_attempt(1, request=f"q{n}", channel=channel, at=at) for n in range(attempts)]
-    (rollup,) = fold(many, window_s=60.0, source=source)
+    folder = Folder(window_s=60.0, source=source)
+    folder.add(many, [Ratio(1.5, 1.25)] * attempts)
+    (rollup,) = folder.changed()
     return rollup
 
 
-async def check_rollup_store(store: RollupStore) -> None:
+async def check_rollup_store(store: KeptRollups) -> None:
     """Round trip, order, bounds, idempotence, sources, pruning."""
     await store.append([])
     assert await store.read(start_at=0.0, end_at=1e12) == []

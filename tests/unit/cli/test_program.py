@@ -43,6 +43,7 @@ VERBS = [
     "autopilot",
     "kill-switch",
     "undo",
+    "collect",
 ]
 
 
@@ -65,7 +66,15 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", [*([verb] for verb in VERBS), ["config"], ["config", "show"], ["config", "schema"]]
+    "verb",
+    [
+        *([verb] for verb in VERBS),
+        ["config"],
+        ["config", "show"],
+        ["config", "schema"],
+        ["series"],
+        *(["series", verb] for verb in ("list", "import", "export")),
+    ],
 )
 def test_every_verb_explains_itself(verb: list[str]) -> None:
     result = run(*verb, "--help")

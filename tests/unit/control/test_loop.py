@@ -1,6 +1,6 @@
 """The tick with stages that behave and stages that fail: nothing collected is lost, nothing else stops."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -114,17 +114,20 @@ class Oracle:
 
     def __init__(self, mean: float = 0.3) -> None:
         self.mean = mean
+        self.started = False
         self.error: Exception | None = None
 
     def warm(self, series: Sequence[Series]) -> None:
         pass
 
-    def update(self, series: Sequence[Series]) -> tuple[Forecast, ...]:
+    def update(self, series: Sequence[Series]) -> dict[tuple[ChannelId, Metric], Forecast]:
         if self.error:
             raise self.error
-        return tuple(self._forecast(one) for one in series if one.channel == A and one.metric is P95)
+        known = {(one.channel, one.metric): one for one in series}
+        return {(A, P95): self._forecast(known[A, P95])} if (A, P95) in known else {}
 
-    def skills(self) -> tuple[ForecastSkill, ...]:
+    def skills(self, keys: Collection[tuple[ChannelId, Metric]]) -> tuple[ForecastSkill, ...]:
+        assert (A, P95) in keys
         skill = ForecastSkill(
             channel=A,
             metric=P95,
@@ -137,10 +140,13 @@ class Oracle:
         )
         return (skill,)
 
-    def due_fits(self, at: float) -> Sequence[Any]:
+    async def start(self) -> None:
+        self.started = True
+
+    async def due(self, at: float) -> Sequence[Any]:
         return ()
 
-    def adopt(self, result: Any) -> None:
+    async def adopt(self, result: Any, at: float) -> None:
         pass
 
     def _forecast(self, one: Series) -> Forecast:
@@ -269,6 +275,7 @@ class House:
             records=self.store.records,
             publisher=self.published,
             metrics={A: P95, B: P95},
+            foreseen={A: (P95, Metric.FAILURE_RATIO), B: (P95, Metric.FAILURE_RATIO)},
         )
         return ControlLoop(
             LoopSettings(),

@@ -1,27 +1,36 @@
 from foreroute.core.ports import Record
+from foreroute.core.rollup import Tiers
 from foreroute.monitor.fold import merge_rollups
 from foreroute.store.memory import MemoryStore
-from foreroute.store.retention import Cutoffs, Retention, cutoffs, prune
-from foreroute.testing.check_store import a_rollup, an_entry
+from foreroute.store.retention import SETTLE_S, Retention, keep_house, tiers_at
+from foreroute.testing.check_store import a_rollup
+
+HOUR_S, DAY_S = 3600.0, 86400.0
 
 
-def test_each_kind_has_its_own_age() -> None:
-    retention = Retention(rollups_s=100.0, ledger_s=200.0, records_s=300.0)
-    assert cutoffs(retention, 1000.0) == Cutoffs(rollups_at=900.0, ledger_at=800.0, records_at=700.0)
+def test_each_form_has_its_own_age() -> None:
+    retention = Retention(minutes_s=1.0e6, hours_s=2.0e6, days_s=3.0e6)
+    assert tiers_at(retention, 1.0e7) == Tiers(
+        pack_at=1.0e7 - SETTLE_S, hours_at=9.0e6, days_at=8.0e6, gone_at=7.0e6
+    )
 
 
 def test_keeping_for_ever_is_a_large_number() -> None:
-    ever = Retention(rollups_s=float("inf"), ledger_s=1e18, records_s=1e18)
-    assert cutoffs(ever, 1000.0) == Cutoffs(rollups_at=0.0, ledger_at=0.0, records_at=0.0)
+    ever = tiers_at(Retention(minutes_s=float("inf"), hours_s=1e18, days_s=1e18), 1000.0)
+    assert ever == Tiers(pack_at=0.0, hours_at=0.0, days_at=0.0, gone_at=0.0)
 
 
-async def test_what_is_older_goes_from_every_store() -> None:
+async def test_what_is_old_becomes_coarser_and_goes() -> None:
     store = MemoryStore(merge_rollups)
-    for at in (0.0, 7200.0):
-        await store.rollups.append([a_rollup(at=at)])
-        await store.ledger.append([an_entry(request=f"at {at}", at=at)])
-        await store.records.append([Record(kind="k", id=str(at), at=at, body=b"{}")])
-    assert await prune(store, Cutoffs(rollups_at=3600.0, ledger_at=3600.0, records_at=3600.0)) == 3
-    assert [r.window_start for r in await store.rollups.read(start_at=0.0, end_at=1e12)] == [7200.0]
-    assert await store.ledger.request("at 0.0") == []
-    assert [r.id for r in await store.records.read("k")] == ["7200.0"]
+    for hour in range(0, 24 * 8, 2):
+        await store.rollups.append([a_rollup(at=hour * HOUR_S)])
+        await store.records.append([Record(kind="k", id=str(hour), at=hour * HOUR_S, body=b"{}")])
+    retention = Retention(minutes_s=DAY_S, hours_s=2 * DAY_S, days_s=5 * DAY_S, records_s=7 * DAY_S)
+    assert await keep_house(store, retention, 8 * DAY_S) > 0
+    found = await store.rollups.read(start_at=0.0, end_at=1e12)
+    assert [(r.window_start / DAY_S, r.window_s) for r in found if r.window_s == DAY_S] == [
+        (day, DAY_S) for day in (3, 4, 5)
+    ]
+    assert [r.window_s for r in found if r.window_start >= 6 * DAY_S] == [HOUR_S] * 12 + [60.0] * 12
+    assert len(await store.records.read("k")) == 7 * 12
+    assert await keep_house(store, retention, 8 * DAY_S) == 0

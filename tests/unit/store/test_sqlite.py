@@ -1,6 +1,7 @@
 """What only a file can do: be reopened, be damaged, be newer, be killed."""
 
 import asyncio
+import os
 import signal
 import sqlite3
 import subprocess
@@ -8,13 +9,17 @@ import sys
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from foreroute.core.errors import StoreCorrupt, StoreError, StoreUnavailable
 from foreroute.core.ports import Record
+from foreroute.core.rollup import Tiers
 from foreroute.monitor.fold import merge_rollups
+from foreroute.store.rows import ROLLUP_COLUMNS, rollup_row
 from foreroute.store.sqlite import SqliteStore
+from foreroute.store.sqlite_worker import insert
 from foreroute.testing.check_store import a_rollup, an_entry
 
 MIGRATIONS = resources.files("foreroute.store").joinpath("migrations")
@@ -72,6 +77,27 @@ async def test_the_first_schema_is_brought_up_to_date_with_what_it_holds(tmp_pat
         connection.commit()
     store = await SqliteStore.open(path, merge_rollups)
     assert await store.records.read("decision") == [Record(kind="decision", id="d1", at=5.0, body=b"{}")]
+    await store.close()
+
+
+async def test_minutes_of_the_third_schema_stay_what_they_were(tmp_path: Path) -> None:
+    path, known = tmp_path / "store.db", [a_rollup(at=60.0 * n, attempts=1 + n) for n in range(500)]
+    old = ROLLUP_COLUMNS.removesuffix(", segment, metrics")
+    assert old.count(",") == 15
+    with closing(sqlite3.connect(path)) as connection:
+        for name in ("0001_first.sql", "0002_ownership.sql", "0003_keys.sql"):
+            connection.executescript((MIGRATIONS / name).read_text(encoding="utf-8"))
+        connection.executemany(insert("IGNORE", "rollups", old), [rollup_row(one)[:16] for one in known])
+        connection.execute("PRAGMA user_version = 3")
+        connection.commit()
+    store = await SqliteStore.open(path, merge_rollups)
+    assert await store.rollups.read(start_at=0.0, end_at=1e12) == known
+    tiers = Tiers(pack_at=1e6, hours_at=0.0, days_at=0.0, gone_at=0.0)
+    while await store.rollups.thin(tiers):
+        pass
+    assert await store.rollups.read(start_at=0.0, end_at=1e12) == known
+    (extent,) = await store.rollups.extents()
+    assert (extent.rollups, extent.start_at, extent.end_at) == (500, 0.0, 30_000.0)
     await store.close()
 
 
@@ -256,3 +282,58 @@ async def test_kill_9_loses_nothing_that_was_answered_and_halves_nothing(tmp_pat
         sums = "SELECT count(*), sum(cost_picousd) FROM ledger"
         totals = "SELECT sum(attempts), sum(cost_picousd) FROM spend_hours"
         assert connection.execute(sums).fetchone() == connection.execute(totals).fetchone()
+
+
+AGEING_WRITER = """
+import asyncio, sys
+from pathlib import Path
+from foreroute.core.ids import ChannelId
+from foreroute.core.rollup import Tiers
+from foreroute.monitor.fold import merge_rollups
+from foreroute.store.sqlite import SqliteStore
+from foreroute.testing.check_store import a_rollup, an_entry
+
+NAMES = [ChannelId(f"c{n}") for n in range(12)]
+
+async def main(path, first):
+    store = await SqliteStore.open(Path(path), merge_rollups)
+    for n in range(first, first + 100000):
+        at = n * 1200.0
+        minutes = [a_rollup(name, at, attempts=2) for name in NAMES]
+        await store.append([an_entry(request=f"q{n}-{k}", at=at) for k in range(24)], minutes)
+        await store.append([], minutes[:3])
+        tiers = Tiers(pack_at=at - 3600.0, hours_at=at - 20000.0, days_at=at - 60000.0, gone_at=0.0)
+        print(n, flush=True)
+        await store.rollups.thin(tiers)
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+"""
+
+
+async def test_kill_9_while_minutes_become_hours_and_days_loses_and_doubles_none(tmp_path: Path) -> None:
+    path, first, kills = tmp_path / "store.db", 0, int(os.environ.get("FOREROUTE_KILLS", "3"))
+    rng = Random(1)
+    for _ in range(kills):
+        first = await asyncio.to_thread(kill_one, path, first, rng.randrange(120, 160))
+        store = await SqliteStore.open(path, merge_rollups)
+        rollups = await store.rollups.read(start_at=0.0, end_at=1e12)
+        (booked,) = (await store.ledger.spend(start_at=0.0, end_at=1e12)).values()
+        await store.close()
+        assert sum(rollup.attempts for rollup in rollups) == booked.attempts
+        assert booked.attempts % 24 == 0
+        assert booked.attempts >= first * 24 - 24
+    assert {rollup.window_s for rollup in rollups} == {60.0, 3600.0, 86400.0}
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def kill_one(path: Path, first: int, rounds: int) -> int:
+    """Kills a writer after some rounds; returns where the next one goes on: with what was not answered."""
+    command = [sys.executable, "-c", AGEING_WRITER, str(path), str(first)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        for _ in range(rounds):
+            last = int(writer.stdout.readline())
+        writer.send_signal(signal.SIGKILL)
+        rest = writer.stdout.read().split()
+    return int(rest[-1]) + 1 if rest else last + 1
