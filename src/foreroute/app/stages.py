@@ -6,7 +6,7 @@ from importlib import resources
 from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
 from foreroute.control.loop import LoopSettings
-from foreroute.control.stages import CostStage, Healed, Stages
+from foreroute.control.stages import AlertStage, CostStage, Healed, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
 from foreroute.core.findings import BudgetStatus, ChannelCost
@@ -30,7 +30,9 @@ from foreroute.monitor.fold import Folder, merge_rollups
 from foreroute.settings.model import Settings
 
 
-def build_stages(settings: Settings, data: Plane, store: Store, *, source: str) -> Stages:
+def build_stages(
+    settings: Settings, data: Plane, store: Store, *, source: str, alerts: AlertStage | None = None
+) -> Stages:
     """`source` names this run, for the rollups that it makes. Raises ConfigError on playbooks that are wrong."""
     forecast = ForecastEngine(forecast_settings(settings), forecasters(settings.forecast.models), local=LOCAL)
     heal = HealEngine(HealSettings(), playbooks_of(settings))
@@ -62,6 +64,7 @@ def build_stages(settings: Settings, data: Plane, store: Store, *, source: str) 
         records=store.records,
         publisher=data.plans,
         metrics=objective_metrics(settings),
+        alerts=alerts,
     )
 
 

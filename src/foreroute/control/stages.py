@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from foreroute.alerts.evidence import Evidence
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
 from foreroute.core.channel import Channel
@@ -63,6 +64,12 @@ class DetectStage(Protocol):
     def update(self, series: Sequence[Series]) -> tuple[Anomaly, ...]: ...
 
 
+class AlertStage(Protocol):
+    async def update(self, evidence: Evidence) -> None:
+        """Tells people what is worth it. Waits for nobody but the store."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healed:
     """Incidents that are open or have just closed, and what their playbooks ask for."""
@@ -107,3 +114,4 @@ class Stages:
     publisher: PlanPublisher
     metrics: Mapping[ChannelId, Metric] = field(default_factory=dict)
     """The metric of each channel's objective: what is forecast, watched and drawn."""
+    alerts: AlertStage | None = None
