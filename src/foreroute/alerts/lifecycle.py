@@ -88,7 +88,7 @@ def _seen(alert: Alert | None, signal: Signal, at: float, settings: AlertSetting
     severity = severity_of(signal.impact, signal.floor, settings)
     alert = replace(
         alert,
-        summary=signal.summary,
+        summary=_summary(alert, signal),
         seen_at=at,
         clear_since_at=None,
         impact=worst,
@@ -104,6 +104,11 @@ def _seen(alert: Alert | None, signal: Signal, at: float, settings: AlertSetting
     if alert.phase is Phase.PENDING and at - alert.pending_since_at >= patience_s:
         return _fired(alert, at)
     return alert
+
+
+def _summary(alert: Alert, signal: Signal) -> str:
+    """An event is told at its widest: how many are left is in `members_now`."""
+    return alert.summary if len(signal.members) < len(alert.members) else signal.summary
 
 
 def _opened(signal: Signal, at: float) -> Alert:

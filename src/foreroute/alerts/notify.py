@@ -55,20 +55,18 @@ def _placed(
     grown worse and belongs to another route now.
     """
     routes, everybody = routes_in_force(settings), settings.receivers
-    found: dict[str, tuple[_Place, list[Alert]]] = {}
+    found: dict[str, tuple[_Place, dict[str, Alert]]] = {}
     for key, group in groups.items():
         if group.receiver in everybody:
             route = next(
                 (one for one in routes if key.startswith(_prefix(group.receiver, one))), AlertRoute()
             )
-            found[key] = (_Place(key, group.receiver, route, tuple(group.labels.items())), [])
-            found[key][1].extend(alert for alert in alerts if alert.id in group.told)
+            place = _Place(key, group.receiver, route, tuple(group.labels.items()))
+            found[key] = place, {alert.id: alert for alert in alerts if alert.id in group.told}
     for alert in alerts:
         for place in _places(alert, routes, everybody):
-            _, members = found.setdefault(place.key, (place, []))
-            if alert not in members:
-                members.append(alert)
-    return found
+            found.setdefault(place.key, (place, {}))[1][alert.id] = alert
+    return {key: (place, list(members.values())) for key, (place, members) in found.items()}
 
 
 def _places(alert: Alert, routes: Sequence[AlertRoute], everybody: Sequence[str]) -> Iterator[_Place]:
@@ -115,7 +113,10 @@ def _flush_one(
         group = Group(key=place.key, receiver=place.receiver, labels=labels, waiting_since_at=at)
     elif group.sent_at is None and not firing:
         return None, None  # it was over before anybody was told
-    reason = _due(group, place.route, at, fresh=fresh, over=over, firing=firing)
+    # The end of what an open alert explains is no news; it is told with the next message.
+    open_ = {alert.id for alert in firing}
+    ended = [alert for alert in over if alert.inhibited_by not in open_]
+    reason = _due(group, place.route, at, fresh=fresh, over=ended, firing=firing)
     if reason is not None:
         return _sent(group, reason, [*firing, *over], at)
     is_done = not firing and not over
@@ -125,10 +126,12 @@ def _flush_one(
 
 
 def _is_told(alert: Alert, told: Mapping[str, str]) -> bool:
-    """Neither silenced nor explained by another one; and nothing new is told about what is about to end."""
+    """Neither silenced nor explained by another one; and nothing new is told about what is about to end, unless it has
+    come back before.
+    """
     if alert.silenced_by is not None or alert.inhibited_by is not None:
         return False
-    return alert.clear_since_at is None or alert.id in told
+    return alert.clear_since_at is None or alert.reopened > 0 or alert.id in told
 
 
 def _told_rank(alert: Alert, told: Mapping[str, str]) -> int:

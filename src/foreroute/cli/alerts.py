@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
     verbs.command("silence")(silence)
     verbs.command("silences")(silences)
     verbs.command("unsilence")(unsilence)
-    verbs.command("test")(test_receiver)
+    verbs.command("test")(try_receiver)
     app.add_typer(verbs, name="alerts")
 
 
@@ -161,7 +161,7 @@ def unsilence(
     _say(AdminApi(url, key).delete("silences", name), f"silence {name} has ended", as_json=as_json)
 
 
-def test_receiver(
+def try_receiver(
     receiver: Annotated[str, typer.Argument(metavar="RECEIVER", help="Its name in the configuration.")],
     as_json: AsJson = False,
     url: Url = URL,

@@ -358,9 +358,9 @@ class AlertRouteSettings(_Section):
     """Which alerts go to whom, and how they are bundled. The first route that matches is taken."""
 
     match: tuple[str, ...] = ()
-    """All must match: `severity=critical|warning`, `region!=eu-*`. None: every alert."""
+    """All must match: `severity=critical|warning`, `region!=eu-*`. Without any: every alert."""
     receivers: tuple[Name, ...] = ()
-    """Their names. None: nobody is told."""
+    """Their names. Without any: nobody is told."""
     group_by: tuple[str, ...] = DEFAULT_GROUP_BY
     """Alerts in which these labels agree share a message."""
     group_wait: Duration = 60.0
@@ -381,7 +381,7 @@ class AlertsSettings(_Section):
     receivers: tuple[AlertReceiverSettings, ...] = ()
     """Who can be told."""
     routes: tuple[AlertRouteSettings, ...] = ()
-    """None: alerts that are critical or a warning go to all receivers."""
+    """Without any: alerts that are critical or a warning go to all receivers."""
     firing_after: Duration = 120.0
     """How long an anomaly or an expected breach must last before it fires."""
     resolved_after: Duration = 180.0
