@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from tests.unit.alerts.conftest import AT, TICK, House
@@ -72,7 +72,7 @@ class Service:
         outbox = Outbox(self.ears, self.records, LoopTime(), Random(1), self.outbox_settings)
         return AlertDesk(self.settings, self.records, outbox, LoopTime())
 
-    async def __aenter__(self) -> "Service":
+    async def __aenter__(self) -> Self:
         await self.desk.start()
         return self
 
