@@ -1,5 +1,6 @@
 """Signals to alerts: pending, firing, resolved, with patience at both ends. Pure, and idempotent per tick."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -15,6 +16,7 @@ _PATIENCE_S: Final = 300.0
 """What feedback multiplies for findings without a score: noise makes them last longer before they fire."""
 _FLAP_DOUBLINGS_MAX: Final = 4
 _DONE_MAX: Final = 5
+_MOVE: Final = re.compile(r"(?P<what>.+) from (?P<start>\S+) to (?P<end>\S+)")
 
 Alerts = Mapping[str, Alert]
 """By fingerprint: the newest episode of each trouble."""
@@ -159,4 +161,11 @@ def _is_past(alert: Alert, at: float, settings: AlertSettings) -> bool:
 
 
 def _merged(old: Iterable[str], new: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*old, *new]))
+    """Steps of one move become one: from where the first began to where the last has come."""
+    found: dict[str, str] = {}
+    for sentence in [*old, *new]:
+        step_ = _MOVE.fullmatch(sentence)
+        key = step_["what"] if step_ else sentence
+        before = _MOVE.fullmatch(found.get(key, ""))
+        found[key] = f"{key} from {before['start']} to {step_['end']}" if step_ and before else sentence
+    return tuple(found.values())

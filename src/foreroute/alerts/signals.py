@@ -114,12 +114,12 @@ def _causes(
 
 
 def _cause_impact(source: Source, name: ChannelId, evidence: Evidence) -> Impact:
-    """A breach that is only expected affects nobody yet."""
+    """A breach that is only expected affects nobody yet; one that has come true does."""
     traffic = evidence.traffic.get(name, NO_TRAFFIC)
     if source is Source.FAILING:
         return failure_impact(traffic)
     limit_s = evidence.limits.get(name)
-    if source is Source.SLOW and limit_s is not None and traffic.now_s is not None:
+    if limit_s is not None and traffic.now_s is not None:
         return latency_impact(traffic, Metric.FIRST_CHUNK_P95, traffic.now_s, limit_s)
     return Impact()
 

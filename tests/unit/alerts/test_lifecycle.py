@@ -13,9 +13,10 @@ from foreroute.alerts.evidence import Evidence, Traffic
 from foreroute.alerts.settings import AlertSettings
 from foreroute.alerts.values import Phase, Severity, Source
 from foreroute.core.channel import Channel
-from foreroute.core.decision import ReasonCode
+from foreroute.core.decision import Reason, ReasonCode, ShareChange
 from foreroute.core.feedback import AlertFeedback, Vote
 from foreroute.core.findings import Findings, Incident
+from foreroute.core.ids import ChannelId, RouteName
 
 Make = Callable[..., House]
 
@@ -232,3 +233,22 @@ def test_the_same_tick_again_changes_nothing_and_phases_are_consistent(ticks: li
 
 def _evidence(channels: tuple[Channel, ...], incidents: list[Incident], at: float) -> Evidence:
     return Evidence(at=at, tick_s=TICK, channels=channels, findings=Findings(incidents=tuple(incidents)))
+
+
+def test_the_steps_of_one_move_are_told_as_one(house: Make) -> None:
+    it = house()
+    changes = [(0.5, 0.35), (0.35, 0.2), (0.2, 0.03)]
+    for minute, (before, after) in enumerate(changes, start=1):
+        it.minute = minute
+        evidence = it.evidence(causes=[cause("a", ReasonCode.FAILING)])
+        assert evidence.decision is not None
+        change = ShareChange(
+            route=RouteName("chat"),
+            channel=ChannelId("a"),
+            before=before,
+            after=after,
+            reason=Reason(ChannelId("a"), ReasonCode.FAILING, "bad"),
+        )
+        moved = replace(evidence, decision=replace(evidence.decision, changes=(change,)))
+        it.state, _ = advance(it.state, moved, it.settings)
+    assert it.only().done == ("moved a on chat from 50% to 3.0%",)

@@ -4,12 +4,14 @@ import { h } from './dom.js';
 import { icon } from './charts.js';
 import { count, duration, known, when } from './format.js';
 import { coded, has, language, t } from './i18n.js';
+import { inWords } from './phrases.js';
 
 const RESOLVED_SHOWN = 5;
 const OPEN_SHOWN = 12;
 const MEMBERS_SHOWN = 6;
 const MARKS = { info: 'idle', warning: 'warn', critical: 'bad' };
-const CHIPS = { firing: 'bad', acknowledged: 'info', pending: 'warn', silenced: 'off', explained: 'off', resolved: 'ok' };
+const LOUD = { info: 'info', warning: 'warn', critical: 'bad' };
+const CHIPS = { acknowledged: 'info', pending: 'warn', silenced: 'off', explained: 'off', resolved: 'ok' };
 
 export function alertsCard(found, now) {
   return [
@@ -42,14 +44,26 @@ function alertRow(alert, found, now) {
     h('div', { class: 'what' },
       h('p', {},
         icon(isOver ? 'ok' : MARKS[alert.severity], 'mini'), ' ', h('b', {}, title(alert)), ' ',
-        h('span', { class: `chip ${CHIPS[alert.state]}` }, t(`alert.state.${alert.state}`)), ' ',
+        h('span', { class: `chip ${CHIPS[alert.state] ?? LOUD[alert.severity]}` }, t(`alert.state.${alert.state}`)), ' ',
         !isOver && h('span', { class: 'code plain' }, t(`alert.severity.${alert.severity}`)), ' ',
         alert.reopened > 0 && h('span', { class: 'code plain' }, t('alert.flapping', { n: count(alert.reopened) }))),
       h('p', { class: 'facts' }, facts(alert)),
-      h('p', { class: 'detail', lang: language() === 'ko' ? 'en' : null }, alert.summary),
-      alert.done.length > 0 && h('p', { class: 'detail', lang: language() === 'ko' ? 'en' : null }, t('alert.done', { list: alert.done.join('; ') })),
+      said(summaryOf(alert), (words) => words),
+      alert.done.map((one) => said(one, (words) => t('alert.done', { what: words }))),
       alert.members.length > 0 && h('p', { class: 'detail' }, t('alert.members', { now: count(alert.members_now), all: count(alert.members.length), list: members(alert) })),
       buttons(alert, found)));
+}
+
+/** A sentence of the server, in the reader's language where its form is known. */
+function said(sentence, dress) {
+  const words = inWords(sentence);
+  return h('p', { class: 'detail', lang: words === sentence && language() === 'ko' ? 'en' : null }, dress(words));
+}
+
+/** The title names the channel already. */
+function summaryOf({ summary, labels }) {
+  const head = `${labels.channel}: `;
+  return summary.startsWith(head) ? summary.slice(head.length) : summary;
 }
 
 /** In the reader's language, from what the alert is about; a kind that is not known says its English sentence below. */

@@ -318,7 +318,7 @@ export const EN = {
   'alert.impact': 'at worst {n} requests/min affected, {times} times over the usual',
   'alert.impact.none': 'nobody is known to be affected',
   'alert.by': 'by {name}',
-  'alert.done': 'Done: {list}',
+  'alert.done': 'Done: {what}',
   'alert.members': '{now} of its {all} channels are still bad: {list}',
   'alert.andmore': 'and {n} more',
   'alert.factor': 'threshold × {factor}',

@@ -318,7 +318,7 @@ export const KO = {
   'alert.impact': '최대 분당 요청 {n}건 영향, 평소보다 {times}배 초과',
   'alert.impact.none': '영향받은 사용자는 확인되지 않음',
   'alert.by': '{name} 확인',
-  'alert.done': '조치: {list}',
+  'alert.done': '조치: {what}',
   'alert.members': '채널 {all}개 중 {now}개가 아직 비정상: {list}',
   'alert.andmore': '외 {n}개',
   'alert.factor': '임계값 × {factor}',
