@@ -11,6 +11,7 @@ from foreroute.alerts.engine import AlertState, advance, remarked
 from foreroute.alerts.evidence import Evidence
 from foreroute.alerts.journal import changes, restored, tick_record
 from foreroute.alerts.matchers import matcher
+from foreroute.alerts.notify import routes_in_force
 from foreroute.alerts.outbox import Outbox
 from foreroute.alerts.settings import AlertSettings
 from foreroute.alerts.values import Alert, Notice, Phase, Reason, Severity, Silence, Source
@@ -86,7 +87,7 @@ class AlertDesk:
     async def last_words(self, at: float, tick_s: float, timeout_s: float) -> None:
         """The loop has died: say so at once, whatever `group_wait` says, and let the message leave."""
         since_at = self._state.at or at
-        hurried = tuple(replace(route, group_wait_s=0.0) for route in self.settings.routes)
+        hurried = tuple(replace(route, group_wait_s=0.0) for route in routes_in_force(self.settings))
         async with self._turn:
             evidence = Evidence(at=at, tick_s=tick_s, quiet_since_at=since_at, is_blind=True)
             before = self._state
