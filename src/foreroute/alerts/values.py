@@ -17,7 +17,10 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        return list(Severity).index(self)
+        return _RANKS[self]
+
+
+_RANKS: Final = {severity: number for number, severity in enumerate(Severity)}
 
 
 class Source(StrEnum):

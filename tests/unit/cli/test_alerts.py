@@ -227,3 +227,27 @@ def test_the_commands_of_the_page_do_what_it_says(house: House, run: Run) -> Non
             known["SILENCE"] = house.desk.state.silences[-1].id
     assert house.desk.state.silences[-1].end_at == AT
     assert [notice.reason.value for notice in house.ear.told] == ["test"]
+
+
+CHECKED = """
+channels: [{id: one, provider: openai, region: us, model: m, base_url: "http://127.0.0.1:1/v1"}]
+routes: [{model: chat, targets: [{channel: one}]}]
+alerts:
+  receivers: [{name: pager, webhook_url_file: pager-url}, {name: spare, webhook_url: "${SPARE_URL}"}]
+  routes: [{receivers: [pager]}]
+"""
+
+
+def test_check_looks_at_receivers_and_calls_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text(CHECKED)
+    environment = {"SPARE_URL": "http://pager.example.com/s3cr3t"}
+    missing = CliRunner().invoke(app, ["check", str(file)], env=environment)
+    assert missing.exit_code == 3
+    assert "pager-url cannot be read: No such file" in missing.stderr
+    (tmp_path / "pager-url").write_text("https://pager.example.com/s3cr3t\n")
+    found = CliRunner().invoke(app, ["check", str(file)], env=environment)
+    assert found.exit_code == 0, found.output
+    assert "receiver spare: no route sends it anything" in found.stdout
+    assert "receiver spare: its messages travel unencrypted" in found.stdout
+    assert "s3cr3t" not in found.output

@@ -9,6 +9,7 @@ import { inWords } from './phrases.js';
 const RESOLVED_SHOWN = 5;
 const OPEN_SHOWN = 12;
 const MEMBERS_SHOWN = 6;
+const OF_TRAFFIC = ['event', 'incident', 'failing', 'slow', 'anomaly', 'forecast'];
 const MARKS = { info: 'idle', warning: 'warn', critical: 'bad' };
 const LOUD = { info: 'info', warning: 'warn', critical: 'bad' };
 const CHIPS = { acknowledged: 'info', pending: 'warn', silenced: 'off', explained: 'off', resolved: 'ok' };
@@ -79,9 +80,10 @@ function title(alert) {
 function facts(alert) {
   const took = t(alert.state === 'resolved' ? 'alert.lasted' : 'alert.for', { took: duration(Math.max(0, Math.round(alert.duration_s))) });
   const { requests_per_minute: affected, excess } = alert.impact;
-  const users = affected > 0 ? t('alert.impact', { n: few(affected), times: few(excess) }) : t('alert.impact.none');
-  const by = alert.acknowledged_at !== null && alert.acknowledged_by ? ` · ${t('alert.by', { name: alert.acknowledged_by })}` : '';
-  return `${took} · ${users}${by}`;
+  const users = affected > 0 ? t('alert.impact', { n: few(affected), times: few(excess) })
+    : OF_TRAFFIC.includes(alert.source) && t('alert.impact.none');
+  const by = alert.acknowledged_at !== null && alert.acknowledged_by && t('alert.by', { name: alert.acknowledged_by });
+  return [took, users, by].filter(Boolean).join(' · ');
 }
 
 const few = (value) => (value >= 10 ? count(value) : String(Number(value.toPrecision(2))));

@@ -28,6 +28,7 @@ const KOREAN = [
   [/^(\d+) of (\d+) attempts were throttled in (\d+) min$/, (hit, n, minutes) => `${minutes}분간 시도 ${n}건 중 ${hit}건이 속도 제한에 걸림`],
   [/^(moved|would move) (\S+) on (\S+) from (\S+) to (\S+)$/,
     (did, channel, route, before, after) => `${route}에서 ${channel} 비중을 ${before}에서 ${after}(으)로 ${did === 'moved' ? '옮김' : '옮길 예정이었음'}`],
+  [/^\S+ is in trouble: [a-z ]+ \((.*)\)$/, (evidence) => inWords(evidence)],
   [/^ran playbook (\S+)$/, (name) => `플레이북 ${name} 실행`],
   [/^acted on (\d+) of them$/, (n) => `그중 ${n}개 채널에 조치`],
   [/^failure ratio is (\S+), (\S+) would be usual \(.+\)$/, (value, usual) => `실패율 ${value}, 평소 ${usual}`],
