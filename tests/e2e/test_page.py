@@ -223,3 +223,56 @@ def test_text_of_elsewhere_is_shown_as_text(visit: Visit) -> None:
     expect(page.locator("#detail")).to_contain_text("onerror")
     assert page.locator("img").count() == 0
     assert page.title() != "gone"
+
+
+def the_alert(page: Page) -> Any:
+    """The row of an alert that fires, by its id: its state may change while one looks."""
+    page.wait_for_function(
+        "fetch('/api/alerts').then(a => a.json()).then(({alerts}) => alerts.some(a => a.state === 'firing'))"
+    )
+    name = next(one["id"] for one in api(page, "/api/alerts")["alerts"] if one["state"] == "firing")
+    row = page.locator(f"#alerts li[data-alert='{name}']")
+    expect(row).to_be_visible()
+    return row
+
+
+def test_an_alert_says_what_since_when_and_how_bad(visit: Visit) -> None:
+    row = the_alert(visit.page)
+    expect(row).to_contain_text(re.compile(r"for \d.*(affected|requests/min)"))
+    expect(row.locator("time")).to_have_text(re.compile(r"\d\d:\d\d"))
+    expect(visit.page.locator("#alerts")).to_contain_text("No receiver is configured")
+
+
+def test_an_alert_is_acknowledged_by_a_click_and_back(visit: Visit) -> None:
+    row = the_alert(visit.page)
+    row.get_by_role("button", name="Acknowledge").click()
+    expect(visit.page.locator("#answer")).to_contain_text("Acknowledged")
+    expect(row).to_have_class(re.compile("is-acknowledged"))
+    row.get_by_role("button", name="Not on it any more").click()
+    expect(row).to_have_class(re.compile("is-firing"))
+
+
+def test_an_alert_is_silenced_by_a_click_and_the_silence_ended(visit: Visit) -> None:
+    row = the_alert(visit.page)
+    row.get_by_role("button", name="Silence 1 h").click()
+    expect(row).to_have_class(re.compile("is-silenced"))
+    expect(visit.page.locator("#alerts .silence")).to_contain_text("Silenced until")
+    visit.page.locator("#alerts .silence").get_by_role("button", name="End silence").click()
+    expect(visit.page.locator("#alerts .silence")).to_have_count(0)
+    assert [one["state"] for one in api(visit.page, "/api/silences")["silences"]] == ["ended"]
+
+
+def test_an_alert_takes_feedback_and_the_same_word_again_takes_it_back(visit: Visit) -> None:
+    row = the_alert(visit.page)
+    noise = row.get_by_role("button", name="Noise")
+    noise.click()
+    expect(noise).to_have_attribute("aria-pressed", "true")
+    expect(row).to_contain_text("threshold × 1.30")
+    noise.click()
+    expect(noise).to_have_attribute("aria-pressed", "false")
+
+
+def test_without_alerts_the_panel_says_so(visit: Visit) -> None:
+    empty = {"enabled": True, "at": 0, "alerts": [], "silences": [], "receivers": [], "deliveries": []}
+    visit.page.route("**/api/alerts", lambda route: route.fulfill(json=empty))
+    expect(visit.page.locator("#alerts")).to_contain_text("Nothing is wrong that would be worth an alert")

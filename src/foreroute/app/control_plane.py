@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from foreroute.alerts.desk import AlertDesk
+from foreroute.app.alerts import build_desk, with_alerts
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.keys import load_keys
@@ -89,7 +91,10 @@ class ControlPlane:
         workers = self.settings.loop.fit_workers
         fits = Fits[Any, Any](run_job, lambda: process_pool(workers), _fit_failed) if workers else None
         try:
-            self.stages = build_stages(self.settings, self.data, store, source=self.options.source)
+            desk = build_desk(self.settings, store.records, self.clock)
+            self.stages = build_stages(
+                self.settings, self.data, store, source=self.options.source, alerts=desk
+            )
             # A control plane that is started again beside its gateway finds the journal open.
             if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
                 await self._keep_on_disk(self.stages, store)
@@ -97,7 +102,7 @@ class ControlPlane:
             if self.options.prepare is not None:
                 await self.options.prepare(store, self.stages)
             self.loop = self._make_loop(self.stages, store, fits)
-            await self._run(self.loop, self.stages, store)
+            await self._run(self.loop, self.stages, store, desk)
         finally:
             await self._farewell(store, fits)
 
@@ -120,7 +125,22 @@ class ControlPlane:
         reader.saved()
         self.data.intake.read_from(reader)
 
-    async def _run(self, loop: ControlLoop, stages: Stages, store: Store) -> None:
+    async def _run(self, loop: ControlLoop, stages: Stages, store: Store, desk: AlertDesk | None) -> None:
+        async def run() -> None:
+            await self._run_shown(loop, stages, store, desk)
+
+        await with_alerts(
+            desk,
+            run,
+            last_tick_at=self.last_tick_at,
+            clock=self.clock,
+            tick_s=self.settings.loop.tick,
+            is_watched=not self.options.demo,
+        )
+
+    async def _run_shown(
+        self, loop: ControlLoop, stages: Stages, store: Store, desk: AlertDesk | None
+    ) -> None:
         if self.options.headless or not self.settings.dashboard.enabled:
             self.ready.set()
             await loop.run()
@@ -136,6 +156,7 @@ class ControlPlane:
             keys_changed=lambda: self._keys_changed(store),
             reload=self.reload,
             role_of=self._role_of,
+            desk=desk,
         ) as dashboard:
             self.dashboard_url = dashboard.url
             self.ready.set()

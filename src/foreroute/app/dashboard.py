@@ -8,12 +8,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from foreroute.alerts.desk import AlertDesk
 from foreroute.app.config_watch import ReloadResult
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
 from foreroute.core.errors import ForerouteError
 from foreroute.core.keys import Role
 from foreroute.core.ports import Clock, KeyedStore, Store
+from foreroute.dashboard.alerts import alert_routes
 from foreroute.dashboard.door import Door
 from foreroute.dashboard.key_desk import KeySources
 from foreroute.dashboard.keys import key_routes
@@ -40,6 +42,7 @@ async def serve_dashboard(
     keys_changed: Callable[[], None] = lambda: None,
     reload: Callable[[], Awaitable[ReloadResult]] | None = None,
     role_of: Callable[[str], Role | None] = lambda _: None,
+    desk: AlertDesk | None = None,
 ) -> Server:
     """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
 
@@ -59,7 +62,11 @@ async def serve_dashboard(
             gateway_url=gateway_url,
             demo=demo,
         ),
-        more=[*_key_routes(store, clock, keys_changed), *_reload_route(reload)],
+        more=[
+            *_key_routes(store, clock, keys_changed),
+            *_reload_route(reload),
+            *alert_routes(desk, store.records, clock),
+        ],
     )
     loop.on_board.append(dashboard.advance)
     key = section.admin_key.get_secret_value() if section.admin_key is not None else None

@@ -9,7 +9,7 @@ from foreroute.app.forecasting import build_forecasting
 from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
 from foreroute.control.loop import LoopSettings
-from foreroute.control.stages import CostStage, Healed, Key, Stages
+from foreroute.control.stages import AlertStage, CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
@@ -40,7 +40,9 @@ _SLOWDOWNS: Final = (Metric.FIRST_CHUNK_SLOWDOWN, Metric.LATENCY_SLOWDOWN)
 _FORESEEN: Final = (*_SLOWDOWNS, Metric.FAILURE_RATIO, Metric.ATTEMPTS, Metric.COST_USD)
 
 
-def build_stages(settings: Settings, data: Plane, store: Store, *, source: str) -> Stages:
+def build_stages(
+    settings: Settings, data: Plane, store: Store, *, source: str, alerts: AlertStage | None = None
+) -> Stages:
     """`source` names this run, for the rollups that it makes. Raises ConfigError on playbooks that are wrong."""
     foreseen = foreseen_metrics(settings)
     forecast, fitting = build_forecasting(settings, store.rollups, foreseen)
@@ -78,6 +80,7 @@ def build_stages(settings: Settings, data: Plane, store: Store, *, source: str) 
         publisher=data.plans,
         metrics=objective_metrics(settings),
         foreseen=foreseen,
+        alerts=alerts,
     )
 
 

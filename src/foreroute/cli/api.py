@@ -35,6 +35,7 @@ class AdminApi:
 
     url: str
     key: str | None = None
+    timeout_s: float = _TIMEOUT_S
 
     def get(self, *path: str, **query: str | None) -> dict[str, Any]:
         given = {name: value for name, value in query.items() if value is not None}
@@ -60,7 +61,7 @@ class AdminApi:
         # A proxy of the environment is for the outside world: the admin API is asked directly.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _StayHere)
         try:
-            with opener.open(request, timeout=_TIMEOUT_S) as answer:
+            with opener.open(request, timeout=self.timeout_s) as answer:
                 return self._read(answer.read())
         except urllib.error.HTTPError as error:
             with error:

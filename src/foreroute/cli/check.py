@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from foreroute.app.alerts import senders_of
 from foreroute.app.prices import price_book
 from foreroute.app.stages import playbooks_of
 from foreroute.cli.say import console, table, text
@@ -66,9 +67,10 @@ class Examined:
 
 
 def examine(settings: Settings, file: str) -> Examined:
-    """Raises ConfigError for playbooks that are wrong and for models or detectors that do not exist."""
+    """Raises ConfigError for playbooks and receivers that are wrong and for models or detectors that do not exist."""
     forecasters(settings.forecast.models)
     detectors(settings.detect.detectors)
+    senders_of(settings)
     prices = _price_sources(settings)
     return Examined(
         file=file,
@@ -160,6 +162,21 @@ def _warnings(settings: Settings, prices: dict[ChannelId, str]) -> Iterator[Warn
         yield Warned(
             "autopilot", "act, but no route has an objective to act for", "give a route an objective"
         )
+    yield from _receivers(settings)
+
+
+def _receivers(settings: Settings) -> Iterator[Warned]:
+    section = settings.alerts
+    told = {name for route in section.routes for name in route.receivers}
+    for receiver in section.receivers:
+        if section.routes and receiver.name not in told:
+            hint = "name it in alerts.routes, or take it out"
+            yield Warned(f"receiver {receiver.name}", "no route sends it anything", hint)
+        url = receiver.webhook_url.get_secret_value() if receiver.webhook_url is not None else ""
+        if url.startswith("http://") and not is_loopback(urlsplit(url).hostname or ""):
+            yield Warned(
+                f"receiver {receiver.name}", "its messages travel unencrypted over http", "use https"
+            )
 
 
 def _door(place: str, url: str, *, has_key: bool) -> Iterator[Warned]:

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
+from foreroute.alerts.evidence import Evidence
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering, undo
 from foreroute.control.decision_log import (
@@ -25,10 +26,17 @@ from foreroute.control.decision_log import (
 from foreroute.control.fits import Fits
 from foreroute.control.history import History
 from foreroute.control.learnt import Learnt
-from foreroute.control.observe import NOTHING_OBSERVED, Observed, channel_states, observe, observe_all
+from foreroute.control.observe import (
+    NOTHING_OBSERVED,
+    Observed,
+    channel_states,
+    observe,
+    observe_all,
+    traffic_of,
+)
 from foreroute.control.stages import Healed, Key, Stages
 from foreroute.control.state import Board
-from foreroute.control.views import views_of
+from foreroute.control.views import limits_of, views_of
 from foreroute.core.decision import Autopilot, Cause, Decision
 from foreroute.core.findings import Anomaly, BudgetStatus, ChannelCost, Findings, Forecast
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
@@ -156,6 +164,7 @@ class ControlLoop:
         snapshot = self._snapshot(at, rollups, findings)
         decision = decide(snapshot, self._rails)
         self._act(decision)
+        await self._alert(decision, findings)
         self.ticks += 1
         self._show(at, findings)
         await self._record(snapshot, decision, findings)
@@ -251,6 +260,22 @@ class ControlLoop:
         if decision.changes:
             self._last_change = decision
         self._publish(decision.plan)
+
+    async def _alert(self, decision: Decision, findings: Findings) -> None:
+        """After the decision, so that an alert can say what was done."""
+        if self._stages.alerts is None:
+            return
+        evidence = Evidence(
+            at=decision.at,
+            tick_s=self._settings.tick_s,
+            channels=self._stages.channels,
+            findings=findings,
+            decision=decision,
+            traffic=traffic_of(self._seen),
+            limits=limits_of(self._plan, self._objectives),
+            stage_errors=dict(self._errors),
+        )
+        await self._try("alerts", self._stages.alerts.update(evidence), None)
 
     def _publish(self, plan: RoutingPlan) -> None:
         self._plan = plan

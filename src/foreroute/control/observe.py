@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from foreroute.alerts.evidence import Traffic
 from foreroute.core.findings import Findings, Forecast, ForecastSkill
 from foreroute.core.ids import ChannelId
 from foreroute.core.rollup import Rollup
@@ -52,6 +53,18 @@ def observe_all(
         return NOTHING_OBSERVED
     metric = Counter(metrics.values()).most_common(1)[0][0]
     return _observed(merge(everyone), metric, window_s)
+
+
+def traffic_of(observed: Mapping[ChannelId, Observed]) -> dict[ChannelId, Traffic]:
+    """The same for alerts."""
+    return {
+        channel: Traffic(
+            attempts_per_minute=seen.attempts_per_minute,
+            failure_ratio=seen.failure_ratio,
+            now_s=seen.now_s,
+        )
+        for channel, seen in observed.items()
+    }
 
 
 def _observed(rollup: Rollup, metric: Metric, window_s: float) -> Observed:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from foreroute.alerts.evidence import Evidence
 from foreroute.control.learnt import Learner
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
@@ -83,6 +84,12 @@ class DetectStage(Protocol):
     def update(self, series: Sequence[Series]) -> tuple[Anomaly, ...]: ...
 
 
+class AlertStage(Protocol):
+    async def update(self, evidence: Evidence) -> None:
+        """Tells people what is worth it. Waits for nobody but the store."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healed:
     """Incidents that are open or have just closed, and what their playbooks ask for."""
@@ -134,3 +141,4 @@ class Stages:
     """All that is forecast of each channel, the objective's metric among them."""
     learners: Mapping[str, Learner] = field(default_factory=dict)
     """What is kept across restarts, by name."""
+    alerts: AlertStage | None = None

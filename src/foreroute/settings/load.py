@@ -44,7 +44,7 @@ _PLAIN: Final = {
     "string_type": "must be text",
     "string_pattern_mismatch": "must begin with a letter or a digit and hold only letters, digits and . _ : / -",
 }
-_SECRETS: Final = frozenset({"api_key", "admin_key", "api_keys"})
+_SECRETS: Final = frozenset({"api_key", "admin_key", "api_keys", "webhook_url", "apprise_urls"})
 
 
 class SettingsError(ConfigError):
@@ -80,11 +80,27 @@ def load_settings(path: FilePath, environment: Mapping[str, str] | None = None) 
     settings = parse_settings(
         raw, name=str(path), environment=os.environ if environment is None else environment
     )
-    playbooks = settings.heal.playbooks
-    if playbooks is None or playbooks.is_absolute():
-        return settings
-    heal = settings.heal.model_copy(update={"playbooks": path.parent / playbooks})
-    return settings.model_copy(update={"heal": heal})
+    return _beside(path, settings)
+
+
+def _beside(path: FilePath, settings: Settings) -> Settings:
+    """The same with paths that begin at the configuration file's own folder."""
+
+    def found(given: FilePath | None) -> FilePath | None:
+        return None if given is None else path.parent / given
+
+    heal = settings.heal.model_copy(update={"playbooks": found(settings.heal.playbooks)})
+    receivers = tuple(
+        one.model_copy(
+            update={
+                "webhook_url_file": found(one.webhook_url_file),
+                "apprise_urls_file": found(one.apprise_urls_file),
+            }
+        )
+        for one in settings.alerts.receivers
+    )
+    alerts = settings.alerts.model_copy(update={"receivers": receivers})
+    return settings.model_copy(update={"heal": heal, "alerts": alerts})
 
 
 def parse_settings(raw: bytes, *, name: str, environment: Mapping[str, str]) -> Settings:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from foreroute.alerts.settings import DEFAULT_GROUP_BY
 from foreroute.core.channel import Dialect
 from foreroute.core.decision import Autopilot
 from foreroute.core.series import Metric
@@ -369,6 +370,72 @@ class HealSettings(_Section):
     """Unset: the playbooks that come with Foreroute. Relative to the configuration file."""
 
 
+class AlertReceiverSettings(_Section):
+    """Somebody who is told. Either a webhook or Apprise addresses, which are secrets: they stand in the environment or
+    in a file of their own.
+    """
+
+    name: Name
+    """As routes call it."""
+    webhook_url: SecretStr | None = None
+    """Takes POSTs in the format of Alertmanager's webhooks: `${PAGER_URL}`."""
+    webhook_url_file: Path | None = None
+    """A file that holds the address alone. Relative to the configuration file."""
+    apprise_urls: tuple[SecretStr, ...] = ()
+    """Mail, Slack, Teams and more, one address each: `["${SLACK_URL}"]`. Needs the extra `alerts`."""
+    apprise_urls_file: Path | None = None
+    """A file with one address a line. Relative to the configuration file."""
+
+    @model_validator(mode="after")
+    def _has_one_way(self) -> "AlertReceiverSettings":
+        ways = [self.webhook_url, self.webhook_url_file, self.apprise_urls, self.apprise_urls_file]
+        if sum(bool(way) for way in ways) != 1:
+            raise ValueError(
+                "a receiver has exactly one of webhook_url, webhook_url_file, apprise_urls and apprise_urls_file"
+            )
+        return self
+
+
+class AlertRouteSettings(_Section):
+    """Which alerts go to whom, and how they are bundled. The first route that matches is taken."""
+
+    match: tuple[str, ...] = ()
+    """All must match: `severity=critical|warning`, `region!=eu-*`. Without any: every alert."""
+    receivers: tuple[Name, ...] = ()
+    """Their names. Without any: nobody is told."""
+    group_by: tuple[str, ...] = DEFAULT_GROUP_BY
+    """Alerts in which these labels agree share a message."""
+    group_wait: Duration = 60.0
+    """How long the first message of a group waits for others to join. This and the next two are rounded up to ticks."""
+    group_interval: Duration = 300.0
+    """The least time between two messages about one group."""
+    repeat_interval: Duration = 4 * 3600.0
+    """When nothing changes, a reminder after this long, unless the alert is acknowledged."""
+    go_on: bool = False
+    """`true` asks the routes below too."""
+
+
+class AlertsSettings(_Section):
+    """What is worth a word. Alerts are on the dashboard always; messages need receivers."""
+
+    enabled: bool = True
+    """`false` makes no alerts at all."""
+    receivers: tuple[AlertReceiverSettings, ...] = ()
+    """Who can be told."""
+    routes: tuple[AlertRouteSettings, ...] = ()
+    """Without any: alerts that are critical or a warning go to all receivers."""
+    firing_after: Duration = 120.0
+    """How long an anomaly or an expected breach must last before it fires."""
+    resolved_after: Duration = 180.0
+    """How long there must be no sign of it before it is over."""
+    impact_warning: float = Field(2.0, gt=0.0)
+    """Requests a minute that are affected × how many times over the usual, from which on it is a warning."""
+    impact_critical: float = Field(100.0, gt=0.0)
+    """From here on it is critical."""
+    external_url: str | None = None
+    """The dashboard's address for the link in messages. Unset: where it listens."""
+
+
 class OtelSettings(_Section):
     """Attempts for an OpenTelemetry collector, by OTLP over HTTP. Needs the extra `otel`."""
 
@@ -436,5 +503,6 @@ class Settings(_Section):
     budgets: tuple[BudgetSettings, ...] = ()
     """What a month may cost."""
     heal: HealSettings = HealSettings()
+    alerts: AlertsSettings = AlertsSettings()
     otel: OtelSettings = OtelSettings()
     log: LogSettings = LogSettings()

@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
+from foreroute.alerts.evidence import Evidence
 from foreroute.control.controls import Steering
 from foreroute.control.loop import ControlLoop, LoopSettings
-from foreroute.control.stages import CostStage, Healed, Stages
+from foreroute.control.stages import AlertStage, CostStage, Healed, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt, Outcome, PickReason
 from foreroute.core.channel import Channel
@@ -248,7 +249,7 @@ class House:
         self.configured = RoutingPlan(version=0, made_at=0.0, valid_until=0.0, routes={CHAT: configured})
         self.loop = self.make()
 
-    def make(self) -> ControlLoop:
+    def make(self, alerts: AlertStage | None = None) -> ControlLoop:
         stages = Stages(
             channels=(channel(A), channel(B)),
             intake=self.inbox,
@@ -276,6 +277,7 @@ class House:
             publisher=self.published,
             metrics={A: P95, B: P95},
             foreseen={A: (P95, Metric.FAILURE_RATIO), B: (P95, Metric.FAILURE_RATIO)},
+            alerts=alerts,
         )
         return ControlLoop(
             LoopSettings(),
@@ -563,3 +565,45 @@ async def test_the_loop_shows_a_board_at_its_start_and_ticks_at_every_boundary_u
 
 def _changes(body: bytes) -> Any:
     return orjson.loads(body)["changes"]
+
+
+@dataclass
+class Listener:
+    """An alert stage that notes what it is told, or fails."""
+
+    told: list[Evidence] = field(default_factory=list)
+    error: Exception | None = None
+
+    async def update(self, evidence: Evidence) -> None:
+        self.told.append(evidence)
+        if self.error is not None:
+            raise self.error
+
+
+async def test_alerts_are_told_of_a_tick_after_its_decision() -> None:
+    house = House()
+    house.oracle.mean = 0.9
+    listener = Listener()
+    house.loop = house.make(listener)
+    await house.loop.start()
+    house.inbox.waiting = [attempt(n) for n in range(20)]
+    decision = await house.loop.tick(60.0)
+    [evidence] = listener.told
+    assert evidence.decision is decision
+    assert decision.changes
+    assert evidence.at == 60.0
+    assert evidence.traffic[A].attempts_per_minute == pytest.approx(20 / 3)
+    assert evidence.limits == {A: 0.6, B: 0.6}
+
+
+async def test_alerts_are_told_of_stages_that_fail_and_may_fail_themselves() -> None:
+    house = House()
+    house.oracle.error = ValueError("out of order")
+    listener = Listener(error=StoreUnavailable("the disk is full"))
+    house.loop = house.make(listener)
+    await house.loop.start()
+    await house.loop.tick(60.0)
+    assert "out of order" in listener.told[0].stage_errors["forecast"]
+    assert house.loop.board is not None
+    assert "the disk is full" in house.loop.board.stage_errors["alerts"]
+    assert house.published.plans[-1].valid_until > 60.0

@@ -12,7 +12,7 @@ from foreroute.core.findings import Forecast, ForecastSkill
 from foreroute.core.ids import ChannelId
 from foreroute.core.series import Metric, Series
 from foreroute.forecast.engine import ForecastEngine, ForecastSettings
-from foreroute.forecast.experts import Experts, ExpertSettings, SeriesFit, run_job
+from foreroute.forecast.experts import Experts, ExpertSettings, FittedSeries, SeriesFit, run_job
 from foreroute.forecast.trend import Trend
 
 Make = Callable[..., Series]
@@ -149,7 +149,8 @@ def test_a_forecast_is_graded_by_the_single_window_that_it_was_for(series: Make)
     assert engine.record().graded == 1
     play(engine, whole, [4])
     record = engine.record()
-    assert (record.graded, record.naive_mean_absolute_error) == (2, pytest.approx(2.0))
+    assert record.graded == 2
+    assert record.naive_mean_absolute_error == pytest.approx(2.0)
 
 
 def test_missing_outcomes_grade_nobody(series: Make, noisy: Make) -> None:
@@ -217,7 +218,9 @@ def test_a_plug_in_comes_without_a_vote_and_earns_it(noisy: Make) -> None:
     engine.warm([window(whole, 180)])
     engine.update([window(whole, 181)])
     assert [one.weights["trend_alone"] for one in engine.standings(A, METRIC)] == [0.0] * 4
-    experts.adopt(run_job(SeriesFit(Trend(name="trend_alone"), whole)))
+    fitted = run_job(SeriesFit(Trend(name="trend_alone"), whole))
+    assert isinstance(fitted, FittedSeries)
+    experts.adopt(fitted)
     play(engine, whole, range(182, 330))
     assert 0.0 < engine.standings(A, METRIC)[1].weights["trend_alone"] < 1.0
 

@@ -46,6 +46,15 @@ export async function post(path, body) {
   return answer(sent);
 }
 
+export async function remove(path) {
+  const sent = fetch(path, {
+    method: 'DELETE',
+    headers: headers({ 'Content-Type': 'application/json' }),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  return answer(sent);
+}
+
 async function answer(sent) {
   const response = await sent;
   if (!response.ok) throw await refusal(response);

@@ -21,9 +21,11 @@ export function wireControls({ onDone, onKey }) {
     if (!bad) quiet = setTimeout(() => ($('answer').textContent = ''), SAID_MS);
   };
 
-  const send = async (path, body, said) => {
+  const send = async (path, body, said) => sendWork(() => post(path, body), said);
+
+  const sendWork = async (work, said) => {
     try {
-      say(said(await post(path, body)));
+      say(said(await work()));
       onDone();
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) onKey();
@@ -73,5 +75,5 @@ export function wireControls({ onDone, onKey }) {
     kill.classList.toggle('armed', armed !== 0);
     kill.classList.toggle('is-on', status.kill_switch);
   }
-  return { show };
+  return { show, send: sendWork };
 }

@@ -1,4 +1,4 @@
-// What is fetched beside the stream: the selected channel, the decisions, the spend. Never twice at a time.
+// What is fetched beside the stream: the selected channel, the decisions, the spend, the alerts. Never twice at a time.
 
 import { ApiError, get } from './api.js';
 
@@ -6,8 +6,9 @@ const PATHS = {
   detail: ({ selected }) => `/api/channels/${encodeURIComponent(selected)}`,
   decisions: () => '/api/decisions?limit=50',
   spend: () => '/api/spend',
+  alerts: () => '/api/alerts',
 };
-const PICK = { detail: (answer) => answer, decisions: (answer) => answer.decisions, spend: (answer) => answer };
+const PICK = { detail: (answer) => answer, decisions: (answer) => answer.decisions, spend: (answer) => answer, alerts: (answer) => answer };
 
 /** poll(name, youngMs) puts the answer into state[name], unless the last one is younger than that. */
 export function makeFeeds({ state, onChange, onKey }) {

@@ -1,6 +1,8 @@
 // The state of the page and its wiring: messages come in, the state changes, one redraw follows.
 
 import { $, patch } from './dom.js';
+import { wireAlerts } from './alert-acts.js';
+import { alertsCard } from './alerts.js';
 import { ApiError, get } from './api.js';
 import { drawCursor, geometry } from './bandchart.js';
 import { channelTable, inOrder } from './channels.js';
@@ -25,7 +27,7 @@ const DEMO_START_MS = 20_000;
 const SILENCE_POLL_S = 5;
 
 const state = {
-  status: null, sparks: null, decisions: null, spend: null, detail: null,
+  status: null, sparks: null, decisions: null, spend: null, detail: null, alerts: null,
   selected: null, chosen: false, cursor: null, geo: null,
   link: 'connecting', heardAt: performance.now(), intervals: [], width: { detail: 500, budget: 400 },
 };
@@ -52,6 +54,7 @@ function take(status, sparks) {
   poll('detail', 0);
   poll('decisions', planMoved ? 0 : QUICK_POLL_MS);
   poll('spend', QUICK_POLL_MS);
+  poll('alerts', 0);
 }
 
 /** What a person chose stays; until then the channel that the headline is about. */
@@ -112,6 +115,7 @@ function draw() {
   patch($('budget'), budgetCard(status, state.spend, state.width.budget));
   patch($('spend'), spendCard(state.spend, status.budgets));
   patch($('incidents'), incidentsCard(status));
+  patch($('alerts'), alertsCard(state.alerts, status.at));
   $('foot').textContent = t('foot', { version: status.version, store: t(`store.${status.store}`) });
 }
 
@@ -185,6 +189,7 @@ function moveCursor(minute) {
 wireShell({ onLanguage: () => { controls.show(); draw(); } });
 const controls = wireControls({ onDone: snapshot, onKey: () => onLink('key') });
 const poll = makeFeeds({ state, onChange: schedule, onKey: () => onLink('key') });
+wireAlerts({ send: controls.send, find: (id) => state.alerts?.alerts.find((one) => one.id === id) });
 wireGestures({ state, select, step, moveCursor });
 wireKeyForm({
   tryKey: async () => {

@@ -26,6 +26,19 @@ const KOREAN = [
   [/^(\d+) of (\d+) attempts failed in (\d+) min \((.*)\); other channels fail (\S+)$/,
     (failed, n, minutes, kinds, peers) => `${minutes}분간 시도 ${n}건 중 ${failed}건 실패 (${kinds}), 다른 채널의 실패율은 ${peers}`],
   [/^(\d+) of (\d+) attempts were throttled in (\d+) min$/, (hit, n, minutes) => `${minutes}분간 시도 ${n}건 중 ${hit}건이 속도 제한에 걸림`],
+  [/^(moved|would move) (\S+) on (\S+) from (\S+) to (\S+)$/,
+    (did, channel, route, before, after) => `${route}에서 ${channel} 비중을 ${before}에서 ${after}(으)로 ${did === 'moved' ? '옮김' : '옮길 예정이었음'}`],
+  [/^\S+ is in trouble: [a-z ]+ \((.*)\)$/, (evidence) => inWords(evidence)],
+  [/^ran playbook (\S+)$/, (name) => `플레이북 ${name} 실행`],
+  [/^acted on (\d+) of them$/, (n) => `그중 ${n}개 채널에 조치`],
+  [/^failure ratio is (\S+), (\S+) would be usual \(.+\)$/, (value, usual) => `실패율 ${value}, 평소 ${usual}`],
+  [/^[a-z0-9 ]+ is (.+), (.+) would be usual \(.+\)$/, (value, usual) => `현재 ${value}, 평소 ${usual}`],
+  [/^(?:region|provider) (.+): (\d+) of (\d+) channels are in trouble$/, (name, bad, all) => `${name}: 채널 ${all}개 중 ${bad}개에 문제`],
+  [/^all places: (\d+) of (\d+) channels are in trouble$/, (bad, all) => `채널 ${all}개 중 ${bad}개에 문제`],
+  [/^budget (\S+) (is spent|is expected to overrun): (\S+) so far, (\S+) by the end, limit (\S+)$/,
+    (name, state, spent, end, limit) => `예산 ${name}: 현재 ${spent}, 기간 말 ${end} 예상, 한도 ${limit}${state === 'is spent' ? ' (소진됨)' : ''}`],
+  [/^the control loop did not tick: the gateway served the last plan, then the configured weights$/,
+    () => '제어 루프가 돌지 않는 동안 게이트웨이는 마지막 계획으로, 그 뒤에는 설정된 가중치로 처리함'],
 ];
 
 export function inWords(sentence) {
