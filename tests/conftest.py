@@ -1,6 +1,8 @@
 """Shared by all tests: hypothesis is derandomised, so that a red run can be repeated."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             proof = SERVICES[mark.args[0]]
             if not Path(proof).exists() and not required:
                 item.add_marker(pytest.mark.skip(reason=f"{mark.args[0]} is not installed ({proof})"))
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A verb that is tested in this process sets the logs up; the next test must find them as it expects them."""
+    root = logging.getLogger("foreroute")
+    handlers, level, propagate = root.handlers[:], root.level, root.propagate
+    yield
+    root.handlers[:], root.propagate = handlers, propagate
+    root.setLevel(level)

@@ -144,7 +144,7 @@ def test_ets_without_its_library_says_what_to_install(noisy: Make, monkeypatch: 
 
 def test_forecasting_does_not_import_the_libraries_of_the_fits() -> None:
     code = (
-        "import sys, foreroute.forecast.registry, foreroute.forecast.engine, foreroute.forecast.backtest\n"
+        "import sys, foreroute.forecast.registry, foreroute.forecast.engine\n"
         "from foreroute.forecast.ets import FittedEts\n"
         "print([name for name in ('statsforecast', 'pandas', 'scipy') if name in sys.modules])"
     )

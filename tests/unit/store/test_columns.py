@@ -27,7 +27,8 @@ def rollups(draw: st.DrawFn) -> Rollup:
     def summaries() -> LatencySummary:
         values = draw(st.lists(st.floats(0.001, 600.0), max_size=5))
         bare = LatencySummary(count=3, p95_s=1.5)
-        return draw(st.sampled_from([summary(values), bare, NO_LATENCY]))
+        slowed = replace(summary(values), slowdown_total=4.5, slowdown_count=3)
+        return draw(st.sampled_from([summary(values), slowed, bare, NO_LATENCY]))
 
     counts = [draw(st.integers(0, 10**9)) for _ in range(4)]
     failures = draw(st.dictionaries(st.sampled_from(list(FailureClass)), st.integers(1, 99), max_size=3))
@@ -103,7 +104,7 @@ def test_every_field_of_a_rollup_is_packed() -> None:
         ),
     ]
     assert [field.name for field in fields(LatencySummary)] == [
-        *("count", "total_s", "p50_s", "p95_s", "p99_s", "sketch")
+        *("count", "total_s", "p50_s", "p95_s", "p99_s", "sketch", "slowdown_total", "slowdown_count")
     ]
 
 
