@@ -17,6 +17,9 @@ SERVICES = {
 ROOT = Path(__file__).parents[1]
 CLIENTS = {"llama-index": "LlamaIndex", "adapters": "the adapter library"}
 """Each in an environment of its own, as locked in `requirements/`: they want older clients than the tests use."""
+MODELS = ROOT / ".clients/models"
+MODELS_GB = 4
+"""What PyTorch for processors and the rest take, unpacked and while they are."""
 JAVASCRIPT = ROOT / "tests/integration/suites/js"
 
 
@@ -25,6 +28,7 @@ def main() -> int:
     install_javascript()
     for name, title in CLIENTS.items():
         install_apart(name, title)
+    install_models()
     return 0
 
 
@@ -87,6 +91,34 @@ def install_apart(name: str, title: str) -> None:
         if subprocess.run(command, check=False).returncode:  # noqa: S603 - fixed arguments
             print(f"{title} could not be installed; its tests will be skipped", file=sys.stderr)
             shutil.rmtree(home, ignore_errors=True)
+            return
+    done.touch()
+
+
+def install_models() -> None:
+    """Prophet, PyTorch and Chronos, with pip: PyTorch first and alone, as this machine's pip finds it; the rest, locked."""
+    locks = [ROOT / "requirements" / name for name in ("torch.txt", "models.txt")]
+    done = MODELS / ".installed"
+    if done.exists() and done.stat().st_mtime >= max(lock.stat().st_mtime for lock in locks):
+        return
+    if shutil.disk_usage(ROOT).free < MODELS_GB * 10**9:
+        print(
+            f"Prophet, PyTorch and Chronos need {MODELS_GB} GB; their tests will be skipped", file=sys.stderr
+        )
+        return
+    print("installing Prophet, PyTorch and Chronos for their tests (about 2 GB)", file=sys.stderr)
+    pip = [str(MODELS / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    for command in (
+        [sys.executable, "-m", "venv", "--clear", str(MODELS)],
+        [*pip, "-r", str(locks[0])],
+        [*pip, "--no-deps", "--require-hashes", "-r", str(locks[1])],
+    ):
+        if subprocess.run(command, check=False).returncode:  # noqa: S603 - fixed arguments
+            print(
+                "Prophet, PyTorch and Chronos could not be installed; their tests will be skipped",
+                file=sys.stderr,
+            )
+            shutil.rmtree(MODELS, ignore_errors=True)
             return
     done.touch()
 

@@ -146,7 +146,7 @@ def with_lightgbm(group: Group, *, rows_max: int) -> Iterator[Cell]:
     values, counts = columns(group.members)
     horizons = BankSettings(step_s=group.step_s, horizons_s=horizons_of(group.step_s)).horizons
     started = time.process_time()
-    opinions = np.full((length, 2, len(horizons), len(group.members)), np.nan, dtype=np.float32)
+    opinions = np.full((length, 2, len(horizons), len(group.members)), np.nan)
     try:
         for number, until in enumerate(fits):
             end = fits[number + 1] if number + 1 < len(fits) else length
@@ -159,8 +159,8 @@ def with_lightgbm(group: Group, *, rows_max: int) -> Iterator[Cell]:
     alone = replay(group.members, group.step_s)
     mixed = _mixed(group, values, counts, opinions)
     first = week + round(86_400.0 / group.step_s) // 4
-    said = {
-        _BANK: alone.said[:, :, 0],
+    said: dict[str, Floats] = {
+        _BANK: alone.said[:, :, 0].astype(np.float64),
         "lightgbm": np.moveaxis(opinions, 0, 2),
         "bank with lightgbm": mixed,
         NAIVE: np.broadcast_to(_last(values), alone.outcomes.shape),
@@ -184,7 +184,9 @@ def _opinions(group: Group, model: Pooled, first: int, last: int) -> Floats:
         ends = asked[asked < len(member.series.values)] + 1
         for start in range(0, len(ends), 512):
             part = ends[start : start + 512]
-            rows = feature_rows(log_past(member.values, part, grid), part * group.step_s, grid)
+            rows = feature_rows(
+                log_past(member.values, part, grid), part.astype(np.float64) * group.step_s, grid
+            )
             said = np.sort(model.fitted.answers(rows.features), axis=-1)[..., 1]
             answer = np.exp(rows.levels[:, None, None] + said) - grid.offset
             for offset in range(hold):
@@ -199,10 +201,10 @@ def _mixed(group: Group, values: Floats, counts: Floats, opinions: Floats) -> Fl
     bank = ForecastBank(settings)
     for number, member in enumerate(group.members):
         bank.row(ChannelId(f"{number}/{member.series.channel}"), member.series.metric)
-    said = np.full((2, len(settings.horizons), len(values), len(group.members)), np.nan, dtype=np.float32)
+    said = np.full((2, len(settings.horizons), len(values), len(group.members)), np.nan)
     for at, row in enumerate(values):
         minute = Minute(end_at=(at + 1) * group.step_s, values=row, counts=counts[at])
-        bank.update(minute, {"lightgbm": opinions[at]})
+        bank.update(minute, {"lightgbm": opinions[at].astype(np.float32)})
         said[:, :, at] = bank.current()[:, :, 0]
     return said
 
@@ -234,12 +236,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.forecast.against", description=__doc__)
     parser.add_argument("what", choices=("peers", "mix"), nargs="?", default="peers")
     parser.add_argument("--quick", action="store_true", help="fewer series and origins, some minutes")
-    parser.add_argument("--group", help="only this one")
+    parser.add_argument("--group", action="append", help="only this one; may be said again")
     parser.add_argument("--series", type=int, default=6, help="of each group, for the peers")
     parser.add_argument("--origins", type=int, default=6, help="of each series, for the peers")
     arguments = parser.parse_args()
     found = groups(quick=arguments.quick) or synthetic(quick=arguments.quick)
-    chosen = [one for one in found if arguments.group in (None, one.name)]
+    chosen = [one for one in found if not arguments.group or one.name in arguments.group]
     if arguments.what == "peers":
         peers = (*refitted(), *between_fits())
         series, origins = (2, 2) if arguments.quick else (arguments.series, arguments.origins)

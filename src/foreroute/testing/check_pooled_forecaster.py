@@ -133,7 +133,8 @@ def _check_refusals(forecaster: PooledForecaster, files: Mapping[str, bytes]) ->
             except ModelFileError:
                 continue
             raise AssertionError(f"a model whose {name} is missing or cut off is refused")
-    for few in ([], channels_with_days(1, days=0.5)):
+    nothing: tuple[Series, ...] = ()
+    for few in (nothing, channels_with_days(1, days=0.5)):
         try:
             forecaster.fit(few)
         except TooLittleHistory:

@@ -37,6 +37,7 @@ EPOCH_AT: Final = 1_700_000_000.0
 ON_REAL_TIME: Final = {
     "test_llama_index.py",
     "test_adapters.py",
+    "test_models.py",
     "test_llm_comply.py",
     "test_llmock.py",
     "test_frameworks.py",

@@ -36,7 +36,7 @@ def champion(folder: ModelFolder) -> StoredModel | None:
 
 def number(folder: ModelFolder) -> int | None:
     found = champion(folder)
-    return found and found.manifest.version
+    return None if found is None else found.manifest.version
 
 
 def test_what_is_saved_is_what_is_read(tmp_path: Path) -> None:

@@ -42,15 +42,15 @@ def test_it_says_what_the_library_says(noisy: Make) -> None:
         daily_seasonality=True, weekly_seasonality=False, yearly_seasonality=False, uncertainty_samples=0
     )
     model.fit(frame, seed=1)
-    ahead = past.end_at + 60.0 * np.arange(60)
+    ahead = np.asarray(past.end_at + 60.0 * np.arange(60), dtype=np.float64)
     said = model.predict(pd.DataFrame({"ds": pd.to_datetime(ahead, unit="s")}))["yhat"].to_numpy()
-    np.testing.assert_allclose(fitted.curve(ahead), said, rtol=1e-4)
+    np.testing.assert_allclose(fitted.curve(ahead), np.asarray(said), rtol=1e-4)
 
 
 def test_the_curve_is_a_line_and_turns() -> None:
     midnight = datetime(2026, 1, 5, tzinfo=UTC).timestamp()
     curve = FittedProphet(2.0, 1.0, midnight, (Cycle(1.0, (0.5, 0.0)),)).curve
-    at = midnight + 86_400.0 * np.array([0.0, 0.25, 0.5, 1.0])
+    at = np.asarray(midnight + 86_400.0 * np.array([0.0, 0.25, 0.5, 1.0]), dtype=np.float64)
     np.testing.assert_allclose(curve(at), [1.0, 2.0, 2.0, 3.0])
 
 
