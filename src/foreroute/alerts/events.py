@@ -91,7 +91,7 @@ def _event(place: _Place, members: Iterable[str], bad: Mapping[str, Sequence[Sig
     # One signal for each channel: its worst, so that no request is counted twice.
     worst = [max(bad[name], key=lambda one: one.impact.score) for name in names]
     where = "all places" if place.kind == "everywhere" else f"{place.kind} {place.name}"
-    done = sum(bool(signal.done) for signal in worst)
+    done = sum(any(not deed.startswith("would ") for deed in signal.done) for signal in worst)
     return Signal(
         source=Source.EVENT,
         labels=place.labels,

@@ -39,6 +39,8 @@ class Evidence:
     """Receiver → why messages do not reach it."""
     quiet_since_at: float | None = None
     """The last tick before a gap in which the loop did not look."""
+    acts: bool = True
+    """Whether autopilot lets decisions and playbooks take effect."""
     is_blind: bool = False
     """The loop did not tick: nothing is known but what stands here."""
 

@@ -96,7 +96,7 @@ def _seen(alert: Alert | None, signal: Signal, at: float, settings: AlertSetting
         impact=worst,
         severity=max(alert.severity, severity, key=lambda one: one.rank),
         advice=signal.advice,
-        done=_merged(alert.done, signal.done)[-_DONE_MAX:],
+        done=_done(alert, signal),
         members=tuple(sorted({*alert.members, *signal.members})),
         members_now=len(signal.members),
     )
@@ -111,6 +111,13 @@ def _seen(alert: Alert | None, signal: Signal, at: float, settings: AlertSetting
 def _summary(alert: Alert, signal: Signal) -> str:
     """An event is told at its widest: how many are left is in `members_now`."""
     return alert.summary if len(signal.members) < len(alert.members) else signal.summary
+
+
+def _done(alert: Alert, signal: Signal) -> tuple[str, ...]:
+    """An event says of how many channels; everything else adds to what was done before."""
+    if signal.source is Source.EVENT:
+        return signal.done or alert.done
+    return _merged(alert.done, signal.done)[-_DONE_MAX:]
 
 
 def _opened(signal: Signal, at: float) -> Alert:

@@ -79,7 +79,7 @@ def _incidents(evidence: Evidence, channels: Mapping[ChannelId, Channel]) -> Ite
 
 def _incident(incident: Incident, channel: Channel, evidence: Evidence) -> Signal:
     cause = incident.root_cause.value
-    ran = [f"ran playbook {name}" for name in incident.playbooks_run]
+    ran = [f"{'ran' if evidence.acts else 'would run'} playbook {name}" for name in incident.playbooks_run]
     return Signal(
         source=Source.INCIDENT,
         labels=labels(Source.INCIDENT, "incident", cause=cause, **_about(channel)),

@@ -274,6 +274,7 @@ class ControlLoop:
             traffic=traffic_of(self._seen),
             limits=limits_of(self._plan, self._objectives),
             stage_errors=dict(self._errors),
+            acts=self._steering.autopilot is Autopilot.ACT and not self._steering.kill_switch,
         )
         await self._try("alerts", self._stages.alerts.update(evidence), None)
 

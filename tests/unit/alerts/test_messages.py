@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.alerts.conftest import AT, TICK, House, anomaly, channel
 
+from foreroute.alerts.engine import advance
 from foreroute.alerts.inhibit import marked
 from foreroute.alerts.settings import AlertRoute
 from foreroute.alerts.values import Phase, Reason, Severity, Silence, Source
@@ -26,6 +27,17 @@ def test_a_region_is_one_alert_and_its_channels_are_explained(house: Make) -> No
     assert event.summary == "region us: 9 of 10 channels are in trouble"
     assert {alert.inhibited_by for alert in it.alerts() if alert is not event} == {event.id}
     assert event.impact.requests_per_minute == pytest.approx(9 * 40.0 * 0.49)
+
+
+def test_what_was_only_observed_is_not_told_as_done(house: Make) -> None:
+    it = house(channels=region(bad=10))
+    it.minute = 1
+    watching = replace(it.evidence(incidents=[f"us{n}" for n in range(9)]), acts=False)
+    it.state, _ = advance(it.state, watching, it.settings)
+    done = {alert.source: alert.done for alert in it.alerts()}
+    assert done == {Source.EVENT: (), Source.INCIDENT: ("would run playbook server-error-burst",)}
+    it.tick(2, incidents=[f"us{n}" for n in range(9)])
+    assert next(one.done for one in it.alerts() if one.source is Source.EVENT) == ("acted on 9 of them",)
 
 
 def test_a_provider_is_told_from_a_region(house: Make) -> None:

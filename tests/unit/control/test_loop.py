@@ -594,6 +594,10 @@ async def test_alerts_are_told_of_a_tick_after_its_decision() -> None:
     assert evidence.at == 60.0
     assert evidence.traffic[A].attempts_per_minute == pytest.approx(20 / 3)
     assert evidence.limits == {A: 0.6, B: 0.6}
+    assert evidence.acts
+    await house.loop.set_autopilot(Autopilot.OBSERVE)
+    await house.loop.tick(120.0)
+    assert not listener.told[1].acts
 
 
 async def test_alerts_are_told_of_stages_that_fail_and_may_fail_themselves() -> None:

@@ -29,7 +29,7 @@ const KOREAN = [
   [/^(moved|would move) (\S+) on (\S+) from (\S+) to (\S+)$/,
     (did, channel, route, before, after) => `${route}에서 ${channel} 비중을 ${before}에서 ${after}(으)로 ${did === 'moved' ? '옮김' : '옮길 예정이었음'}`],
   [/^\S+ is in trouble: [a-z ]+ \((.*)\)$/, (evidence) => inWords(evidence)],
-  [/^ran playbook (\S+)$/, (name) => `플레이북 ${name} 실행`],
+  [/^(ran|would run) playbook (\S+)$/, (did, name) => `플레이북 ${name} ${did === 'ran' ? '실행' : '실행 예정이었음'}`],
   [/^acted on (\d+) of them$/, (n) => `그중 ${n}개 채널에 조치`],
   [/^failure ratio is (\S+), (\S+) would be usual \(.+\)$/, (value, usual) => `실패율 ${value}, 평소 ${usual}`],
   [/^[a-z0-9 ]+ is (.+), (.+) would be usual \(.+\)$/, (value, usual) => `현재 ${value}, 평소 ${usual}`],
