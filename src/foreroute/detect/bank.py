@@ -152,7 +152,8 @@ class Bank:
 
     def _judge(self, scores: Floats, window: Window, expectation: Expectation, rate: float) -> Verdict:
         unsure = 1.0 + _UNSURE / np.maximum(self.levels.count, 1.0)
-        thresholds = self.tail.threshold(rate) * unsure
+        tested = self._tested(window.counts)
+        thresholds = np.where(tested, self.tail.normal_threshold(rate), self.tail.threshold(rate)) * unsure
         judged = self.evidence.judge(scores, thresholds, window.step_s)
         alarms: Bools = judged.ratio >= 1.0
         self.evidence.note(alarms, np.isfinite(scores), window.at)
@@ -160,7 +161,7 @@ class Bank:
             scores=scores,
             thresholds=thresholds,
             p_values=self.tail.p_values(np.abs(scores)),
-            expected=np.where(self._tested(window.counts), self.rate.usual(), expectation.ways[:, 0]),
+            expected=np.where(tested, self.rate.usual(), expectation.ways[:, 0]),
             evidence=judged,
             since=self.evidence.since.copy(),
             alarms=alarms,

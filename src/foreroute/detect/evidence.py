@@ -70,15 +70,15 @@ class Evidence:
         same_side = np.sort(np.maximum(self.recent[:, :3] * sign[:, None], 0.0), axis=1)[:, 1]
         still_there = size > _STILL_THERE * thresholds
         two_of_three = np.where(still_there, same_side / (_OF_THREE * thresholds), 0.0)
-        side = np.where(sign > 0, 0, 1)
+        column = np.where(sign > 0, 0, 1)
         rows = np.arange(len(scores))
-        lean = np.where(still_there, self.lean[rows, side] / _LEAN_ALARM, 0.0)
+        lean = np.where(still_there, self.lean[rows, column] / _LEAN_ALARM, 0.0)
         alone = size / (thresholds * (1.0 + _HABIT_STEP * self.habit))
         ratio = np.where(seen, np.maximum(np.maximum(alone, two_of_three), lean), 0.0)
         far = np.abs(self.recent) > _OF_THREE * thresholds[:, None]
-        above: Bools = (far & (self.recent > 0)).any(axis=1)
-        two_sided: Bools = above & (far & (self.recent < 0)).any(axis=1)
-        leaning = (self.lean_age[rows, side] >= 2 * RECENT) & (np.maximum(alone, two_of_three) < 2.0)
+        above, below = (np.any(far & (self.recent * side > 0), axis=1) for side in (1.0, -1.0))
+        two_sided = np.logical_and(above, below)
+        leaning = (self.lean_age[rows, column] >= 2 * RECENT) & (np.maximum(alone, two_of_three) < 2.0)
         return Judged(ratio, two_sided, leaning, two_of_three >= 1.0)
 
     def note(self, alarms: Bools, seen: Bools, at: float) -> None:

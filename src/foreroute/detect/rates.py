@@ -12,8 +12,9 @@ import numpy as np
 
 from foreroute.detect.columns import Bools, Floats, known
 
-WINDOWS: Final = 5
-"""The longer of the two spans that are tested; the other is the newest window."""
+SPANS: Final = (1, 2, 3, 5)
+"""How many of the newest windows are tested together."""
+_WINDOWS: Final = max(SPANS)
 _MEMORY: Final = 0.003
 _LESSON: Final = 0.05
 _PRIOR_FAILURES: Final = 0.5
@@ -52,24 +53,25 @@ class FailureRate:
     """Exponentially weighted sums, (series,)."""
     attempts: Floats
     recent: Floats
-    """(series, 2, WINDOWS): failures and attempts of the last windows, newest first; 0 where nothing was measured."""
+    """(series, 2, _WINDOWS): failures and attempts of the last windows, newest first; 0 where nothing was measured."""
 
     @classmethod
     def empty(cls, rows: int) -> "FailureRate":
-        return cls(np.zeros(rows), np.zeros(rows), np.zeros((rows, 2, WINDOWS)))
+        return cls(np.zeros(rows), np.zeros(rows), np.zeros((rows, 2, _WINDOWS)))
 
     def usual(self) -> Floats:
         return (self.failures + _PRIOR_FAILURES) / (self.attempts + _PRIOR_ATTEMPTS)
 
     def score(self, failures: Floats, attempts: Floats) -> Floats:
-        """The more surprising of the newest window and the last few together; NaN without attempts now."""
+        """The most surprising of the newest window and of the last few together; NaN without attempts now."""
         self._shift(failures, attempts)
-        sums = self.recent.sum(axis=2)
         usual = self.usual()
         # What is usual is itself only known so well.
         usual = usual + np.sqrt(usual * (1.0 - usual) / (self.attempts + _PRIOR_ATTEMPTS))
-        together = binomial_score(sums[:, 0], sums[:, 1], usual)
-        score = np.maximum(binomial_score(failures, attempts, usual), np.where(failures > 0, together, 0.0))
+        sums = [self.recent[:, :, :span].sum(axis=2) for span in SPANS]
+        scores = [binomial_score(one[:, 0], one[:, 1], usual) for one in sums]
+        # A window without a failure is no trouble, whatever came before it.
+        score = np.where(failures > 0, np.max(scores, axis=0), 0.0)
         return np.where(attempts > 0, score, np.nan)
 
     def learn(self, failures: Floats, attempts: Floats, beyond: Bools) -> None:

@@ -11,6 +11,7 @@ incidents are usual, while a change that stays is learnt in the end.
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -49,6 +50,14 @@ class Tail:
         first, second = self._slopes()
         reach = high + first * np.log(_TAILS[1] / rate), top + second * np.log(_TAILS[2] / rate)
         threshold: Floats = np.clip((reach[0] + reach[1]) / 2.0, LOWEST, HIGHEST)
+        return threshold
+
+    def normal_threshold(self, rate: float) -> Floats:
+        """The same for scores that are normal deviations when nothing is wrong, and often 0: the law's own threshold,
+        stretched by how much further the series' 99.5 % quantile lies than the law's.
+        """
+        law, quantile = NormalDist().inv_cdf(1.0 - rate), NormalDist().inv_cdf(1.0 - _TAILS[2])
+        threshold: Floats = np.clip(self.quantiles[:, 2] / quantile, 1.0, HIGHEST / law) * law
         return threshold
 
     def p_values(self, scores: Floats) -> Floats:
