@@ -7,7 +7,7 @@ windows apart are one.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Final
 
@@ -35,26 +35,20 @@ def run(*, quick: bool) -> list[Row]:
     labels = {name: _both(name, days, quick=quick) for name in _SETS}
     faults = {tuned: all_faults(tuned=tuned, days=fault_days) for tuned in (True, False)}
     sides = {tuned: _flat(faults[tuned], quick) for tuned in (True, False)}
-    mine = run_ours(sides[False])
+    scored = [*sides[False], *(one for _, series in labels.values() for one in series)]
+    mine = run_ours(scored)
     outcomes = dict(zip(_names(sides[False]), _judge(sides[False], mine.alarms), strict=True))
     parts = {
         kind: [outcomes[one.name] for one in series if one.name in outcomes]
         for kind, series in faults[False].items()
     }
-    whole = total(outcomes.values())
-    others = {name: _other(name, sides) for name in SCORERS}
-    rows = _fault_rows(whole, parts, others)
-    seconds, points = mine.seconds, mine.points
-    for name, (tuned, scored) in labels.items():
-        if scored:
-            ran = run_ours(scored)
-            seconds, points = seconds + ran.seconds, points + ran.points
-            rows += _label_rows(
-                name,
-                total(_judge(scored, ran.alarms)),
-                {other: _other(other, {True: tuned, False: scored}) for other in SCORERS},
-            )
-    return [*rows, _per_point(seconds, points), _tick(ticks=5 if quick else 15)]
+    rows = _fault_rows(total(outcomes.values()), parts, {name: _other(name, sides) for name in SCORERS})
+    for name, (tuned, others) in labels.items():
+        if others:
+            halves = {True: tuned, False: others}
+            beside = {other: _other(other, halves) for other in SCORERS}
+            rows += _label_rows(name, total(_judge(others, mine.alarms)), beside)
+    return [*rows, _per_point(mine.seconds, mine.points), _tick(ticks=5 if quick else 15)]
 
 
 def _both(name: str, days: float, *, quick: bool) -> tuple[list[Judgeable], list[Judgeable]]:
@@ -262,7 +256,7 @@ def _per_point(seconds: float, points: int) -> Row:
         unit="µs",
         target="< 100",
         holds=value < 100.0,
-        how=f"us_per_point: process CPU of {points} values, the series of a set side by side (3 to 30 of them).",
+        how=f"us_per_point: process CPU of {points} values, all scored series of a step side by side.",
     )
 
 

@@ -32,7 +32,8 @@ def iqr(one: Judgeable) -> Floats:
 
     def outside(past: Floats, now: Floats) -> Floats:
         low, high = np.quantile(past, [0.25, 0.75], axis=1)
-        return np.maximum(np.maximum(low - now, now - high), 0.0) / _no_zero(high - low)
+        found: Floats = np.maximum(np.maximum(low - now, now - high), 0.0) / _no_zero(high - low)
+        return found
 
     return _rolling(one.values, outside)
 

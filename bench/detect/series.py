@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +58,8 @@ class Judgeable:
 def labelled(name: str, *, tuned: bool, days: float, step_s: float = 60.0) -> list[Judgeable]:
     """The series of one labelled set that were tuned on, or the others. None where the file is not there."""
     found = [one for one in read(f"anomaly/{name}", step_s) if _is_tuned(name, one.name) == tuned]
-    return [first_days(one, days) for one in found if one.values.size > WARM_DAYS * _DAY_S / step_s]
+    long_enough = [one for one in found if one.values.size > WARM_DAYS * _DAY_S / step_s]
+    return [replace(first_days(one, days), name=f"{name}/{one.name}") for one in long_enough]
 
 
 def _is_tuned(name: str, series: str) -> bool:
@@ -70,24 +72,26 @@ def _is_tuned(name: str, series: str) -> bool:
 
 def read(name: str, step_s: float, only: Callable[[str], bool] = lambda _: True) -> list[Judgeable]:
     """Every series of a file with that step, by name; none if the file is not there, which is said."""
+    return [one for one in _whole(name, step_s) if only(one.name)]
+
+
+@cache
+def _whole(name: str, step_s: float) -> tuple[Judgeable, ...]:
     path = DATA / f"{name}.csv.gz"
     if not path.exists():
         sys.stderr.write(f"skipped {name}: {path} is not there\n")
-        return []
+        return ()
     points: dict[str, list[tuple[float, float, bool]]] = {}
     instants: dict[str, float] = {}
     with gzip.open(path, "rt") as file:
         for line in csv.DictReader(file):
-            if only(line["series"]):
-                text = line["ts"]
-                if text not in instants:
-                    instants[text] = datetime.fromisoformat(text).timestamp()
-                value = float(line["value"]) if line["value"] else np.nan
-                points.setdefault(line["series"], []).append(
-                    (instants[text], value, line.get("label") == "1")
-                )
+            text = line["ts"]
+            if text not in instants:
+                instants[text] = datetime.fromisoformat(text).timestamp()
+            value = float(line["value"]) if line["value"] else np.nan
+            points.setdefault(line["series"], []).append((instants[text], value, line.get("label") == "1"))
     gridded = [_on_grid(series, found, step_s) for series, found in sorted(points.items())]
-    return [one for one in gridded if one is not None]
+    return tuple(one for one in gridded if one is not None)
 
 
 def _on_grid(name: str, points: Sequence[tuple[float, float, bool]], step_s: float) -> Judgeable | None:

@@ -15,6 +15,7 @@ import orjson
 
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering, undo
+from foreroute.control.counts import Counts, counts_behind
 from foreroute.control.decision_log import (
     DECISION,
     anomaly_record,
@@ -43,6 +44,8 @@ from foreroute.decide.snapshot import Snapshot
 _log: Final = logging.getLogger("foreroute.control")
 _T = TypeVar("_T")
 _DAY_S: Final = 86400.0
+_LATE_WINDOWS: Final = 5
+"""As many missed ticks as detectors are told the traffic of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +123,7 @@ class ControlLoop:
         self._plan = replace(self._configured, version=_plan_version(last) + 1)
         series = self._series(at)
         self._guard("forecast", lambda: self._stages.forecast.warm(_measured(series)), None)
-        self._guard("detect", lambda: self._stages.detect.warm(_measured(series)), None)
+        self._guard("detect", lambda: self._warm_detectors(at, _measured(series)), None)
         self._publish(replace(self._plan, made_at=at, valid_until=at + self._rails.plan_valid_s))
         await self._refit(at, wait=self._settings.wait_for_fits)
         self._observe(at, past)
@@ -163,7 +166,9 @@ class ControlLoop:
         forecasts: tuple[Forecast, ...] = self._guard(
             "forecast", lambda: self._stages.forecast.update(series), ()
         )
-        anomalies: tuple[Anomaly, ...] = self._guard("detect", lambda: self._stages.detect.update(series), ())
+        anomalies: tuple[Anomaly, ...] = self._guard(
+            "detect", lambda: self._stages.detect.update(series, self._counts(at, series, rollups)), ()
+        )
         recent = [rollup for rollup in rollups if rollup.window_start >= at - self._settings.heal_s]
         healed = self._guard("heal", lambda: self._stages.heal(at, recent), Healed())
         costs: tuple[ChannelCost, ...] = self._guard(
@@ -179,6 +184,15 @@ class ControlLoop:
             costs=costs,
             missing=tuple(sorted(self._errors)),
         )
+
+    def _counts(self, at: float, series: Sequence[Series], rollups: Sequence[Rollup]) -> Counts:
+        since_at = at - _LATE_WINDOWS * self._settings.tick_s
+        late = [rollup for rollup in rollups if rollup.window_start >= since_at]
+        return counts_behind(series, late, windows=_LATE_WINDOWS)
+
+    def _warm_detectors(self, at: float, series: Sequence[Series]) -> None:
+        rollups = self._history.rollups(start_at=0.0, end_at=at)
+        self._stages.detect.warm(series, counts_behind(series, rollups))
 
     async def _budgets(self, at: float) -> tuple[BudgetStatus, ...]:
         cost, ledger = self._stages.cost, self._stages.ledger

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from foreroute.control.counts import Counts
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
 from foreroute.core.channel import Channel
@@ -58,9 +59,11 @@ class FitSource(Protocol):
 
 
 class DetectStage(Protocol):
-    def warm(self, series: Sequence[Series]) -> None: ...
+    """`counts`: how many requests stand behind the newest values of each series."""
 
-    def update(self, series: Sequence[Series]) -> tuple[Anomaly, ...]: ...
+    def warm(self, series: Sequence[Series], counts: Counts) -> None: ...
+
+    def update(self, series: Sequence[Series], counts: Counts) -> tuple[Anomaly, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

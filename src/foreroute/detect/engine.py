@@ -43,7 +43,9 @@ class DetectSettings:
     false_alarms_per_day: float = 0.05
     """Wanted for each channel's metric."""
     step_s: float = 60.0
-    cautious_thresholds: Mapping[str, float] = field(default_factory=lambda: {"zscore": 5.0, "iqr": 2.5})
+    cautious_thresholds: Mapping[str, float] = field(
+        default_factory=lambda: {"zscore": 5.0, "iqr": 2.5, "isolation_forest": 4.0}
+    )
     """Detector → the threshold that holds until enough scores are known."""
     cautious_threshold: float = 5.0
     """Of any other detector."""

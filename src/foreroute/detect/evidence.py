@@ -13,7 +13,9 @@ from foreroute.detect.columns import Bools, Floats, known
 
 RECENT: Final = 5
 _OF_THREE: Final = 1.0
-"""Two of three windows need this part of what one alone needs without its habit."""
+"""Two of the last three windows need this part of what one alone needs, and no allowance for habits."""
+_ALL_THREE: Final = 0.7
+"""Three of three need this part."""
 _BACK: Final = 0.6
 """A window below this part of the threshold is back to normal."""
 _STILL_THERE: Final = 0.3
@@ -23,6 +25,8 @@ _HABIT_HALF_LIFE_S: Final = 86_400.0
 _LEAN: Final = 2.0
 _LEAN_MAX: Final = 4.0
 _LEAN_ALARM: Final = 30.0
+_LONG: Final = 10.0
+"""Windows after which a lean is a drift."""
 _EPISODE_ENDS: Final = 10.0
 
 
@@ -48,6 +52,8 @@ class Evidence:
     """(series, 2): windows since each of them left 0."""
     since: Floats
     """Start of the present episode, seconds; NaN outside."""
+    drifts: Bools
+    """Whether the present episode began as a drift."""
     calm: Floats
     """Windows since the last alarm."""
 
@@ -59,6 +65,7 @@ class Evidence:
             np.zeros((rows, 2)),
             np.zeros((rows, 2)),
             np.full(rows, np.nan),
+            np.zeros(rows, bool),
             np.full(rows, _EPISODE_ENDS),
         )
 
@@ -67,19 +74,25 @@ class Evidence:
         seen = np.isfinite(scores)
         self._recall(known(scores), seen, thresholds, step_s)
         size, sign = np.abs(known(scores)), np.sign(known(scores))
-        same_side = np.sort(np.maximum(self.recent[:, :3] * sign[:, None], 0.0), axis=1)[:, 1]
+        same_side = np.sort(np.maximum(self.recent[:, :3] * sign[:, None], 0.0), axis=1)
         still_there = size > _STILL_THERE * thresholds
-        two_of_three = np.where(still_there, same_side / (_OF_THREE * thresholds), 0.0)
+        three = same_side[:, 0] / (_ALL_THREE * thresholds)
+        lasting = np.where(still_there, np.maximum(same_side[:, 1] / (_OF_THREE * thresholds), three), 0.0)
         column = np.where(sign > 0, 0, 1)
         rows = np.arange(len(scores))
         lean = np.where(still_there, self.lean[rows, column] / _LEAN_ALARM, 0.0)
         alone = size / (thresholds * (1.0 + _HABIT_STEP * self.habit))
-        ratio = np.where(seen, np.maximum(np.maximum(alone, two_of_three), lean), 0.0)
+        ratio = np.where(seen, np.maximum(np.maximum(alone, lasting), lean), 0.0)
         far = np.abs(self.recent) > _OF_THREE * thresholds[:, None]
         above, below = (np.any(far & (self.recent * side > 0), axis=1) for side in (1.0, -1.0))
         two_sided = np.logical_and(above, below)
-        leaning = (self.lean_age[rows, column] >= 2 * RECENT) & (np.maximum(alone, two_of_three) < 2.0)
-        return Judged(ratio, two_sided, leaning, two_of_three >= 1.0)
+        self._open(ratio >= 1.0, self.lean_age[rows, column] >= _LONG)
+        return Judged(ratio, two_sided, self.drifts.copy(), lasting >= 1.0)
+
+    def _open(self, alarms: Bools, leaning: Bools) -> None:
+        """What had been leaning for long when its episode began is a drift until the episode ends."""
+        begins = alarms & ~np.isfinite(self.since)
+        self.drifts = np.where(begins, leaning, self.drifts)
 
     def note(self, alarms: Bools, seen: Bools, at: float) -> None:
         """Opens and ends episodes: one ends when ten windows without an alarm have passed."""

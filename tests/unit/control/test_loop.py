@@ -157,10 +157,10 @@ class Oracle:
 
 
 class Nothing:
-    def warm(self, series: Sequence[Series]) -> None:
+    def warm(self, series: Sequence[Series], counts: object) -> None:
         pass
 
-    def update(self, series: Sequence[Series]) -> tuple[Anomaly, ...]:
+    def update(self, series: Sequence[Series], counts: object) -> tuple[Anomaly, ...]:
         return ()
 
 
