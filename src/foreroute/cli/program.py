@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from foreroute import __version__
-from foreroute.cli import imports, keys, read, start, steer, teams
+from foreroute.cli import backtest, imports, keys, read, start, steer, teams
 from foreroute.cli.exits import exit_code_of
 from foreroute.cli.say import report
 from foreroute.core.errors import ForerouteError
@@ -61,7 +61,7 @@ def _top(
     pass
 
 
-for _verbs in (start, read, steer, keys, teams, imports):
+for _verbs in (start, read, steer, keys, teams, imports, backtest):
     _verbs.register(app)
 
 

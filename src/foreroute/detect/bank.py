@@ -136,7 +136,7 @@ class Bank:
         beyond = np.abs(scores) > verdict.thresholds
         self.tail.learn(np.abs(scores))
         if self.traits.is_ratio.any():
-            self.rate.learn(np.round(values * counts), counts, beyond)
+            self.rate.learn(_failures(values, counts), counts, beyond)
         self.traffic.learn(counts)
         return verdict
 
@@ -190,7 +190,7 @@ class Bank:
             by_count = np.sign(scores) * np.minimum(np.abs(scores), poisson_score(values, expected))
             scores = np.where(self.traits.is_count, by_count, scores)
         if self.traits.is_ratio.any():
-            by_rate = self.rate.score(np.round(values * counts), counts)
+            by_rate = self.rate.score(_failures(values, counts), counts)
             scores = np.where(self._tested(counts), by_rate, scores)
         return scores
 
@@ -243,6 +243,10 @@ PARTS: Final[dict[str, type[Any]]] = {
 
 def new_bank(rows: int) -> Bank:
     return Bank(**{name: kind.empty(rows) for name, kind in PARTS.items()})
+
+
+def _failures(ratios: Floats, attempts: Floats) -> Floats:
+    return np.round(np.clip(ratios, 0.0, 1.0) * attempts)
 
 
 def median_of_three(scores: Floats) -> Floats:

@@ -16,7 +16,7 @@ Make = Callable[..., Series]
 
 def grown(trees: int) -> IsolationForest:
     forest = IsolationForest()
-    series = [samples.noisy(seed=seed) for seed in range(4)]
+    series = [samples.noisy(100, seed=seed) for seed in range(2)]
     for _ in range(trees):
         forest = forest.grown(series)
     return forest
@@ -25,15 +25,18 @@ def grown(trees: int) -> IsolationForest:
 def test_it_says_nothing_until_some_trees_have_grown() -> None:
     pytest.importorskip("sklearn")
     assert IsolationForest().score(samples.noisy()) is None
-    assert grown(15).score(samples.noisy()) is None
-    assert grown(16).score(samples.noisy()) is not None
+    young = grown(15)
+    assert young.score(samples.noisy()) is None
+    assert young.grown([samples.noisy()]).score(samples.noisy()) is not None
 
 
 def test_the_oldest_trees_are_let_go_and_the_same_series_grow_the_same_forest() -> None:
     pytest.importorskip("sklearn")
-    forest = grown(70)
-    assert (len(forest.trees), forest.grown_trees) == (64, 70)
-    assert pickle.dumps(forest) == pickle.dumps(grown(70))
+    full = replace(IsolationForest(), trees=grown(1).trees * 64, grown_trees=64)
+    series = [samples.noisy(100)]
+    one, other = full.grown(series), full.grown(series)
+    assert (len(one.trees), one.grown_trees) == (64, 65)
+    assert pickle.dumps(one) == pickle.dumps(other)
 
 
 def test_too_little_history_grows_nothing() -> None:

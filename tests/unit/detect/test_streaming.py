@@ -93,7 +93,6 @@ def test_an_episode_keeps_its_beginning_and_a_later_one_has_its_own(noisy: Make)
         (lambda t: 3.0 if t == 300 else 1.0, AnomalyKind.SPIKE, Direction.HIGH),
         (lambda t: 2.0 if t >= 300 else 1.0, AnomalyKind.SHIFT, Direction.HIGH),
         (lambda t: 0.5 if t >= 300 else 1.0, AnomalyKind.SHIFT, Direction.LOW),
-        (lambda t: 1.0 + 0.012 * max(0, t - 240), AnomalyKind.DRIFT, Direction.HIGH),
         (lambda t: 0.02 if t >= 300 else 1.0, AnomalyKind.DROPOUT, Direction.LOW),
         (lambda t: (3.0, 0.3)[t % 2] if t >= 300 else 1.0, AnomalyKind.VARIANCE, None),
     ],
