@@ -6,15 +6,26 @@ import pytest
 
 from foreroute.core.ports import Score
 from foreroute.core.series import Series
+from foreroute.detect.isolation import IsolationForest
 from foreroute.detect.registry import detectors
 from foreroute.detect.zscore import ZScore
+from foreroute.testing import samples
 from foreroute.testing.check_detector import check_detector
 
 
-@pytest.mark.parametrize("name", ["zscore", "iqr"])
+@pytest.mark.parametrize("name", ["streaming", "zscore", "iqr"])
 def test_detector(name: str) -> None:
     (detector,) = detectors([name])
     check_detector(detector)
+
+
+def test_a_forest_that_has_grown() -> None:
+    pytest.importorskip("sklearn")
+    (forest,) = detectors(["isolation_forest"])
+    assert isinstance(forest, IsolationForest)
+    for _ in range(24):
+        forest = forest.grown([samples.noisy(seed=6), samples.gappy(), samples.a_series(*(0.35,) * 180)])
+    check_detector(forest)
 
 
 @dataclass

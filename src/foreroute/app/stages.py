@@ -47,6 +47,10 @@ def build_stages(
     foreseen = foreseen_metrics(settings)
     forecast, fitting = build_forecasting(settings, store.rollups, foreseen)
     work = WorkModels({channel.id: channel.model for channel in data.channels})
+    detect = DetectEngine(
+        DetectSettings(false_alarms_per_day=settings.detect.false_alarms_per_day, step_s=settings.loop.tick),
+        detectors(settings.detect.detectors),
+    )
     heal = HealEngine(HealSettings(), playbooks_of(settings))
 
     def healed(at: float, rollups: Sequence[Rollup]) -> Healed:
@@ -60,17 +64,12 @@ def build_stages(
         merge=merge_rollups,
         work=work,
         expectations=lambda forecasts: expectations(work, forecasts, settings.loop.horizon),
-        learners={"work": work, "forecast": forecast},
+        learners={"work": work, "forecast": forecast, "detect": detect},
         forecast=forecast,
         fits=fitting,
         forecast_record=lambda: _record(forecast),
         past_predictions=forecast.past_predictions,
-        detect=DetectEngine(
-            DetectSettings(
-                false_alarms_per_day=settings.detect.false_alarms_per_day, step_s=settings.loop.tick
-            ),
-            detectors(settings.detect.detectors),
-        ),
+        detect=detect,
         cost=cost_stage(settings, data),
         heal=healed,
         append=store.append,

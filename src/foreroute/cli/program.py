@@ -8,7 +8,19 @@ import typer
 from typer.core import TyperGroup
 
 from foreroute import __version__
-from foreroute.cli import alerts, collect, imports, keys, models, read, series, start, steer, teams
+from foreroute.cli import (
+    alerts,
+    backtest,
+    collect,
+    imports,
+    keys,
+    models,
+    read,
+    series,
+    start,
+    steer,
+    teams,
+)
 from foreroute.cli.exits import exit_code_of
 from foreroute.cli.say import report
 from foreroute.core.errors import ForerouteError
@@ -61,7 +73,7 @@ def _top(
     pass
 
 
-for _verbs in (start, read, steer, alerts, models, keys, teams, imports, series, collect):
+for _verbs in (start, read, steer, alerts, backtest, models, keys, teams, imports, series, collect):
     _verbs.register(app)
 
 

@@ -145,7 +145,7 @@ class ControlLoop:
         self._plan = replace(self._configured, version=_plan_version(last) + 1)
         series = self._series(at)
         self._guard("forecast", lambda: self._stages.forecast.warm(_measured(series)), None)
-        self._guard("detect", lambda: self._stages.detect.warm(_measured(series)), None)
+        self._guard("detect", lambda: self._stages.detect.warm(self._watched(_measured(series))), None)
         self._publish(replace(self._plan, made_at=at, valid_until=at + self._rails.plan_valid_s))
         await self._try("forecast", self._stages.fits.start(), None)
         await self._refit(at, wait=self._settings.wait_for_fits)
@@ -194,11 +194,8 @@ class ControlLoop:
         forecasts: Mapping[Key, Forecast] = self._guard(
             "forecast", lambda: self._stages.forecast.update(series), {}
         )
-        watched = [
-            one for one in series if one.metric in (self._stages.metrics[one.channel], Metric.FAILURE_RATIO)
-        ]
         anomalies: tuple[Anomaly, ...] = self._guard(
-            "detect", lambda: self._stages.detect.update(watched), ()
+            "detect", lambda: self._stages.detect.update(self._watched(series)), ()
         )
         recent = [rollup for rollup in rollups if rollup.window_start >= at - self._settings.heal_s]
         healed = self._guard("heal", lambda: self._stages.heal(at, recent), Healed())
@@ -217,6 +214,11 @@ class ControlLoop:
             costs=costs,
             missing=tuple(sorted(self._errors)),
         )
+
+    def _watched(self, series: Sequence[Series]) -> list[Series]:
+        """What is judged as strange or not: what users feel. Amounts move with every share that is moved."""
+        metrics = self._stages.metrics
+        return [one for one in series if one.metric in (metrics[one.channel], Metric.FAILURE_RATIO)]
 
     async def _budgets(self, at: float) -> tuple[BudgetStatus, ...]:
         cost, ledger = self._stages.cost, self._stages.ledger

@@ -105,13 +105,30 @@ class ForecastSkill:
 
 
 class AnomalyKind(StrEnum):
+    SPIKE = "spike"
+    """A window that stands out alone, as far as is known yet."""
+    SHIFT = "shift"
+    """The level has changed: at least two of the last three windows stand out on the same side."""
+    DRIFT = "drift"
+    """The level has moved away little by little."""
+    DROPOUT = "dropout"
+    """Nearly nothing is left of what was expected."""
+    VARIANCE = "variance"
+    """The scatter has grown: windows stand out on both sides."""
+
+
+class Direction(StrEnum):
     HIGH = "high"
     LOW = "low"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anomaly:
-    """Evidence that a value is unusual, not a verdict. `score` ≥ `threshold` made it one."""
+    """Evidence that a value is unusual, not a verdict. `score` ≥ `threshold` made it one.
+
+    `p_value`: about how often a usual window of this series is at least so strange; NaN when nobody can tell.
+    `since_at`: start of the first window of the same episode; the window's own if it is the first.
+    """
 
     channel: ChannelId
     metric: Metric
@@ -121,7 +138,10 @@ class Anomaly:
     score: float
     threshold: float
     detector: str
-    kind: AnomalyKind = AnomalyKind.HIGH
+    kind: AnomalyKind = AnomalyKind.SPIKE
+    direction: Direction = Direction.HIGH
+    p_value: float = float("nan")
+    since_at: float | None = None
 
 
 class IncidentState(StrEnum):

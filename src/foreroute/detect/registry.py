@@ -6,9 +6,13 @@ from importlib.metadata import entry_points
 from foreroute.core.errors import ConfigError
 from foreroute.core.ports import Detector
 from foreroute.detect.iqr import Iqr
+from foreroute.detect.isolation import IsolationForest
+from foreroute.detect.streaming import Streaming
 from foreroute.detect.zscore import ZScore
 
-_BUILT_IN = {kind.name: kind for kind in (ZScore(), Iqr())}
+_BUILT_IN: dict[str, Detector] = {
+    kind.name: kind for kind in (Streaming(), ZScore(), Iqr(), IsolationForest())
+}
 
 
 def detectors(names: Sequence[str]) -> tuple[Detector, ...]:

@@ -346,9 +346,9 @@ class ForecastSettings(_Section):
 class DetectSettings(_Section):
     """What looks for strange values."""
 
-    detectors: tuple[Name, ...] = ("zscore", "iqr")
-    """Which detectors vote."""
-    false_alarms_per_day: float = Field(1.0, gt=0.0)
+    detectors: tuple[Name, ...] = ("streaming",)
+    """Which detectors vote: `streaming`, `zscore`, `iqr`, `isolation_forest`, or those of other packages."""
+    false_alarms_per_day: float = Field(0.05, gt=0.0, le=1000.0)
     """Wanted false-alarm rate of one channel's metric; thresholds calibrate themselves to it."""
 
 

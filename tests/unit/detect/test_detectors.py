@@ -63,5 +63,5 @@ def test_too_little_is_not_judged(detector: ZScore | Iqr, values: tuple[float, .
 
 def test_detectors_are_found_by_name() -> None:
     assert [one.name for one in detectors(["iqr", "zscore", "iqr"])] == ["iqr", "zscore"]
-    with pytest.raises(ConfigError, match="known: iqr, zscore"):
+    with pytest.raises(ConfigError, match="known: iqr, isolation_forest, streaming, zscore"):
         detectors(["oracle"])

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from foreroute.core.findings import Anomaly, AnomalyKind
+from foreroute.core.findings import Anomaly, Direction
 from foreroute.core.ids import ChannelId
 from foreroute.core.ports import Score
 from foreroute.core.series import Series
@@ -15,8 +15,8 @@ Make = Callable[..., Series]
 NAN = float("nan")
 
 
-def an_engine(**settings: float) -> DetectEngine:
-    return DetectEngine(DetectSettings(**settings), detectors(["zscore", "iqr"]))  # type: ignore[arg-type]
+def an_engine() -> DetectEngine:
+    return DetectEngine(DetectSettings(false_alarms_per_day=1.0), detectors(["zscore", "iqr"]))
 
 
 def window(series: Series, end: int) -> Series:
@@ -33,13 +33,15 @@ def with_values(series: Series, at: int, *values: float) -> Series:
     return replace(series, values=(*series.values[:at], *values, *series.values[at + len(values) :]))
 
 
-@pytest.mark.parametrize(("value", "kind"), [(1.5, AnomalyKind.HIGH), (0.05, AnomalyKind.LOW)])
-def test_the_newest_window_is_judged_in_both_directions(noisy: Make, value: float, kind: AnomalyKind) -> None:
+@pytest.mark.parametrize(("value", "direction"), [(1.5, Direction.HIGH), (0.05, Direction.LOW)])
+def test_the_newest_window_is_judged_in_both_directions(
+    noisy: Make, value: float, direction: Direction
+) -> None:
     whole = with_values(noisy(200), 190, value)
     engine = an_engine()
     engine.warm([window(whole, 180)])
     (found,) = play(engine, whole, range(181, 201)).values()
-    assert (found.kind, found.value, found.detector) == (kind, value, "zscore+iqr")
+    assert (found.direction, found.value, found.detector) == (direction, value, "zscore+iqr")
     assert found.at == whole.start_at + 60.0 * 190
     assert found.score > found.threshold == 1.0
     assert found.expected == pytest.approx(0.35, abs=0.05)
