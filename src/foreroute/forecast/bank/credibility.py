@@ -1,7 +1,8 @@
-"""How far a change is believed: as far as such changes have come true in that series.
+"""How far a change is believed: who has been right in a series while one was going on, the trend or the mixture.
 
-On a ramp every average lags, and so does their mixture. While the trend is sure of a change, those that lag lose
-their say, and what the others take for the level is carried on as the trend says.
+On a ramp every average lags, and so does their mixture, however good it is at other times; but where the day's shape
+explains what looks like a ramp, the mixture knows better. So the two are compared on the origins at which the trend
+was sure of a change. Until such have been graded, the trend is believed.
 """
 
 from typing import Final
@@ -10,23 +11,32 @@ import numpy as np
 
 from foreroute.forecast.bank.columns import Array, Column, Columns
 
-_DECAY: Final = np.float32(0.995)
-_PRIOR: Final = np.float32(20.0 * 0.08**2)
-"""The prior that changes come true weighs as much as twenty changes by 8 %."""
-_REALISED_MAX: Final = np.float32(2.0)
-_GOING_ON: Final = (np.float32(0.3), np.float32(0.6))
+_DECAY: Final = np.float32(0.997)
+_PRIOR_OUTCOMES: Final = np.float32(20.0)
+_PRIOR_RATIO: Final = np.float32(0.5)
+"""Before it is known: that during changes the trend's errors are this much of the mixture's, on so many outcomes."""
+_SHARPNESS: Final = np.float32(4.0)
+_GOING_ON: Final = (np.float32(0.35), np.float32(0.7))
 _CHANGED: Final = (np.float32(0.5), np.float32(0.9))
 """Probabilities up to which nothing follows from them, and from which on they are taken for certain."""
 
 
 def columns(horizons: int) -> dict[str, Column]:
-    return {"believed_product": Column((horizons, 2)), "believed_square": Column((horizons, 2))}
+    return {
+        "moving_trend": Column((horizons, 2)),
+        "moving_mix": Column((horizons, 2)),
+        "moving_weight": Column((horizons, 2)),
+    }
 
 
 def factor(state: Columns, at: int) -> Array:
-    """(2, series), 0…1: the slope of realised on predicted change."""
-    product, square = state["believed_product"][at], state["believed_square"][at]
-    return np.asarray(np.clip((_PRIOR + product) / (_PRIOR + square), 0.0, 1.0))
+    """(2, series), 0…1: what the trend's word is worth against the mixture's while a change is going on."""
+    weight = state["moving_weight"][at]
+    prior = _PRIOR_OUTCOMES * np.where(weight > 0, state["moving_mix"][at] / np.maximum(weight, 1e-6), 1.0)
+    trend = state["moving_trend"][at] + _PRIOR_RATIO * prior
+    mix = state["moving_mix"][at] + prior
+    ratio = np.clip(trend / np.maximum(mix, 1e-12), 0.1, 10.0)
+    return np.asarray(1.0 / (1.0 + ratio**_SHARPNESS))
 
 
 def going_on(probability: Array) -> Array:
@@ -39,19 +49,15 @@ def changed(probability: Array) -> Array:
     return _certainty(probability, *_CHANGED)
 
 
-def learn(state: Columns, at: int, predicted: Array, realised: Array) -> None:
-    """(2, series) each, as logarithms; NaN teaches nothing.
-
-    What came is counted up to twice what was predicted: that a ripple was predicted where a ramp began says that the
-    ramp was not foreseen, not that predicted changes go the wrong way.
+def learn(state: Columns, at: int, going: Array, errors: tuple[Array, Array]) -> None:
+    """`going` (series): how sure of a change the trend was at the origin; `errors` (2, series) of the trend and of the
+    mixture without it, as logarithms. NaN teaches nothing.
     """
-    known = np.isfinite(predicted) & np.isfinite(realised)
-    change = np.where(known, predicted, np.float32(0.0))
-    most = _REALISED_MAX * np.abs(change)
-    came = np.clip(np.where(known, realised, np.float32(0.0)), -most, most)
-    decay = np.where(known, _DECAY, np.float32(1.0))
-    state["believed_product"][at] = decay * state["believed_product"][at] + change * came
-    state["believed_square"][at] = decay * state["believed_square"][at] + change * change
+    trend, mix = np.abs(errors[0]), np.abs(errors[1])
+    share = np.where(np.isfinite(trend) & np.isfinite(mix), going, np.float32(0.0))
+    decay = 1.0 - share * (1.0 - _DECAY)
+    for name, error in (("moving_trend", trend), ("moving_mix", mix), ("moving_weight", np.ones_like(mix))):
+        state[name][at] = decay * state[name][at] + share * np.where(share > 0, error, np.float32(0.0))
 
 
 def _certainty(probability: Array, least: np.float32, sure: np.float32) -> Array:

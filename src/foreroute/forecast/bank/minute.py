@@ -63,8 +63,10 @@ def _grade(memory: Memory, at: int, steps: int) -> None:
     opinions, moves = said.opinions(state, at, origin), said.moves(state, at, origin)
     standing.grade(state, at, np.exp(opinions) * (base + offset) - offset, outcome)
     standing.grade_relative(state, at, ratio - opinions[:, -1])
-    trend_now = moves[0]
-    credibility.learn(state, at, opinions[:, memory.roster.trend] - trend_now, ratio - trend_now)
+    going, mixed = (
+        state[f"said_{name}_{at}"][origin % steps].astype(np.float32) for name in ("going", "mixed")
+    )
+    credibility.learn(state, at, going, (ratio - opinions[:, memory.roster.trend], ratio - mixed))
     features = said.features(opinions[0, : len(levels.NAMES)], moves, unit)
     learner.learn(state, at, steps, features, np.clip(ratio, -present.FAR, present.FAR) / unit)
     bounds = state[f"said_bounds_{at}"][origin % steps].astype(np.float32)

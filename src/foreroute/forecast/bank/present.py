@@ -72,10 +72,12 @@ def forecast(memory: Memory, now: Present, at: int, steps: int, outside: Array |
     if at == 0:
         state["level_now"] = _level_now(memory, now, shares[1])
     mixed = (shares * np.where(np.isfinite(everyone), everyone, np.float32(0.0))).sum(axis=1)
-    change = everyone[:, memory.roster.trend] - now.trend_now
-    still = shares[:, : len(levels.NAMES)].sum(axis=1)
-    believed = credibility.factor(state, at) * credibility.going_on(now.trend.going) * still
-    mixed += np.where(np.isfinite(change), believed * change, np.float32(0.0))
+    trend = everyone[:, memory.roster.trend]
+    going = credibility.going_on(now.trend.going)
+    state[f"said_mixed_{at}"][memory.tick % steps] = mixed
+    state[f"said_going_{at}"][memory.tick % steps] = going
+    believed = credibility.factor(state, at) * going
+    mixed += np.where(np.isfinite(trend), believed * (trend - mixed), np.float32(0.0))
     mean = _bounded(memory, now, mixed)
     offset = state["offset"]
     final = np.log((mean + offset) / (now.base + offset))

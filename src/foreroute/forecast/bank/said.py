@@ -27,6 +27,8 @@ def columns(roster: Roster, horizons: tuple[int, ...]) -> dict[str, Column]:
         found[f"said_own_{at}"] = Column((steps, 2, roster.own), np.float16, np.nan)
         found[f"said_moves_{at}"] = Column((steps, FEATURES - 1 - len(levels.NAMES)), np.float16)
         found[f"said_bounds_{at}"] = Column((steps, 2, 4), np.float16, np.nan)
+        found[f"said_mixed_{at}"] = Column((steps, 2), np.float16, np.nan)
+        found[f"said_going_{at}"] = Column((steps,), np.float16)
         found[f"past_{at}"] = Column((steps + _DRAWN, 2), fill=np.nan)
     return found
 
