@@ -4,7 +4,9 @@ import asyncio
 import csv
 import io
 import json
+import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +65,13 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def place(tmp_path: Path) -> Iterator[Place]:
+    """The logs that a verb sets up end with the test."""
+    logger = logging.getLogger("foreroute")
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield Place(tmp_path)
+    logger.handlers[:], logger.propagate = before[0], before[2]
+    logger.setLevel(before[1])
 
 
 def history(minutes: int = 5) -> str:
