@@ -10,12 +10,13 @@ import numpy as np
 
 from foreroute.forecast.bank.columns import Array, Column, Columns
 
-_DECAY: Final = np.float32(0.995)
+_DECAY: Final = np.float32(0.99)
 _PRIOR: Final = np.float32(20.0 * 0.08**2)
 """The prior that changes come true weighs as much as twenty changes by 8 %."""
 _REALISED_MAX: Final = np.float32(2.0)
 _GOING_ON: Final = (np.float32(0.3), np.float32(0.6))
-_CHANGED: Final = (np.float32(0.5), np.float32(0.9))
+_CHANGED: Final = (np.float32(0.5), np.float32(0.8))
+_PROVEN: Final = (np.float32(0.3), np.float32(0.7))
 """Probabilities up to which nothing follows from them, and from which on they are taken for certain."""
 
 
@@ -27,6 +28,11 @@ def factor(state: Columns, at: int) -> Array:
     """(2, series), 0…1: the slope of realised on predicted change."""
     product, square = state["believed_product"][at], state["believed_square"][at]
     return np.asarray(np.clip((_PRIOR + product) / (_PRIOR + square), 0.0, 1.0))
+
+
+def proven(state: Columns, at: int) -> Array:
+    """(2, series), 0…1: whether changes have come true enough for those that lag to lose their say."""
+    return _certainty(factor(state, at), *_PROVEN)
 
 
 def going_on(probability: Array) -> Array:
