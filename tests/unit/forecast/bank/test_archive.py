@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.unit.forecast.bank.conftest import Floats, Play
 
 from foreroute.core.errors import StoreCorrupt
 from foreroute.forecast.bank.archive import from_bytes, to_bytes
 from foreroute.forecast.bank.bank import ForecastBank
 from foreroute.forecast.bank.settings import BankSettings
-from tests.unit.forecast.bank.conftest import Floats, Play
 
 Noisy = Callable[..., Floats]
 SMALL = BankSettings(horizons_s=(300.0,))

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.unit.forecast.bank.conftest import START_AT, Floats, Play
 
 from foreroute.core.findings import WindowTarget
 from foreroute.core.ids import ChannelId
 from foreroute.core.series import Metric
 from foreroute.forecast.bank.bank import ForecastBank, Minute
 from foreroute.forecast.bank.settings import BankSettings
-from tests.unit.forecast.bank.conftest import START_AT, Floats, Play
 
 Noisy = Callable[..., Floats]
 NAN = float("nan")
@@ -93,7 +93,9 @@ def test_one_outlier_moves_a_forecast_little(play: Play, noisy: Noisy) -> None:
 
 def test_a_mean_over_a_window_weighs_requests(play: Play, noisy: Noisy) -> None:
     """Nine of ten requests come in the slow minutes: what is forecast is what a request meets, not a minute."""
-    values = np.where(np.arange(400) % 2 == 0, 1.0, 2.0)[:, None] * noisy(400, 1, level=lambda _: 1.0, noise=0.02)
+    values = np.where(np.arange(400) % 2 == 0, 1.0, 2.0)[:, None] * noisy(
+        400, 1, level=lambda _: 1.0, noise=0.02
+    )
     counts = np.where(np.arange(400) % 2 == 0, 10.0, 90.0)[:, None]
     assert play(values, counts=counts).current()[0, 1, 0, 0] == pytest.approx(1.9, abs=0.12)
     assert play(values).current()[0, 1, 0, 0] == pytest.approx(1.5, abs=0.12)
@@ -253,7 +255,9 @@ def test_the_noise_of_what_is_measured_is_told(play: Play, noisy: Noisy) -> None
     assert forecast is not None
     floors = {(w.target, w.horizon_s): w.floor_ratio for w in forecast.windows}
     assert floors[WindowTarget.POINT, 900.0] == pytest.approx(0.16, rel=0.3)
-    assert floors[WindowTarget.MEAN, 900.0] == pytest.approx(floors[WindowTarget.POINT, 900.0] / math.sqrt(15))
+    assert floors[WindowTarget.MEAN, 900.0] == pytest.approx(
+        floors[WindowTarget.POINT, 900.0] / math.sqrt(15)
+    )
 
 
 # Experts from outside --------------------------------------------------------------------------------------------
