@@ -17,7 +17,8 @@ _PRIOR_RATIO: Final = np.float32(0.5)
 """Before it is known: that during changes the trend's errors are this much of the mixture's, on so many outcomes."""
 _SHARPNESS: Final = np.float32(4.0)
 _GOING_ON: Final = (np.float32(0.35), np.float32(0.7))
-_CHANGED: Final = (np.float32(0.5), np.float32(0.9))
+_CHANGED: Final = (np.float32(0.5), np.float32(0.8))
+_PROVEN: Final = (np.float32(0.3), np.float32(0.7))
 """Probabilities up to which nothing follows from them, and from which on they are taken for certain."""
 
 
@@ -37,6 +38,11 @@ def factor(state: Columns, at: int) -> Array:
     mix = state["moving_mix"][at] + prior
     ratio = np.clip(trend / np.maximum(mix, 1e-12), 0.1, 10.0)
     return np.asarray(1.0 / (1.0 + ratio**_SHARPNESS))
+
+
+def proven(state: Columns, at: int) -> Array:
+    """(2, series), 0…1: whether changes have come true enough for those that lag to lose their say."""
+    return _certainty(factor(state, at), *_PROVEN)
 
 
 def going_on(probability: Array) -> Array:

@@ -49,7 +49,7 @@ def _cut(around: Array, noise: Array) -> Array:
     middle = ordered[np.maximum(known - 1, 0) // 2, np.arange(len(known))]
     width = np.float32(_OUTLIER * _DEVIATION) * noise
     usable = (noise > 0) & (known >= 3)
-    return np.where(usable, np.clip(around[0], middle - width, middle + width), around[0])
+    return np.asarray(np.where(usable, np.clip(around[0], middle - width, middle + width), around[0]))
 
 
 def _wiggle(state: Columns, around: Array) -> None:

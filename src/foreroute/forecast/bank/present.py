@@ -147,7 +147,7 @@ def _trust(memory: Memory, now: Present, at: int, experts: int) -> Array:
     trust[roster.profile] = found[levels.base(memory.settings.step_s)[0]]
     trust[roster.trend] = found[len(levels.NAMES)]
     trust[roster.regression] = found[len(levels.NAMES) + 1 + at]
-    believed = credibility.factor(state, at) * credibility.changed(now.trend.recent)
+    believed = credibility.proven(state, at) * credibility.changed(now.trend.recent)
     return np.asarray(1.0 - believed[:, None] * (1.0 - trust))
 
 
