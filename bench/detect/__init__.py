@@ -31,7 +31,7 @@ Series_ = Sequence[Judgeable]
 
 
 def run(*, quick: bool) -> list[Row]:
-    days, fault_days = (5.0, 4.0) if quick else (20.0, 10.0)
+    days, fault_days = (5.0, 4.0) if quick else (14.0, 10.0)
     labels = {name: _both(name, days, quick=quick) for name in _SETS}
     faults = {tuned: all_faults(tuned=tuned, days=fault_days) for tuned in (True, False)}
     sides = {tuned: _flat(faults[tuned], quick) for tuned in (True, False)}

@@ -103,6 +103,7 @@ def choose(series: Sequence[Judgeable], scores: Sequence[Floats]) -> Chosen:
     everything = np.concatenate([score[one.counted] for one, score in zip(series, scores, strict=True)])
     ranks = 1.0 - np.geomspace(2e-5, 0.05, 16)
     levels = np.unique(np.quantile(everything, ranks))
+    levels = levels[levels > everything.min()]  # or every window would be an alarm
     tried = [Chosen(float(level), total(judged(series, scores, float(level))).f1) for level in levels]
     return max(tried, key=lambda one: one.f1)
 

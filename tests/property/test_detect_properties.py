@@ -111,7 +111,7 @@ def test_the_counts_of_an_evaluation_add_up(labels: list[bool], alarms: list[boo
     right, _, missed = found.points
     assert right + missed == truth.sum()
     assert 0 <= found.events_found <= found.events <= len(spans(truth))
-    assert found.true_alarms + found.false_alarms == len(spans(said, gap=10))
+    assert found.true_alarms + found.false_alarms >= len(spans(said, gap=10))
     assert 0.0 <= found.f1 <= 1.0
     same = evaluate(truth, truth, step_s=60.0)
     assert same.false_alarms == 0

@@ -154,7 +154,7 @@ class Bank:
         unsure = 1.0 + _UNSURE / np.maximum(self.levels.count, 1.0)
         tested = self._tested(window.counts)
         thresholds = np.where(tested, self.tail.normal_threshold(rate), self.tail.threshold(rate)) * unsure
-        judged = self.evidence.judge(scores, thresholds, window.step_s)
+        judged = self.evidence.judge(scores, thresholds, window.step_s, overlap=tested)
         alarms: Bools = judged.ratio >= 1.0
         self.evidence.note(alarms, np.isfinite(scores), window.at)
         return Verdict(
@@ -195,7 +195,7 @@ class Bank:
         return scores
 
     def _spreads(self) -> Floats:
-        return np.maximum(self.spread.scale, 0.5 * FLOOR)
+        return np.maximum(self.spread.scale, FLOOR)
 
     def _learn(
         self,

@@ -26,6 +26,10 @@ class EvaluateSettings:
     """An alarm that near to an event belongs to it; events that near to each other are one."""
     episode_gap: int = 10
     """Alarms that near to each other are one: nobody is called twice."""
+    patience: int = 60
+    """An alarm that goes on so long outside any event is one false alarm more, each time: an alarm that never ends finds
+    everything and helps nobody.
+    """
     delay_max: int = 7
     """For the delay-limited measure: an event found later counts as missed (the rule of the AIOps challenge 2018)."""
 
@@ -108,7 +112,9 @@ def evaluate(
         events=len(events),
         events_found=sum(at is not None for at in first),
         true_alarms=sum(belongs),
-        false_alarms=len(belongs) - sum(belongs),
+        false_alarms=len(belongs)
+        - sum(belongs)
+        + sum(_overlong(alarmed & usual, one, how) for one in episodes),
         points=(right, wrong, missed),
         limited=(sum(one[0] for one in limited), wrong, sum(one[1] for one in limited)),
         delays=tuple(
@@ -159,6 +165,10 @@ def f1_of(counts: tuple[int, int, int]) -> float:
 
 def _near(episode: Span, event: Span, tolerance: int) -> bool:
     return episode[0] < event[1] + tolerance and episode[1] > event[0] - tolerance
+
+
+def _overlong(wrong: Bools, episode: Span, how: EvaluateSettings) -> int:
+    return int(wrong[slice(*episode)].sum()) // how.patience
 
 
 def _first_alarm(alarms: Bools, event: Span, tolerance: int) -> int | None:

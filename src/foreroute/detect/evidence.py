@@ -69,14 +69,18 @@ class Evidence:
             np.full(rows, _EPISODE_ENDS),
         )
 
-    def judge(self, scores: Floats, thresholds: Floats, step_s: float) -> Judged:
-        """`scores` are signed; NaN is neither evidence nor a lesson."""
+    def judge(
+        self, scores: Floats, thresholds: Floats, step_s: float, *, overlap: Bools | bool = False
+    ) -> Judged:
+        """`scores` are signed; NaN is neither evidence nor a lesson. Where they `overlap`, each is about several windows,
+        and three in a row are no more than one.
+        """
         seen = np.isfinite(scores)
         self._recall(known(scores), seen, thresholds, step_s)
         size, sign = np.abs(known(scores)), np.sign(known(scores))
         same_side = np.sort(np.maximum(self.recent[:, :3] * sign[:, None], 0.0), axis=1)
         still_there = size > _STILL_THERE * thresholds
-        three = same_side[:, 0] / (_ALL_THREE * thresholds)
+        three = np.where(overlap, 0.0, same_side[:, 0] / (_ALL_THREE * thresholds))
         lasting = np.where(still_there, np.maximum(same_side[:, 1] / (_OF_THREE * thresholds), three), 0.0)
         column = np.where(sign > 0, 0, 1)
         rows = np.arange(len(scores))

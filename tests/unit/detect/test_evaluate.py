@@ -47,6 +47,12 @@ def test_windows_that_do_not_count_are_neither_right_nor_wrong() -> None:
     assert one.false_positive_rate == 0.0
 
 
+def test_an_alarm_that_never_ends_is_no_good_detector() -> None:
+    one = judged(flags(range(20, 30)), flags(range(200)))
+    assert (one.events_found, one.false_alarms) == (1, 3)
+    assert one.precision == 0.25
+
+
 def test_outcomes_add_up() -> None:
     one = judged(flags(range(20, 30)), flags(22))
     other = judged(flags(range(20, 30)), flags(160))
