@@ -29,6 +29,7 @@ def to_bytes(bank: ForecastBank) -> bytes:
         "rows": [[channel, metric.value] for channel, metric in bank.keys],
         "tick": memory.tick,
         "end_at": memory.end_at,
+        "begun_at": memory.begun_at,
     }
     text = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
     file = io.BytesIO()
@@ -49,6 +50,7 @@ def from_bytes(data: bytes, settings: BankSettings) -> ForecastBank:
         _check_rows(rows, bank.memory.state.count)
         bank.memory.rows = {key: number for number, key in enumerate(rows)}
         bank.memory.tick = int(head["tick"])
+        bank.memory.begun_at = float(head["begun_at"])
         bank.memory.end_at = None if head["end_at"] is None else float(head["end_at"])
     except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise StoreCorrupt(f"the stored forecast state cannot be used: {error}") from error

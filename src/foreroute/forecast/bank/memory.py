@@ -28,7 +28,7 @@ from foreroute.forecast.bank.settings import DAY_S, BankSettings
 
 @dataclass(slots=True)
 class Memory:
-    """`tick` counts steps since the start, `end_at` is the end of the newest one (None before the first)."""
+    """`tick` counts steps since the start, `end_at` is the end of the newest one (None before the first), `begun_at` the first one's."""
 
     settings: BankSettings
     roster: Roster = field(init=False)
@@ -37,6 +37,7 @@ class Memory:
     rows: dict[tuple[ChannelId, Metric], int] = field(default_factory=dict)
     tick: int = 0
     end_at: float | None = None
+    begun_at: float = 0.0
 
     def __post_init__(self) -> None:
         horizons = self.settings.horizons

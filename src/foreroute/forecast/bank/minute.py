@@ -24,6 +24,8 @@ def advance(
 ) -> None:
     """`values` (series), NaN where unmeasured; `weights`, the requests behind each; `outside` (plug-ins, 2, horizons, series)."""
     state = memory.state
+    if memory.end_at is None:
+        memory.begun_at = end_at
     if state.count:
         _take_in(memory, end_at, values, np.where(state["amount"], np.float32(1.0), weights))
         for at, steps in enumerate(memory.settings.horizons):

@@ -31,7 +31,8 @@ _USUAL: Final = levels.NAMES.index("median_15")
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """(series) each: the base of all logarithms, the noise as one, and the place of the origin in the day's profile.
+    """(series) each: the base of all logarithms, the noise as one, and the places of
+    the origin and of the first step in the day's profile.
 
     `levels` (experts, series) and the trend are the same at all horizons.
     """
@@ -43,6 +44,7 @@ class Present:
     trend_now: Array
     tracked: Array
     place: float
+    begun: float
 
 
 def present(memory: Memory, end_at: float) -> Present:
@@ -58,9 +60,10 @@ def present(memory: Memory, end_at: float) -> Present:
     state["said_unit"][ring] = np.where(np.isfinite(unit), unit, 1.0)
     state["said_levels"][ring] = shared
     trend_now = _ratios(memory, trend.level, base)
+    per_s = memory.settings.slots / DAY_S
     tracked = _tracked(memory, shared, trend_now, unit)
     tracking.say(state, np.log(base + state["offset"]) + tracked)
-    return Present(base, unit, shared, trend, trend_now, tracked, end_at / DAY_S * memory.settings.slots)
+    return Present(base, unit, shared, trend, trend_now, tracked, end_at * per_s, memory.begun_at * per_s)
 
 
 def forecast(memory: Memory, now: Present, at: int, steps: int, outside: Array | None) -> None:
@@ -98,7 +101,9 @@ def _own(memory: Memory, now: Present, at: int, steps: int, outside: Array | Non
     state, settings = memory.state, memory.settings
     per_step = settings.slots * settings.step_s / DAY_S
     level, back = levels.base(settings.step_s)
-    ahead = profile.ahead(state, now.place, settings.slots, steps * per_step, back * per_step)
+    ahead = profile.ahead(
+        state, now.place, settings.slots, steps * per_step, back * per_step, seen=now.place - now.begun
+    )
     profiled = np.clip(now.levels[level] + ahead, -RATIO_MAX, RATIO_MAX)
     carried = np.array(changes.carried(steps), dtype=np.float32)[:, None]
     trend = _ratios(memory, now.trend.level + now.trend.slope * carried, now.base)

@@ -45,15 +45,18 @@ def learn(state: Columns, place: int, before: int | None, logs: Array) -> None:
     state["slot_count"][...] += measured
 
 
-def ahead(state: Columns, now: float, slots: int, span: float, back: float) -> Array:
+def ahead(state: Columns, now: float, slots: int, span: float, back: float, *, seen: float) -> Array:
     """(2, series): logarithm of the ratio to now of the mean over `span` slots ahead, and of the place at their end.
 
     `now` is the origin in slots since the epoch, `slots` a day of them. What it is compared with is the mean over
-    the `back` slots before it. NaN without a day behind it.
+    the `back` slots before it. `seen`: slots since the first step. NaN without a day behind it.
     """
+    known = min(days(slots), int(seen / slots))
+    if not known:
+        return np.full((2, state.count), np.nan, dtype=np.float32)
     around = min(back, span) / 2.0
     found = []
-    for day in range(1, days(slots) + 1):
+    for day in range(1, known + 1):
         then = now - day * slots
         level = _mean(state, then - back, then)
         window = _mean(state, then, then + span)
