@@ -21,7 +21,7 @@ from foreroute.core.series import Metric, Series
 
 Floats = NDArray[np.float64]
 DATA: Final = Path(__file__).parents[3] / "shared/data/forecast"
-_MINUTE_S, _DAY_STEPS = 60.0, 1440
+_MINUTE_S, _DAY_STEPS, _REQUESTS = 60.0, 1440, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,16 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Series of one kind and one step. The first `warm_ratio` of each is for learning and is never scored."""
+    """Series of one kind and one step. The first `warm_ratio` of each is for learning and is never scored.
+
+    `requests_min`: windows with fewer requests are not scored either; what they measure is mostly chance.
+    """
 
     name: str
     step_s: float
     members: tuple[Recorded, ...]
     warm_ratio: float = 0.35
+    requests_min: int = 0
 
 
 Rows = Iterable[Mapping[str, str]]
@@ -74,8 +78,8 @@ def synthetic(*, quick: bool = False) -> tuple[Group, ...]:
 
 
 def _web_service(folder: Path, quick: bool) -> Iterator[Group]:
-    """Two weeks from different seasons of each service (one week when quick), as series of their own."""
-    length = (7 if quick else 14) * _DAY_STEPS
+    """Two weeks from different seasons of each service (five days when quick), as series of their own."""
+    length = (5 if quick else 14) * _DAY_STEPS
     starts = (20,) if quick else (5, 40, 75, 110)
     members = []
     for name, points in sorted(_points(folder, "web_service_latency_1min", "value").items()):
@@ -148,7 +152,7 @@ def _network(folder: Path, quick: bool) -> Iterator[Group]:
         yield Group(f"rtt_{label}", _MINUTE_S, tuple(members[:8] if quick else members))
 
 
-def _genai(folder: Path, quick: bool) -> Iterator[Group]:  # noqa: ARG001 - one channel is few enough
+def _genai(folder: Path, quick: bool) -> Iterator[Group]:
     """Requests of one service as minutes: latency as it was, and over what the work made one expect.
 
     A request is counted in the minute in which it is finished: only then is its latency known.
@@ -156,10 +160,15 @@ def _genai(folder: Path, quick: bool) -> Iterator[Group]:  # noqa: ARG001 - one 
     requests = sorted(_requests(_rows(folder, "genai_requests")), key=lambda one: one.finished_at)
     if not requests:
         return
+    if quick:
+        begin = requests[0].finished_at + 4 * 86_400.0
+        requests = [one for one in requests if begin <= one.finished_at < begin + 5 * 86_400.0]
     raw = [(one.finished_at, one.latency_s) for one in requests]
-    yield Group("gentd", _MINUTE_S, (_minutes("gentd/latency", raw),))
+    yield Group("gentd", _MINUTE_S, (_minutes("gentd/latency", raw),), requests_min=_REQUESTS)
     ratios = zip((one.finished_at for one in requests), slowdowns(requests), strict=True)
-    yield Group("gentd_slowdown", _MINUTE_S, (_minutes("gentd/slowdown", list(ratios)),))
+    yield Group(
+        "gentd_slowdown", _MINUTE_S, (_minutes("gentd/slowdown", list(ratios)),), requests_min=_REQUESTS
+    )
 
 
 def _requests(rows: Rows) -> Iterator[Request]:

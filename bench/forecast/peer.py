@@ -57,7 +57,7 @@ class Seasonal:
             for days in range(1, 4):
                 then = len(history) - days * day
                 if then - back >= 0:
-                    level = _mean(history[then - back : then])
+                    level = _mean(history[then - back : then]) or float("nan")
                     window.append(_mean(history[then : then + steps]) / level)
                     around = min(back // 2, steps - 1)
                     end = then + steps - 1

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreroute.core.findings import Forecast, WindowForecast, WindowTarget
-from foreroute.forecast.bank import noise, said
+from foreroute.forecast.bank import noise
 from foreroute.forecast.bank.memory import Memory
 from foreroute.forecast.bank.roster import ENSEMBLE
 from foreroute.forecast.bank.settings import TARGETS
@@ -20,6 +20,9 @@ def forecast(memory: Memory, row: int) -> Forecast | None:
         return None
     points = state["now"][:, 1, :, row].astype(np.float64)
     steps = np.array(settings.horizons, dtype=np.float64)
+    if steps[0] > 1:
+        points = np.concatenate([_first(float(state["level_now"][row]), points[0])[None], points])
+        steps = np.concatenate([[1.0], steps])
     path = _path(steps, points, int(steps[-1]))
     return Forecast(
         channel=channel,
@@ -45,8 +48,8 @@ def predicted(
         return ()
     ring = memory.state[f"past_{at}"][:, TARGETS.index(target), row]
     found = []
-    for age in range(min(memory.tick, said.KEPT) - 1, -1, -1):
-        value = float(ring[(memory.tick - 1 - age) % said.KEPT])
+    for age in range(min(memory.tick, len(ring)) - 1, -1, -1):
+        value = float(ring[(memory.tick - 1 - age) % len(ring)])
         if np.isfinite(value):
             due_at = memory.end_at + (memory.settings.horizons[at] - age) * memory.settings.step_s
             found.append((due_at, value))
@@ -58,6 +61,11 @@ def _horizon(memory: Memory, horizon_s: float) -> int:
     if steps not in memory.settings.horizons:
         raise ValueError(f"nothing is forecast {horizon_s:g} s ahead")
     return memory.settings.horizons.index(steps)
+
+
+def _first(level: float, point: Floats) -> Floats:
+    """One step ahead: the level now, as unsure in proportion as the first horizon, which is at least what it is."""
+    return point * (level / point[0]) if point[0] > 0 else point
 
 
 def _path(steps: Floats, points: Floats, length: int) -> Floats:

@@ -46,14 +46,18 @@ def from_bytes(data: bytes, settings: BankSettings) -> ForecastBank:
         bank = ForecastBank(settings)
         rows = [(ChannelId(str(channel)), Metric(metric)) for channel, metric in head["rows"]]
         bank.memory.state.put(arrays)
-        if bank.memory.state.count != len(rows) or len(set(rows)) != len(rows):
-            raise ValueError("its rows do not match its columns")
+        _check_rows(rows, bank.memory.state.count)
         bank.memory.rows = {key: number for number, key in enumerate(rows)}
         bank.memory.tick = int(head["tick"])
         bank.memory.end_at = None if head["end_at"] is None else float(head["end_at"])
     except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise StoreCorrupt(f"the stored forecast state cannot be used: {error}") from error
     return bank
+
+
+def _check_rows(rows: list[tuple[ChannelId, Metric]], count: int) -> None:
+    if count != len(rows) or len(set(rows)) != len(rows):
+        raise ValueError("its rows do not match its columns")
 
 
 def _check(head: dict[str, Any], settings: BankSettings) -> None:

@@ -83,7 +83,7 @@ class ForecastBank:
             ahead = (measured.end_at - memory.end_at) / self.settings.step_s
             if ahead <= _SLACK_S:
                 return False
-            missing = min(max(round(ahead), 1) - 1, history.length(self.settings.horizons))
+            missing = min(max(round(ahead), 1) - 1, history.TREND + max(self.settings.horizons))
         nothing = np.full(memory.state.count, np.nan, dtype=np.float32)
         for left in range(missing, 0, -1):
             minute.advance(memory, measured.end_at - left * self.settings.step_s, nothing, weights)

@@ -20,6 +20,8 @@ _GOING_ON_MIN: Final = 6.0
 """A change that began later than this many steps ago may not be extrapolated: it may be noise."""
 _GOING_ON_PRIOR: Final = 0.15
 _ENDED_PRIOR: Final = 0.30
+_RECENT: Final = 8.0
+"""Age up to which a change that has ended is a recent one."""
 _CARRIED: Final = 15
 _FADING: Final = 0.9
 """A change that goes on is carried forward in full for a quarter of an hour of minutes, then fades by this per step."""
@@ -36,8 +38,22 @@ class Shapes:
     squares: Array
     ends: Array
     going_on: Array
+    recent: Array
     log_prior_odds: Array
     ages: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Trends:
+    """(series) each. `level` now, NaN without a value; `slope` per step, of what goes on.
+
+    Probabilities: `going` that a change is going on, `recent` that one is or has ended within some minutes.
+    """
+
+    level: Array
+    slope: Array
+    going: Array
+    recent: Array
 
 
 def shapes() -> Shapes:
@@ -49,21 +65,27 @@ def shapes() -> Shapes:
         ],
         dtype=np.float32,
     )
-    ages = np.arange(history.KEPT, dtype=np.float32)
+    ages = np.arange(history.TREND, dtype=np.float32)
     found = np.clip(-ages, pairs[:, :1], pairs[:, 1:])
     going_on = pairs[:, 1] == 0.0
     going = np.count_nonzero(going_on)
     prior = np.where(going_on, _GOING_ON_PRIOR / going, _ENDED_PRIOR / (len(pairs) - going))
     log_odds = np.log(prior / (1.0 - _GOING_ON_PRIOR - _ENDED_PRIOR)).astype(np.float32)
-    return Shapes(found, found**2, pairs[:, 1], going_on.astype(np.float32), log_odds, ages)
+    return Shapes(
+        found,
+        found**2,
+        pairs[:, 1],
+        going_on.astype(np.float32),
+        (pairs[:, 1] >= -_RECENT).astype(np.float32),
+        log_odds,
+        ages,
+    )
 
 
-def trends(state: Columns, tick: int, table: Shapes) -> tuple[Array, Array, Array]:
-    """(level now, slope per step, probability that a change goes on) of each series; level NaN without a value."""
-    values = history.newest(state, "clean", tick, history.KEPT)
+def trends(state: Columns, tick: int, table: Shapes) -> Trends:
+    values = history.newest(state, "clean", tick, history.TREND)
     parts = [_trends(values[:, at : at + _CHUNK], table) for at in range(0, values.shape[1], _CHUNK)]
-    level, slope, going = (np.concatenate([part[i] for part in parts]) for i in range(3))
-    return level, slope, going
+    return Trends(*(np.concatenate([part[i] for part in parts]) for i in range(4)))
 
 
 def carried(steps: int) -> tuple[float, float]:
@@ -73,7 +95,7 @@ def carried(steps: int) -> tuple[float, float]:
     return float(reach.mean()), float(reach[-1])
 
 
-def _trends(values: Array, table: Shapes) -> tuple[Array, Array, Array]:
+def _trends(values: Array, table: Shapes) -> tuple[Array, Array, Array, Array]:
     measured = np.isfinite(values)
     weights = np.where(measured, np.exp(-table.ages / np.float32(_MEMORY))[:, None], np.float32(0.0))
     count = weights.sum(axis=0)
@@ -92,7 +114,8 @@ def _trends(values: Array, table: Shapes) -> tuple[Array, Array, Array]:
     level = mean + (shares * slopes * (table.ends[:, None] - centres)).sum(axis=0)
     slope = (shares * slopes * table.going_on[:, None]).sum(axis=0)
     going = table.going_on @ shares
-    return np.where(count > 0, level, np.nan), slope, going
+    recent = table.recent @ shares
+    return np.where(count > 0, level, np.nan), slope, going, recent
 
 
 def _shares(explained: Array, count: Array, table: Shapes) -> Array:

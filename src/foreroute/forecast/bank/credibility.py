@@ -1,7 +1,7 @@
-"""How far a change that is going on is believed: as far as such changes have come true in that series.
+"""How far a change is believed: as far as such changes have come true in that series.
 
-On a ramp every average lags, and so does their mixture: when the trend is sure that a change is going on, its word
-counts more than its record on quiet hours would give it.
+On a ramp every average lags, and so does their mixture. While the trend is sure of a change, those that lag lose
+their say, and what the others take for the level is carried on as the trend says.
 """
 
 from typing import Final
@@ -10,11 +10,13 @@ import numpy as np
 
 from foreroute.forecast.bank.columns import Array, Column, Columns
 
-_DECAY: Final = np.float32(0.97)
+_DECAY: Final = np.float32(0.995)
 _PRIOR: Final = np.float32(20.0 * 0.08**2)
 """The prior that changes come true weighs as much as twenty changes by 8 %."""
 _REALISED_MAX: Final = np.float32(2.0)
-_SURE: Final = np.float32(0.5)
+_GOING_ON: Final = (np.float32(0.3), np.float32(0.6))
+_CHANGED: Final = (np.float32(0.5), np.float32(0.9))
+"""Probabilities up to which nothing follows from them, and from which on they are taken for certain."""
 
 
 def columns(horizons: int) -> dict[str, Column]:
@@ -27,9 +29,14 @@ def factor(state: Columns, at: int) -> Array:
     return np.asarray(np.clip((_PRIOR + product) / (_PRIOR + square), 0.0, 1.0))
 
 
-def certainty(going: Array) -> Array:
-    """0 up to an even chance that a change is going on, 1 when that is sure."""
-    return np.asarray(np.clip((going - _SURE) / (1.0 - _SURE), 0.0, 1.0))
+def going_on(probability: Array) -> Array:
+    """0…1: how certainly a change is going on."""
+    return _certainty(probability, *_GOING_ON)
+
+
+def changed(probability: Array) -> Array:
+    """0…1: how certainly a change is going on or has only just ended."""
+    return _certainty(probability, *_CHANGED)
 
 
 def learn(state: Columns, at: int, predicted: Array, realised: Array) -> None:
@@ -45,3 +52,7 @@ def learn(state: Columns, at: int, predicted: Array, realised: Array) -> None:
     decay = np.where(known, _DECAY, np.float32(1.0))
     state["believed_product"][at] = decay * state["believed_product"][at] + change * came
     state["believed_square"][at] = decay * state["believed_square"][at] + change * change
+
+
+def _certainty(probability: Array, least: np.float32, sure: np.float32) -> Array:
+    return np.asarray(np.clip((probability - least) / (sure - least), 0.0, 1.0))

@@ -6,12 +6,14 @@ import numpy as np
 
 from foreroute.forecast.bank.columns import Array, Column, Columns
 
-KEPT: Final = 120
-"""Minutes behind the trend; no horizon may need more than `length` gives."""
+TREND: Final = 120
+"""Steps behind the trend."""
+_MEDIAN: Final = 60
 
 
 def length(horizons: tuple[int, ...]) -> int:
-    return max(KEPT, max(horizons) + 1)
+    """Steps of which everything is kept: the longest median, or a whole window once it is over."""
+    return max(_MEDIAN, *horizons)
 
 
 def columns(horizons: tuple[int, ...]) -> dict[str, Column]:
@@ -19,7 +21,7 @@ def columns(horizons: tuple[int, ...]) -> dict[str, Column]:
     return {
         "values": Column((kept,), fill=np.nan),
         "weights": Column((kept,)),
-        "clean": Column((kept,), fill=np.nan),
+        "clean": Column((TREND,), fill=np.nan),
         "seen": Column((), np.int32),
         "age": Column((), np.int32),
     }

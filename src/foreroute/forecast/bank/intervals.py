@@ -15,8 +15,12 @@ from foreroute.forecast.bank.columns import Array, Column, Columns
 LEVELS: Final = np.array([0.025, 0.1, 0.9, 0.975], dtype=np.float32)[:, None]
 """Shares of outcomes that fall below: of the lower bound for 95 %, the lower for 80 %, the upper for 80 and 95 %."""
 _START: Final = np.array([-2.8, -1.6, 1.6, 2.8], dtype=np.float32)
-_RATE: Final = np.float32(0.05)
-_DECAY: Final = np.float32(0.98)
+_RATE: Final = 0.08
+_RATE_POWER: Final = 0.5
+"""Outcomes of longer windows overlap more: a miss is followed by misses, and each must move the bounds less."""
+_MEMORY: Final = 50.0
+_MEMORY_STEPS: Final = 6.0
+"""Outcomes behind the usual size of a residual: so many, and so many more for each step of the horizon."""
 _PRIOR_OUTCOMES: Final = np.float32(5.0)
 _SIZE_MIN: Final = np.float32(1e-4)
 _WIDTH_NOW, _WIDTH_GROWTH = 0.25, 0.03
@@ -45,7 +49,7 @@ def sizes(state: Columns, at: int, steps: int) -> Array:
     total = state["residual_sum"][at] + _PRIOR_OUTCOMES * np.float32(prior_size(steps)) * np.exp(
         -count / 10.0
     )
-    return np.maximum(total / (count + _PRIOR_OUTCOMES * np.exp(-count / 10.0)), _SIZE_MIN)
+    return np.asarray(np.maximum(total / (count + _PRIOR_OUTCOMES * np.exp(-count / 10.0)), _SIZE_MIN))
 
 
 def bounds(state: Columns, at: int, steps: int, stale: Array) -> Array:
@@ -62,11 +66,13 @@ def learn(state: Columns, at: int, steps: int, residuals: Array, said: Array) ->
     """`residuals` (2, series), NaN where there is no outcome; `said` (2, 4, series), the bounds given at the origin."""
     known = np.isfinite(residuals) & np.isfinite(said).all(axis=1)
     found = np.where(known, residuals, np.float32(0.0))
-    scaled = found / sizes(state, at, steps)
-    above = scaled[:, None] > state["bounds"][at]
-    step = _RATE * np.where(known[:, None], above - (1.0 - LEVELS), np.float32(0.0))
+    above = found[:, None] > np.where(known[:, None], said, np.float32(0.0))
+    step = np.float32(_RATE / steps**_RATE_POWER) * np.where(
+        known[:, None], above - (1.0 - LEVELS), np.float32(0.0)
+    )
     state["bounds"][at] += step.astype(np.float32)
-    decay = np.where(known, _DECAY, np.float32(1.0))
+    memory = np.float32(1.0 - 1.0 / (_MEMORY + _MEMORY_STEPS * steps))
+    decay = np.where(known, memory, np.float32(1.0))
     state["residual_sum"][at] = state["residual_sum"][at] * decay + np.abs(found)
     state["residual_count"][at] = state["residual_count"][at] * decay + known
     state["graded"][at] += known

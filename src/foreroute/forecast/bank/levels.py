@@ -81,4 +81,4 @@ def _median(values: Array) -> Array:
     rows = np.arange(values.shape[1])
     low = ordered[np.maximum(count - 1, 0) // 2, rows]
     high = ordered[count // 2 % len(values), rows]
-    return np.where(count % 2 == 1, low, (low + high) / 2.0)
+    return np.asarray(np.where(count % 2 == 1, low, (low + high) / 2.0))

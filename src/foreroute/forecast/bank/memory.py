@@ -19,6 +19,7 @@ from foreroute.forecast.bank import (
     said,
     scale,
     standing,
+    tracking,
 )
 from foreroute.forecast.bank.columns import Column, Columns
 from foreroute.forecast.bank.roster import Roster, prior
@@ -52,6 +53,7 @@ class Memory:
                 **profile.columns(self.settings.slots),
                 **learner.columns(prior(len(horizons)), horizons),
                 **standing.columns(len(self.roster.names), len(horizons)),
+                **tracking.columns(len(levels.NAMES) + 1 + len(horizons)),
                 **credibility.columns(len(horizons)),
                 **intervals.columns(horizons),
                 **said.columns(self.roster, horizons),

@@ -13,6 +13,7 @@ from foreroute.forecast.bank import (
     profile,
     said,
     standing,
+    tracking,
 )
 from foreroute.forecast.bank.columns import Array
 from foreroute.forecast.bank.memory import Memory
@@ -43,18 +44,25 @@ def _take_in(memory: Memory, end_at: float, values: Array, weights: Array) -> No
     noise.learn(state, memory.tick, values)
     cut = state["clean"][memory.tick % len(state["clean"])]
     levels.learn(state, values, cut, weights)
-    profile.learn(state, place, before, np.log(cut + state["offset"]))
+    logs = np.log(cut + state["offset"])
+    tracking.learn(state, logs)
+    profile.learn(state, place, before, logs)
 
 
 def _grade(memory: Memory, at: int, steps: int) -> None:
     """Pairs what was said `steps` ago with what came of it."""
     state, origin = memory.state, memory.tick - steps
     ring = origin % len(state["said_base"])
-    base, unit, offset = state["said_base"][ring], state["said_unit"][ring], state["offset"]
+    base, unit, offset = (
+        state["said_base"][ring],
+        state["said_unit"][ring].astype(np.float32),
+        state["offset"],
+    )
     outcome = history.outcomes(state, memory.tick, steps)
     ratio = np.log((outcome + offset) / (base + offset))
     opinions, moves = said.opinions(state, at, origin), said.moves(state, at, origin)
     standing.grade(state, at, np.exp(opinions) * (base + offset) - offset, outcome)
+    standing.grade_relative(state, at, ratio - opinions[:, -1])
     trend_now = moves[0]
     credibility.learn(state, at, opinions[:, memory.roster.trend] - trend_now, ratio - trend_now)
     features = said.features(opinions[0, : len(levels.NAMES)], moves, unit)

@@ -1,5 +1,6 @@
 """How noisy each series is from minute to minute, and each minute without what of it was a spike."""
 
+import math
 from typing import Final
 
 import numpy as np
@@ -39,7 +40,7 @@ def learn(state: Columns, tick: int, values: Array) -> None:
 
 def floor_ratio(wiggle: float, count: float, steps: int) -> float:
     """The mean absolute relative error of a perfect forecast of a mean over `steps`, NaN when not known yet."""
-    return float(wiggle / np.sqrt(steps)) if count >= 10 else float("nan")
+    return wiggle / math.sqrt(steps) if count >= 10 else float("nan")
 
 
 def _cut(around: Array, noise: Array) -> Array:

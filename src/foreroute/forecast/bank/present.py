@@ -14,9 +14,11 @@ from foreroute.forecast.bank import (
     profile,
     said,
     standing,
+    tracking,
 )
 from foreroute.forecast.bank.columns import Array
 from foreroute.forecast.bank.memory import Memory
+from foreroute.forecast.bank.roster import FEATURES
 from foreroute.forecast.bank.settings import DAY_S
 
 RATIO_MAX: Final = np.float32(1.5)
@@ -31,14 +33,15 @@ _USUAL: Final = levels.NAMES.index("median_15")
 class Present:
     """(series) each: the base of all logarithms, the noise as one, and the place of the origin in the day's profile.
 
-    `levels` (experts, series) and `trend` (now, slope, probability that it goes on) are the same at all horizons.
+    `levels` (experts, series) and the trend are the same at all horizons.
     """
 
     base: Array
     unit: Array
     levels: Array
-    trend: tuple[Array, Array, Array]
+    trend: changes.Trends
     trend_now: Array
+    tracked: Array
     place: float
 
 
@@ -54,8 +57,10 @@ def present(memory: Memory, end_at: float) -> Present:
     state["said_base"][ring] = base
     state["said_unit"][ring] = np.where(np.isfinite(unit), unit, 1.0)
     state["said_levels"][ring] = shared
-    trend_now = _ratios(memory, trend[0], base)
-    return Present(base, unit, shared, trend, trend_now, end_at / DAY_S * memory.settings.slots)
+    trend_now = _ratios(memory, trend.level, base)
+    tracked = _tracked(memory, shared, trend_now, unit)
+    tracking.say(state, np.log(base + state["offset"]) + tracked)
+    return Present(base, unit, shared, trend, trend_now, tracked, end_at / DAY_S * memory.settings.slots)
 
 
 def forecast(memory: Memory, now: Present, at: int, steps: int, outside: Array | None) -> None:
@@ -63,11 +68,14 @@ def forecast(memory: Memory, now: Present, at: int, steps: int, outside: Array |
     state = memory.state
     own, moves = _own(memory, now, at, steps, outside)
     everyone = np.concatenate([np.broadcast_to(now.levels, (2, *now.levels.shape)), own], axis=1)
-    shares = _shares(memory, at, everyone)
+    shares = _shares(memory, now, at, everyone)
+    if at == 0:
+        state["level_now"] = _level_now(memory, now, shares[1])
     mixed = (shares * np.where(np.isfinite(everyone), everyone, np.float32(0.0))).sum(axis=1)
-    trend = everyone[:, memory.roster.trend]
-    believed = credibility.factor(state, at) * credibility.certainty(now.trend[2])
-    mixed = np.where(np.isfinite(trend), mixed + believed * (trend - mixed), mixed)
+    change = everyone[:, memory.roster.trend] - now.trend_now
+    still = shares[:, : len(levels.NAMES)].sum(axis=1)
+    believed = credibility.factor(state, at) * credibility.going_on(now.trend.going) * still
+    mixed += np.where(np.isfinite(change), believed * change, np.float32(0.0))
     mean = _bounded(memory, now, mixed)
     offset = state["offset"]
     final = np.log((mean + offset) / (now.base + offset))
@@ -79,7 +87,8 @@ def forecast(memory: Memory, now: Present, at: int, steps: int, outside: Array |
     state[f"said_moves_{at}"][ring] = np.where(np.isfinite(moves), moves, 0.0)
     state[f"said_bounds_{at}"][ring] = bounds
     state["now"][at] = np.concatenate([mean[:, None], edges], axis=1)
-    state[f"past_{at}"][memory.tick % said.KEPT] = mean
+    past = state[f"past_{at}"]
+    past[memory.tick % len(past)] = mean
 
 
 def _own(memory: Memory, now: Present, at: int, steps: int, outside: Array | None) -> tuple[Array, Array]:
@@ -90,7 +99,7 @@ def _own(memory: Memory, now: Present, at: int, steps: int, outside: Array | Non
     ahead = profile.ahead(state, now.place, settings.slots, steps * per_step, back * per_step)
     profiled = np.clip(now.levels[level] + ahead, -RATIO_MAX, RATIO_MAX)
     carried = np.array(changes.carried(steps), dtype=np.float32)[:, None]
-    trend = _ratios(memory, now.trend[0] + now.trend[1] * carried, now.base)
+    trend = _ratios(memory, now.trend.level + now.trend.slope * carried, now.base)
     moves = np.stack([now.trend_now, *np.clip(ahead, -RATIO_MAX, RATIO_MAX), trend[1] - now.trend_now])
     features = said.features(now.levels, moves, now.unit)
     regression = learner.predict(state["coefficients"][at], features) * now.unit
@@ -100,16 +109,56 @@ def _own(memory: Memory, now: Present, at: int, steps: int, outside: Array | Non
     return np.stack(own, axis=1), moves
 
 
-def _shares(memory: Memory, at: int, everyone: Array) -> Array:
+def _shares(memory: Memory, now: Present, at: int, everyone: Array) -> Array:
     """(2, experts, series): how much each word counts. On a young series only averages do."""
     state, roster = memory.state, memory.roster
     voting = slice(0, everyone.shape[1])
     votes = standing.votes(state, at, roster.outside, memory.settings.outcomes_min)[:, voting]
     ratios = standing.ratios(state, at)[:, voting]
-    shares = standing.weights(ratios, np.isfinite(everyone) & votes, roster.regression)
+    trust = _trust(memory, now, at, everyone.shape[1])
+    shares = standing.weights(ratios, trust * (np.isfinite(everyone) & votes), roster.regression)
     alone = np.zeros((everyone.shape[1], 1), dtype=np.float32)
     alone[levels.base(memory.settings.step_s)[0]] = 1.0
     return np.where(state["seen"] < memory.settings.young, alone, shares)
+
+
+def _level_now(memory: Memory, now: Present, shares: Array) -> Array:
+    """(series) in the metric's unit: where those that count see the level now, by how much they count."""
+    names = len(levels.NAMES)
+    known = np.zeros_like(now.tracked)
+    known[:names] = shares[:names]
+    known[levels.base(memory.settings.step_s)[0]] += shares[memory.roster.profile]
+    known[names] = shares[memory.roster.trend]
+    known[names + 1] = shares[memory.roster.regression]
+    known = np.where(np.isfinite(now.tracked), known, np.float32(0.0))
+    total = known.sum(axis=0)
+    mixed = (known * np.nan_to_num(now.tracked)).sum(axis=0) / np.where(total > 0, total, np.float32(1.0))
+    return _bounded(memory, now, mixed)
+
+
+def _trust(memory: Memory, now: Present, at: int, experts: int) -> Array:
+    """(2, experts, series), 0…1: less than one for those that lag while there is a change that can be believed."""
+    state, roster = memory.state, memory.roster
+    found = tracking.trust(state)
+    trust = np.ones((experts, state.count), dtype=np.float32)
+    trust[: len(levels.NAMES)] = found[: len(levels.NAMES)]
+    trust[roster.profile] = found[levels.base(memory.settings.step_s)[0]]
+    trust[roster.trend] = found[len(levels.NAMES)]
+    trust[roster.regression] = found[len(levels.NAMES) + 1 + at]
+    believed = credibility.factor(state, at) * credibility.changed(now.trend.recent)
+    return np.asarray(1.0 - believed[:, None] * (1.0 - trust))
+
+
+def _tracked(memory: Memory, shared: Array, trend_now: Array, unit: Array) -> Array:
+    """(experts, series): where the levels, the trend and each horizon's regression see the level now."""
+    still = np.zeros((FEATURES - 1 - len(levels.NAMES), len(unit)), dtype=np.float32)
+    still[0] = np.where(np.isfinite(trend_now), trend_now, 0.0)
+    features = said.features(shared, still, unit)
+    points = [
+        learner.predict(memory.state["coefficients"][at], features)[1] * unit
+        for at in range(len(memory.settings.horizons))
+    ]
+    return np.stack([*shared, trend_now, *points])
 
 
 def _bounded(memory: Memory, now: Present, mixed: Array) -> Array:

@@ -12,6 +12,8 @@ import numpy as np
 from foreroute.forecast.bank.columns import Array, Column, Columns
 
 _DAYS_MIN, _DAYS_MAX = 3, 14
+_MARGIN: Final = 8
+"""Slots before the oldest origin that is looked up."""
 _RING: Final = 1152
 """Slots that are kept if that is enough for the fewest days."""
 _KNOWN_MIN: Final = np.float32(0.5)
@@ -26,7 +28,7 @@ def days(slots: int) -> int:
 def columns(slots: int) -> dict[str, Column]:
     """A day is cut into `slots`; kept are logarithms over an anchor of each series, in half precision."""
     return {
-        "profile": Column(((days(slots) + 1) * slots,), np.float16, np.nan),
+        "profile": Column((days(slots) * slots + _MARGIN,), np.float16, np.nan),
         "anchor": Column((), fill=np.nan),
         "slot_sum": Column(()),
         "slot_count": Column(()),

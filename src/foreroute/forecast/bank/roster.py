@@ -39,12 +39,16 @@ class Roster:
         return slice(start, start + len(self.plug_ins))
 
     @property
+    def profile(self) -> int:
+        return len(levels.NAMES)
+
+    @property
     def trend(self) -> int:
         return len(levels.NAMES) + 1
 
     @property
     def regression(self) -> int:
-        return self.outside.stop
+        return len(levels.NAMES) + 2 + len(self.plug_ins)
 
 
 FEATURES: Final = 1 + len(levels.NAMES) + 4

@@ -8,8 +8,8 @@ from foreroute.forecast.bank import levels
 from foreroute.forecast.bank.columns import Array, Column, Columns
 from foreroute.forecast.bank.roster import FEATURES, Roster
 
-KEPT: Final = 120
-"""Steps of past forecasts that can be drawn beside their outcome."""
+_DRAWN: Final = 60
+"""Steps for which a past forecast can be drawn beside its outcome."""
 
 
 def columns(roster: Roster, horizons: tuple[int, ...]) -> dict[str, Column]:
@@ -17,8 +17,9 @@ def columns(roster: Roster, horizons: tuple[int, ...]) -> dict[str, Column]:
     longest = max(horizons)
     found = {
         "said_base": Column((longest,), fill=np.nan),
-        "said_unit": Column((longest,), fill=1.0),
+        "said_unit": Column((longest,), np.float16, 1.0),
         "said_levels": Column((longest, len(levels.NAMES)), np.float16, np.nan),
+        "level_now": Column((), fill=np.nan),
         "now": Column((len(horizons), 2, 5), fill=np.nan),
         "shares": Column((len(horizons), 2, len(roster.names))),
     }
@@ -26,7 +27,7 @@ def columns(roster: Roster, horizons: tuple[int, ...]) -> dict[str, Column]:
         found[f"said_own_{at}"] = Column((steps, 2, roster.own), np.float16, np.nan)
         found[f"said_moves_{at}"] = Column((steps, FEATURES - 1 - len(levels.NAMES)), np.float16)
         found[f"said_bounds_{at}"] = Column((steps, 2, 4), np.float16, np.nan)
-        found[f"past_{at}"] = Column((KEPT, 2), fill=np.nan)
+        found[f"past_{at}"] = Column((steps + _DRAWN, 2), fill=np.nan)
     return found
 
 

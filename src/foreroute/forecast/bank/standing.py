@@ -8,6 +8,7 @@ from foreroute.forecast.bank.columns import Array, Column, Columns
 
 _DECAY: Final = np.float32(0.995)
 """How much of an error's weight is left after one more outcome."""
+_RELATIVE_OUTCOMES: Final = np.float32(200.0)
 _PRIOR_OUTCOMES: Final = np.float32(5.0)
 """On which everybody is assumed to have been as good as the last value."""
 _REGRESSION: Final = np.float32(2.0)
@@ -27,6 +28,7 @@ def columns(experts: int, horizons: int) -> dict[str, Column]:
         "mean_loss": Column(shape),
         "mean_naive_loss": Column(shape),
         "relative_loss": Column((horizons, 2)),
+        "relative_count": Column((horizons, 2)),
     }
 
 
@@ -49,6 +51,17 @@ def grade(state: Columns, at: int, said: Array, outcome: Array) -> None:
     state["mean_naive_loss"][at] += share * (naive - state["mean_naive_loss"][at])
 
 
+def grade_relative(state: Columns, at: int, residuals: Array) -> None:
+    """`residuals` (2, series): logarithms of outcome over forecast, NaN for none. Their mean of late is followed."""
+    relative = np.abs(1.0 - np.exp(-residuals))
+    known = np.isfinite(relative)
+    count = state["relative_count"][at]
+    state["relative_count"][at] = np.minimum(count + known, _RELATIVE_OUTCOMES)
+    rate = 1.0 / np.maximum(state["relative_count"][at], 1.0)
+    moved = state["relative_loss"][at] + rate * (relative - state["relative_loss"][at])
+    state["relative_loss"][at] = np.where(known, moved, state["relative_loss"][at])
+
+
 def ratios(state: Columns, at: int) -> Array:
     """(2, experts, series): recent error over the last value's, never below 0.01; near 1 while there are few outcomes."""
     loss, naive, weight = state["loss"][at], state["naive_loss"][at], state["loss_weight"][at]
@@ -69,6 +82,7 @@ def votes(state: Columns, at: int, plug_ins: slice, outcomes_min: int) -> Array:
 
 def weights(ratios: Array, usable: Array, regression: int) -> Array:
     """(2, experts, series), adding up to 1 for each series for which anybody is usable."""
-    raw = np.where(usable, ratios**-_SHARPNESS, np.float32(0.0))
+    raw = usable * ratios**-_SHARPNESS
+    raw[:, regression] *= _REGRESSION
     total = raw.sum(axis=1, keepdims=True)
     return np.asarray(raw / np.where(total > 0, total, np.float32(1.0)))
