@@ -100,13 +100,17 @@ def _cells(
             yield Cell(group.name, target, steps * group.step_s, relative, int(use.sum()))
 
 
-def report(cells: Sequence[Cell], peers: Sequence[str]) -> None:
-    """Relative errors, then the bank's over each peer's with a 90 % bootstrap interval over series."""
+def show(cells: Sequence[Cell], peers: Sequence[str]) -> None:
+    """The relative errors of one group, as soon as they are known."""
     for cell in cells:
         errors = " ".join(f"{name} {_middle(cell.ratios[name]):.3f}" for name in (_BANK, *peers))
         print(
             f"{cell.group:14} {cell.target:5} {cell.horizon_s / 60:3.0f} min {cell.outcomes:4} origins  {errors}"
         )
+
+
+def report(cells: Sequence[Cell], peers: Sequence[str]) -> None:
+    """The bank's error over each peer's, with a 90 % bootstrap interval over series."""
     print("\nbank / peer, geometric mean over cells (90 % bootstrap interval over series)")
     for name in peers:
         logs = [np.log(cell.ratios[_BANK] / cell.ratios[name]) for cell in cells if len(cell.ratios[name])]
@@ -240,17 +244,20 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=6, help="of each group, for the peers")
     parser.add_argument("--origins", type=int, default=6, help="of each series, for the peers")
     arguments = parser.parse_args()
-    found = groups(quick=arguments.quick) or synthetic(quick=arguments.quick)
-    chosen = [one for one in found if not arguments.group or one.name in arguments.group]
-    if arguments.what == "peers":
-        peers = (*refitted(), *between_fits())
-        series, origins = (2, 2) if arguments.quick else (arguments.series, arguments.origins)
-        cells = [cell for g in chosen for cell in compare(g, peers, series=series, origins=origins)]
-        report(cells, [peer.name for peer in peers])
-    else:
-        rows_max = 10_000 if arguments.quick else 60_000
-        cells = [cell for g in chosen for cell in with_lightgbm(g, rows_max=rows_max)]
-        report(cells, ["lightgbm", "bank with lightgbm"])
+    recorded = groups(quick=arguments.quick) or synthetic(quick=arguments.quick)
+    chosen = [one for one in recorded if not arguments.group or one.name in arguments.group]
+    cells: list[Cell] = []
+    peers = (*refitted(), *between_fits()) if arguments.what == "peers" else ()
+    names = [peer.name for peer in peers] or ["lightgbm", "bank with lightgbm"]
+    series, origins = (2, 2) if arguments.quick else (arguments.series, arguments.origins)
+    for group in chosen:
+        if peers:
+            found = list(compare(group, peers, series=series, origins=origins))
+        else:
+            found = list(with_lightgbm(group, rows_max=10_000 if arguments.quick else 60_000))
+        show(found, names)
+        cells += found
+    report(cells, names)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,7 @@ from foreroute.forecast.trend import Trend
 
 LOCAL: Final = frozenset({"naive", "smoothing", "trend"})
 """Cheap enough to be fitted outside the pool when a series is new."""
-APART: Final = frozenset({"foundation"})
-"""Answer in worker processes: their libraries are nothing for a process that serves."""
+_APART: Final = frozenset({"foundation"})
 _BUILT_IN: Final = {
     kind.name: kind for kind in (Naive(), Smoothing(), Trend(), Ets(), Arima(), Theta(), Mstl(), Prophet())
 }
@@ -78,6 +77,14 @@ def pooled_forecaster(name: str, settings: PoolSettings | None = None) -> Pooled
     for one in pooled_forecasters([name], settings):
         return one
     raise _unknown(name, list(_pool_names()))
+
+
+def apart(names: Sequence[str]) -> frozenset[str]:
+    """Those that answer in worker processes: their libraries, or what is not known of them, are nothing for a process
+    that serves.
+    """
+    ours = {*_BUILT_IN, *_pools(PoolSettings())} - _APART
+    return frozenset(names) - ours
 
 
 def _pools(settings: PoolSettings) -> dict[str, PooledForecaster]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ Make = Callable[..., Series]
 DAY = 1440
 
 
-def statsforecast():
+def statsforecast() -> Any:
     return pytest.importorskip("statsforecast.models", reason="the extra `stats` is not installed")
 
 
@@ -24,7 +25,7 @@ def wandering(length: int, *, seed: int = 3, drift: float = 0.0) -> list[float]:
     """A level that wanders, each step partly taken back."""
     rng = np.random.default_rng(seed)
     steps = rng.normal(drift, 0.02, length + 1)
-    return (1.0 + np.cumsum(steps[1:] - 0.5 * steps[:-1])).tolist()
+    return [float(value) for value in 1.0 + np.cumsum(steps[1:] - 0.5 * steps[:-1])]
 
 
 def pulled_back(length: int, *, seed: int = 1) -> list[float]:
@@ -78,7 +79,7 @@ def test_mstl_knows_the_course_of_the_day(noisy: Make) -> None:
     statsforecast()
 
     def truth(minute: int) -> float:
-        return 0.4 + 0.2 * np.sin(2 * np.pi * minute / DAY)
+        return 0.4 + 0.2 * float(np.sin(2 * np.pi * minute / DAY))
 
     past = noisy(3 * DAY + 300, truth, noise=0.02)
     fitted = Mstl().fit(past)
