@@ -9,6 +9,7 @@ from foreroute.app.forecasting import build_forecasting
 from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
 from foreroute.control.loop import LoopSettings
+from foreroute.control.outlooks import SLOWDOWNS
 from foreroute.control.stages import AlertStage, CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
@@ -36,8 +37,7 @@ from foreroute.settings.convert import objective_metrics
 from foreroute.settings.model import Settings
 from foreroute.store.retention import Retention
 
-_SLOWDOWNS: Final = (Metric.FIRST_CHUNK_SLOWDOWN, Metric.LATENCY_SLOWDOWN)
-_FORESEEN: Final = (*_SLOWDOWNS, Metric.FAILURE_RATIO, Metric.ATTEMPTS, Metric.COST_USD)
+_FORESEEN: Final = (*SLOWDOWNS, Metric.FAILURE_RATIO, Metric.ATTEMPTS, Metric.COST_USD)
 
 
 def build_stages(
@@ -188,6 +188,6 @@ def expectations(
         return window.value if window is not None and math.isfinite(window.value) else 1.0
 
     return {
-        channel: Expectation(model=model, slowdown=max(slowdown(channel, metric) for metric in _SLOWDOWNS))
+        channel: Expectation(model=model, slowdown=max(slowdown(channel, metric) for metric in SLOWDOWNS))
         for channel, model in work.models().items()
     }

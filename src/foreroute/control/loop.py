@@ -34,6 +34,7 @@ from foreroute.control.observe import (
     observe_all,
     traffic_of,
 )
+from foreroute.control.outlooks import outlooks, steering_keys
 from foreroute.control.stages import Healed, Key, Stages
 from foreroute.control.state import Board
 from foreroute.control.views import limits_of, views_of
@@ -108,6 +109,7 @@ class ControlLoop:
         self._seen: dict[ChannelId, Observed] = {}
         self._total = NOTHING_OBSERVED
         self._shown: dict[ChannelId, Series] = {}
+        self._foreseen: Sequence[Series] = ()
         self._last_change: Decision | None = None
         self._expectations: Mapping[ChannelId, Expectation] = {}
         self._stop = False
@@ -205,7 +207,7 @@ class ControlLoop:
         return Findings(
             forecasts=forecasts,
             skills=self._guard(
-                "forecast", lambda: self._stages.forecast.skills(self._stages.metrics.items()), ()
+                "forecast", lambda: self._stages.forecast.skills(steering_keys(self._stages.metrics)), ()
             ),
             anomalies=anomalies,
             incidents=healed.incidents,
@@ -241,7 +243,12 @@ class ControlLoop:
             configured=self._configured.routes,
             current=self._plan,
             objectives=self._objectives,
-            channels=channel_states(self._seen, metrics, findings, horizon_s=settings.horizon_s),
+            channels=channel_states(
+                self._seen,
+                metrics,
+                findings,
+                outlooks(metrics, self._foreseen, findings, horizon_s=settings.horizon_s),
+            ),
             causes=self._causes,
             budgets=findings.budgets,
             suppressed_until=steering.suppressed_until,
@@ -380,6 +387,7 @@ class ControlLoop:
         for rollup in known:
             mine.setdefault(rollup.channel, []).append(rollup)
         found = [self._history.series(c, metric, end_at=at, rollups=mine[c]) for c, metric in wanted]
+        self._foreseen = found
         self._shown = {one.channel: one for one in found if one.metric is self._stages.metrics[one.channel]}
         return found
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from foreroute.alerts.evidence import Traffic
-from foreroute.core.findings import Findings, Forecast, ForecastSkill
+from foreroute.core.findings import Findings
 from foreroute.core.ids import ChannelId
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, value_of
@@ -81,40 +81,18 @@ def channel_states(
     observed: Mapping[ChannelId, Observed],
     metrics: Mapping[ChannelId, Metric],
     findings: Findings,
-    *,
-    horizon_s: float,
+    outlooks: Mapping[ChannelId, Outlook],
 ) -> dict[ChannelId, ChannelState]:
-    votes = {(s.channel, s.metric, s.model): s for s in findings.skills if s.horizon_s == horizon_s}
     prices = {cost.channel: cost.usd_per_request for cost in findings.costs}
     states = {}
-    for channel, metric in metrics.items():
+    for channel in metrics:
         seen = observed.get(channel, NOTHING_OBSERVED)
         states[channel] = ChannelState(
             now_s=seen.now_s,
             failure_ratio=seen.failure_ratio,
             judged=seen.judged,
-            outlook=_outlook(findings.forecasts.get((channel, metric)), votes, horizon_s),
+            outlook=outlooks.get(channel),
             usd_per_request=prices.get(channel),
             remedies=tuple(remedy for remedy in findings.remedies if remedy.channel == channel),
         )
     return states
-
-
-def _outlook(
-    forecast: Forecast | None, votes: Mapping[tuple[ChannelId, Metric, str], ForecastSkill], horizon_s: float
-) -> Outlook | None:
-    if forecast is None or not forecast.mean:
-        return None
-    point = forecast.at_horizon(horizon_s)
-    if not all(map(math.isfinite, (point.mean, point.lower, point.upper))):
-        return None
-    skill = votes.get((forecast.channel, forecast.metric, forecast.model))
-    return Outlook(
-        horizon_s=horizon_s,
-        mean_s=point.mean,
-        lower_s=point.lower,
-        upper_s=point.upper,
-        coverage=forecast.coverage,
-        model=forecast.model,
-        has_vote=skill is not None and skill.has_vote,
-    )
