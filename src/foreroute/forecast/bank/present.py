@@ -26,6 +26,10 @@ RATIO_MAX: Final = np.float32(1.5)
 FAR: Final = np.float32(np.log(5.0))
 """A forecast is never further than this from what was usual of late."""
 _UNIT_MIN: Final = np.float32(2e-3)
+_UNIT_MAX: Final = np.float32(6e4)
+"""What half precision holds."""
+_WIDEST: Final = np.float32(20.0)
+"""Logarithm of the widest interval, as a factor: after a series of zeros anything may come."""
 _USUAL: Final = levels.NAMES.index("median_15")
 
 
@@ -52,7 +56,7 @@ def present(memory: Memory, end_at: float) -> Present:
     state = memory.state
     found = levels.opinions(state, memory.tick)
     base = found[levels.base(memory.settings.step_s)[0]]
-    unit = np.maximum(state["noise"] / (base + state["offset"]), _UNIT_MIN)
+    unit = np.clip(state["noise"] / (base + state["offset"]), _UNIT_MIN, _UNIT_MAX)
     trend = changes.trends(state, memory.tick, memory.shapes)
     shared = _ratios(memory, found, base)
     ring = memory.tick % len(state["said_base"])
@@ -85,7 +89,9 @@ def forecast(memory: Memory, now: Present, at: int, steps: int, outside: Array |
     offset = state["offset"]
     final = np.log((mean + offset) / (now.base + offset))
     bounds = intervals.bounds(state, at, steps, state["age"])
-    edges = np.clip(np.exp(bounds) * (mean + offset)[:, None] - offset, 0.0, state["ceiling"])
+    edges = np.clip(
+        np.exp(np.clip(bounds, -_WIDEST, _WIDEST)) * (mean + offset)[:, None] - offset, 0.0, state["ceiling"]
+    )
     ring = memory.tick % steps
     state["shares"][at][:, :-1] = shares
     state[f"said_own_{at}"][ring] = np.concatenate([own, final[:, None]], axis=1)
