@@ -24,6 +24,7 @@ from foreroute.control.decision_log import (
     tick_record,
 )
 from foreroute.control.fits import Fits
+from foreroute.control.forecast_log import forecast_record
 from foreroute.control.history import History
 from foreroute.control.learnt import Learnt
 from foreroute.control.observe import (
@@ -297,6 +298,8 @@ class ControlLoop:
             records.append(decision_record(decision, snapshot.autopilot))
         records += [incident_record(incident) for incident in findings.incidents]
         records += [anomaly_record(anomaly) for anomaly in findings.anomalies]
+        said = forecast_record(snapshot.at, findings.forecasts, steering_keys(self._stages.metrics))
+        records += [] if said is None else [said]
         await self._try("store", self._stages.records.append(records), None)
 
     async def _refit(self, at: float, *, wait: bool) -> None:

@@ -22,8 +22,8 @@ from foreroute.forecast.smoothing import Smoothing
 from foreroute.forecast.theta import Theta
 from foreroute.forecast.trend import Trend
 
-LOCAL: Final = frozenset({"naive", "smoothing", "trend"})
-"""Cheap enough to be fitted outside the pool when a series is new."""
+LOCAL: Final = frozenset({"naive", "trend"})
+"""In the engine already: naming them adds nothing."""
 _APART: Final = frozenset({"foundation"})
 _BUILT_IN: Final = {
     kind.name: kind for kind in (Naive(), Smoothing(), Trend(), Ets(), Arima(), Theta(), Mstl(), Prophet())
