@@ -23,6 +23,7 @@ from foreroute.control.decision_log import (
     incident_record,
     tick_record,
 )
+from foreroute.control.explained import explained
 from foreroute.control.fits import Fits
 from foreroute.control.forecast_log import forecast_record
 from foreroute.control.history import History
@@ -199,6 +200,9 @@ class ControlLoop:
         )
         anomalies: tuple[Anomaly, ...] = self._guard(
             "detect", lambda: self._stages.detect.update(self._watched(series)), ()
+        )
+        anomalies = self._guard(
+            "detect", lambda: explained(anomalies, rollups, self._stages.merge), anomalies
         )
         recent = [rollup for rollup in rollups if rollup.window_start >= at - self._settings.heal_s]
         healed = self._guard("heal", lambda: self._stages.heal(at, recent), Healed())

@@ -142,6 +142,8 @@ class Anomaly:
     direction: Direction = Direction.HIGH
     p_value: float = float("nan")
     since_at: float | None = None
+    cause: str = ""
+    """In words, whether it is the channel or what is asked of it; empty when nobody can tell."""
 
 
 class IncidentState(StrEnum):
