@@ -194,7 +194,7 @@ class ControlLoop:
         await self._try("store", self._collection.save(), None)
 
     async def _analyse(self, at: float, rollups: list[Rollup]) -> Findings:
-        series = self._series(at, rollups)
+        series = self._series(at)
         forecasts: Mapping[Key, Forecast] = self._guard(
             "forecast", lambda: self._stages.forecast.update(series), {}
         )
@@ -387,13 +387,9 @@ class ControlLoop:
         for listener in self.on_board:
             listener(self.board)
 
-    def _series(self, at: float, rollups: list[Rollup] | None = None) -> list[Series]:
-        known = rollups if rollups is not None else self._history.rollups(start_at=0.0, end_at=at)
+    def _series(self, at: float) -> list[Series]:
         wanted = [(channel, metric) for channel, found in self._stages.foreseen.items() for metric in found]
-        mine: dict[ChannelId, list[Rollup]] = {channel: [] for channel in self._stages.metrics}
-        for rollup in known:
-            mine.setdefault(rollup.channel, []).append(rollup)
-        found = [self._history.series(c, metric, end_at=at, rollups=mine[c]) for c, metric in wanted]
+        found = [self._history.series(channel, metric, end_at=at) for channel, metric in wanted]
         self._foreseen = found
         self._shown = {one.channel: one for one in found if one.metric is self._stages.metrics[one.channel]}
         return found
