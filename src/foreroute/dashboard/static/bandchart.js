@@ -3,7 +3,7 @@
 
 import { $, h, patch } from './dom.js';
 import { band, line, quantile, ticks } from './charts.js';
-import { clock, known, ms, msUnit, percent } from './format.js';
+import { clock, inUnit, known, ms, msUnit, percent } from './format.js';
 import { coded, t } from './i18n.js';
 
 const LEFT = 44;
@@ -80,7 +80,9 @@ function timeAxis(geo) {
       h('path', { class: 'tickl', d: `M${geo.x(minute).toFixed(1)} ${geo.floor}v4` }),
       label(minute, clock(model.at + minute * model.step_s), '', 'middle'),
     ]),
-    label(15, t('in15.short'), 'f', 'middle'),
+    geo.x(geo.ahead) - geo.x(15) > 72
+      ? label(15, t('in15.short'), 'f', 'middle')
+      : label(20, t('in15.short'), 'f', 'end'),
     label(geo.ahead, t('in60.short'), 'f', 'end'),
   ];
 }
@@ -132,30 +134,41 @@ function anomalyRings(geo) {
   const rings = geo.model.anomalies
     .map((anomaly) => ({ minute: Math.round(geo.minuteOf(anomaly.at)), anomaly }))
     .filter(({ minute }) => minute > -geo.past && minute <= 0)
-    .map(({ minute, anomaly }) => ({ x: geo.x(minute), y: geo.y(geo.model.values[minute - geo.first] ?? anomaly.value), anomaly }))
+    .map(({ minute, anomaly }) => ({ x: geo.x(minute), y: ringHeight(geo, minute, anomaly), anomaly }))
     .sort((a, b) => a.x - b.x);
   return [
-    rings.map(({ x, y, anomaly }) => h('circle', { class: 'anom', cx: x, cy: y, r: 4 }, h('title', {}, anomalyWords(anomaly)))),
+    rings.map(({ x, y, anomaly }) => h('circle', { class: 'anom', cx: x, cy: y, r: 4 }, h('title', {}, anomalyWords(geo, anomaly)))),
     ringLabels(geo, rings),
   ];
 }
 
+/** The chart has one axis: what was odd about another metric stands on the ground. */
+function ringHeight(geo, minute, anomaly) {
+  const own = anomaly.metric === geo.model.metric;
+  return own ? geo.y(geo.model.values[minute - geo.first] ?? anomaly.value) : geo.floor - 6;
+}
+
 function ringLabels(geo, rings) {
-  const last = new Map(rings.map((ring) => [ring.anomaly.since_at ?? ring.anomaly.at, ring]));
-  let free = LEFT;
-  return [...last.values()].map(({ x, y, anomaly }) => {
-    const text = coded('alert.kind', anomaly.kind ?? 'spike');
-    const half = text.length * 3.4 + 4;
-    const middle = Math.min(x, geo.x0 - half);
-    if (middle - half < free) return null;
-    free = middle + half;
+  const newest = new Map(rings.map((ring) => [`${ring.anomaly.metric}/${ring.anomaly.since_at}`, ring]));
+  let free = geo.x0;
+  return [...newest.values()].reverse().map(({ x, y, anomaly }) => {
+    const text = kindOf(geo, anomaly);
+    const wide = text.length * 6.6;
+    const right = Math.min(x + wide / 2, free - 4);
+    if (right - wide < LEFT || right < x) return null;
+    free = right - wide;
     const above = y - 10 > TOP + 8;
-    return h('text', { class: 'ax odd halo', x: middle, y: above ? y - 10 : y + 18, 'text-anchor': 'middle' }, text);
+    return h('text', { class: 'ax odd halo', x: right, y: above ? y - 10 : y + 18, 'text-anchor': 'end' }, text);
   });
 }
 
-const anomalyWords = (anomaly) =>
-  t('tip.anomaly', { kind: coded('alert.kind', anomaly.kind ?? 'spike'), value: msUnit(anomaly.value), usual: msUnit(anomaly.expected) });
+function kindOf(geo, anomaly) {
+  const kind = coded('alert.kind', anomaly.kind ?? 'spike');
+  return anomaly.metric === geo.model.metric ? kind : t('anomaly.of', { metric: coded('alert.metric', anomaly.metric), kind });
+}
+
+const anomalyWords = (geo, { metric, value, expected, ...rest }) =>
+  t('tip.anomaly', { kind: kindOf(geo, { metric, ...rest }), value: inUnit(metric, value), usual: inUnit(metric, expected) });
 
 /** Steps that follow each other are one flag; a label is left out where it would cover its neighbour's. */
 function flags(geo) {
@@ -217,7 +230,7 @@ function readPast(geo, minute, time) {
   const parts = [
     t('tip.actual', { time, value: msUnit(value) }),
     known(said) && t('tip.predicted', { value: msUnit(said) }),
-    odd && coded('alert.kind', odd.kind ?? 'spike'),
+    odd && kindOf(geo, odd),
   ];
   return { value, text: parts.filter(Boolean).join(', ') };
 }

@@ -16,9 +16,7 @@ const COLOURS = { act: 'info', bad: 'bad', warn: 'warn', ok: 'ok', off: 'off', i
 /** What the chart needs, from the detail if it is there and else from the sparkline: no empty moment. */
 export function chartModel(channel, sparks, detail) {
   if (detail?.id === channel.id) {
-    // The chart has one axis: what was odd about another metric has no place on it.
-    const anomalies = (detail.anomalies ?? []).filter((anomaly) => anomaly.metric === detail.metric);
-    return { ...detail, anomalies, decisions: detail.decisions ?? [] };
+    return { ...detail, anomalies: detail.anomalies ?? [], decisions: detail.decisions ?? [] };
   }
   const spark = sparks?.channels[channel.id] ?? { values: [], mean: [], lower: [], upper: [] };
   const { at, step_s } = sparks ?? { at: 0, step_s: 60 };
@@ -72,7 +70,7 @@ function legend(geo) {
     model.forecast && item(known(coverage) ? t('expected.band', { coverage: percent(coverage) }) : t('expected'),
       h('rect', { class: 'b80', x: 0, y: 1, width: 20, height: 8 }), h('path', { class: 'fcl', d: 'M0 5h20' })),
     model.forecast?.lower95?.length > 0 && item(t('expected.wide'), h('rect', { class: 'b95', x: 0, y: 0, width: 20, height: 10 })),
-    model.past && item(t('predicted'), h('path', { class: 'past', d: 'M0 5h20' })),
+    model.past && item(t('predicted'), h('path', { class: 'past', d: 'M0 7l6-3 7 2 7-3' })),
     model.anomalies.length > 0 && item(t('anomaly'), h('circle', { class: 'anom', cx: 10, cy: 5, r: 3.6 })),
     model.decisions.length > 0 && item(t('decision'), h('path', { class: 'evtf', d: 'M10 8l-4.500 -6h9z' })),
   ];

@@ -31,7 +31,7 @@ function figures(windows, horizon) {
   const of = (target) => windows.find((one) => one.target === target && one.horizon_s === horizon);
   const [mean, point] = [of('mean'), of('point')];
   return h('div', {},
-    h('h3', {}, nextOf(horizon)),
+    h('h3', {}, t('next.mean', { next: nextOf(horizon) })),
     h('p', { class: 'v' }, msUnit(mean?.value)),
     h('p', {}, t('next.80', between(mean?.lower80, mean?.upper80))),
     h('p', {}, t('next.95', between(mean?.lower95, mean?.upper95))),
@@ -41,7 +41,7 @@ function figures(windows, horizon) {
 const between = (lower, upper) => ({ lower: ms(lower), upper: msUnit(upper) });
 
 function record(standings) {
-  const columns = ['ahead', 'error', 'naive', 'relative', 'band', 'wide', 'graded'];
+  const columns = ['ahead', 'error', 'naive', 'relative', 'band', 'graded'];
   return h('div', { class: 'scroll' }, h('table', { class: 'rec' },
     h('caption', {}, t('record')),
     h('thead', {}, h('tr', {}, columns.map((name) => h('th', { scope: 'col' }, t(`record.${name}`))))),
@@ -50,8 +50,7 @@ function record(standings) {
       h('td', { class: one.skill > 0 ? 'yes' : '' }, msUnit(one.mean_absolute_error)),
       h('td', {}, msUnit(one.naive_mean_absolute_error)),
       h('td', {}, percent(one.mape)),
-      h('td', {}, percent(one.coverage80)),
-      h('td', {}, percent(one.coverage95)),
+      h('td', {}, t('record.held', { narrow: percent(one.coverage80), wide: percent(one.coverage95) })),
       h('td', {}, count(one.outcomes)))))));
 }
 
@@ -61,7 +60,7 @@ function floor(windows) {
   const point = windows.find((one) => one.target === 'point');
   if (!known(mean?.floor_ratio) || !known(point?.floor_ratio)) return t('floor.unknown');
   return rich('floor', {
-    minute: percent(point.floor_ratio), mean: percent(mean.floor_ratio, mean.floor_ratio < 0.0995 ? 1 : 0), next: nextOf(mean.horizon_s), n: count(Math.round(mean.n_effective)),
+    minute: percent(point.floor_ratio), mean: percent(mean.floor_ratio, mean.floor_ratio < 0.0995 ? 1 : 0), span: span(mean.horizon_s), n: count(Math.round(mean.n_effective)),
   });
 }
 
@@ -79,18 +78,18 @@ function experts(detail) {
   if (!standing) return null;
   const shown = standing.experts.slice(0, EXPERTS_SHOWN);
   const rest = 1 - shown.reduce((sum, one) => sum + one.weight, 0);
-  const max = shown[0].weight;
+  const max = Math.max(shown[0].weight, rest);
   return h('div', { class: 'why experts' },
     h('h3', {}, t('experts', { next: nextOf(standing.horizon_s) })),
     h('div', { class: 'bars num' },
       shown.map((one) => expert(expertName(one.name, detail.step_s), one.weight, max, one.mean_absolute_error)),
-      rest > 0.005 && expert(t('expert.rest'), rest, max, null)));
+      rest > 0.005 && expert(t('expert.rest'), rest, max, null, 'line2f')));
 }
 
-function expert(name, weight, max, error) {
+function expert(name, weight, max, error, kind = 'fcf') {
   return [
     h('span', { class: 'b-name', title: name }, name),
-    spanBar(0, weight, Math.max(max, weight), 'fcf'),
+    spanBar(0, weight, max, kind),
     h('b', {}, percent(weight)),
     h('span', { class: 'muted' }, known(error) ? t('expert.error', { error: msUnit(error) }) : ''),
   ];
