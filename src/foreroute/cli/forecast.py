@@ -66,7 +66,16 @@ def show(answer: Row) -> None:
 
 def _expected(forecasts: list[Row]) -> "Table":
     made = table(
-        "metric", "horizon", ">mean over it", "80 %", "95 %", ">at its end", "80 %", "95 %", "model", "made at"
+        "metric",
+        "horizon",
+        ">mean over it",
+        "80 %",
+        "95 %",
+        ">at its end",
+        "80 %",
+        "95 %",
+        "model",
+        "made at",
     )
     for one in forecasts:
         metric = one.get("metric")
@@ -114,7 +123,9 @@ def _record(forecast: Row) -> "Table":
             _percent(one.get("floor_ratio"), digits=1),
             _percent(one.get("coverage80")),
             _percent(one.get("coverage95")),
-            text("yes", "green") if one.get("has_vote") else text(_NO_VOTE.get(one.get("no_vote"), "no"), "dim"),
+            text("yes", "green")
+            if one.get("has_vote")
+            else text(_NO_VOTE.get(str(one.get("no_vote")), "no"), "dim"),
         )
     return record
 

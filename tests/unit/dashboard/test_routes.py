@@ -119,9 +119,7 @@ async def test_a_forecast_without_a_vote_says_why(stage: Any, outcomes: int, err
     (standing,) = stage.standings
     ours = replace(standing.skills[0], outcomes=outcomes, mean_absolute_error=error, has_vote=False)
     stage.standings = (replace(standing, outcomes=outcomes, skills=(ours,) if outcomes else ()),)
-    ((record,),) = [
-        one["standings"] for one in (await stage.get("/api/forecasts?channel=a"))["forecasts"]
-    ]
+    ((record,),) = [one["standings"] for one in (await stage.get("/api/forecasts?channel=a"))["forecasts"]]
     assert (record["has_vote"], record["no_vote"]) == (False, why)
 
 

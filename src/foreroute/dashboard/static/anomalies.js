@@ -15,21 +15,21 @@ export function anomalyList(detail) {
     episodes.length > SHOWN && h('p', { class: 'note' }, t('odd.more', { n: episodes.length - SHOWN })));
 }
 
-/** Minutes of one metric that belong together; what the newest of them says is what the episode is. Newest first. */
+/** Windows of one metric that belong together; what the newest of them says is what the episode is. Newest first. */
 function episodesOf(anomalies, now, stepS) {
   const found = new Map();
   for (const one of [...anomalies].sort((a, b) => a.at - b.at)) {
-    const since = one.since_at ?? one.at - stepS;
+    const since = one.since_at ?? one.at;
     const key = `${one.metric}/${since}`;
     const before = found.get(key);
     const worst = before && Math.abs(before.worst.value - before.worst.expected) > Math.abs(one.value - one.expected) ? before.worst : one;
-    found.set(key, { key, since, newest: one, worst, minutes: (before?.minutes ?? 0) + 1, goesOn: now - one.at < 1.5 * stepS });
+    found.set(key, { key, since, until: one.at + stepS, newest: one, worst, goesOn: now - one.at < 1.5 * stepS });
   }
   return [...found.values()].sort((a, b) => b.newest.at - a.newest.at);
 }
 
-function row({ key, since, newest, worst, goesOn }, now) {
-  const took = duration(newest.at - since);
+function row({ key, since, until, newest, worst, goesOn }, now) {
+  const took = duration(until - since);
   return h('li', { key },
     h('time', { class: 't' }, when(since, now)),
     h('div', { class: 'what' },

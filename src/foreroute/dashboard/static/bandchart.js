@@ -109,7 +109,7 @@ function forecastMarks(geo) {
   return marks;
 }
 
-const pastStart = (geo) => Math.round(geo.minuteOf(geo.model.past.start_at)) + 1;
+const pastStart = (geo) => minuteOfWindow(geo, geo.model.past.start_at);
 
 /** What was said a quarter of an hour before, over what came: only up to now, the rest is in the forecast. */
 function earlier(geo) {
@@ -129,10 +129,13 @@ function limitMark(geo) {
   ];
 }
 
+/** A window stands at its end; an anomaly names its start. */
+const minuteOfWindow = (geo, startAt) => Math.round(geo.minuteOf(startAt)) + 1;
+
 /** A ring for every unusual minute, and a word for each episode where there is room for it. */
 function anomalyRings(geo) {
   const rings = geo.model.anomalies
-    .map((anomaly) => ({ minute: Math.round(geo.minuteOf(anomaly.at)), anomaly }))
+    .map((anomaly) => ({ minute: minuteOfWindow(geo, anomaly.at), anomaly }))
     .filter(({ minute }) => minute > -geo.past && minute <= 0)
     .map(({ minute, anomaly }) => ({ x: geo.x(minute), y: ringHeight(geo, minute, anomaly), anomaly }))
     .sort((a, b) => a.x - b.x);
@@ -226,7 +229,7 @@ function readPast(geo, minute, time) {
   const value = model.values[minute - geo.first];
   if (!known(value)) return { value, text: t('tip.gap', { time }) };
   const said = model.past?.values[minute - pastStart(geo)];
-  const odd = model.anomalies.find((anomaly) => Math.round(geo.minuteOf(anomaly.at)) === minute);
+  const odd = model.anomalies.find((anomaly) => minuteOfWindow(geo, anomaly.at) === minute);
   const parts = [
     t('tip.actual', { time, value: msUnit(value) }),
     known(said) && t('tip.predicted', { value: msUnit(said) }),
