@@ -267,6 +267,7 @@ def test_what_is_unusual_is_ringed_and_listed_with_its_kind_and_since_when(visit
     expect(page.locator("#detail circle.anom title")).to_have_count(3)
     expect(page.locator("#detail svg.band")).to_contain_text("shift: 800 ms, usually 200 ms")
     expect(page.locator("#detail svg.band")).to_contain_text("failures: shift: 80%, usually 20%")
+    expect(page.locator("#detail text.odd")).to_have_text(["shift", "failures: shift"])
     lines = page.locator("#detail .odd-list li")
     expect(lines).to_have_count(2)
     expect(lines.first).to_contain_text(re.compile(r"\d\d:\d\d.*shift.*lasted 2.*800 ms at worst", re.DOTALL))

@@ -158,7 +158,7 @@ function ringLabels(geo, rings) {
     const text = kindOf(geo, anomaly);
     const wide = text.length * 6.6;
     const right = Math.min(x + wide / 2, free - 4);
-    if (right - wide < LEFT || right < x) return null;
+    if (right - wide < LEFT || right < x - 6) return null;
     free = right - wide;
     const above = y - 10 > TOP + 8;
     return h('text', { class: 'ax odd halo', x: right, y: above ? y - 10 : y + 18, 'text-anchor': 'end' }, text);

@@ -44,12 +44,12 @@ function record(standings) {
   const columns = ['ahead', 'error', 'naive', 'relative', 'band', 'graded'];
   return h('div', { class: 'scroll' }, h('table', { class: 'rec' },
     h('caption', {}, t('record')),
-    h('thead', {}, h('tr', {}, columns.map((name) => h('th', { scope: 'col' }, t(`record.${name}`))))),
+    h('thead', {}, h('tr', {}, columns.map((name) => h('th', { scope: 'col', class: name === 'relative' ? 'opt' : null }, t(`record.${name}`))))),
     h('tbody', {}, standings.filter((one) => one.outcomes > 0).map((one) => h('tr', {},
       h('th', { scope: 'row' }, one.target === 'mean' ? nextOf(one.horizon_s) : inOf(one.horizon_s)),
       h('td', { class: one.skill > 0 ? 'yes' : '' }, msUnit(one.mean_absolute_error)),
       h('td', {}, msUnit(one.naive_mean_absolute_error)),
-      h('td', {}, percent(one.mape)),
+      h('td', { class: 'opt' }, percent(one.mape)),
       h('td', {}, t('record.held', { narrow: percent(one.coverage80), wide: percent(one.coverage95) })),
       h('td', {}, count(one.outcomes)))))));
 }
