@@ -4,7 +4,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -212,17 +212,78 @@ def test_text_of_elsewhere_is_shown_as_text(visit: Visit) -> None:
     page = visit.page
     evil = "<img src=x onerror=document.title='gone'>"
 
-    def twisted(route: Any) -> None:
-        answer = route.fetch()
-        body = orjson.loads(answer.body())
-        body["why_share"] = [{"factor": "forecast", "effect": -0.1, "detail": evil}]
-        route.fulfill(response=answer, body=orjson.dumps(body).decode())
-
-    page.route("**/api/channels/*", twisted)
+    twist(page, {"why_share": [{"factor": "forecast", "effect": -0.1, "detail": evil}]})
     page.locator("tr.row[data-channel=aws-us-east] button").click()
     expect(page.locator("#detail")).to_contain_text("onerror")
     assert page.locator("img").count() == 0
     assert page.title() != "gone"
+
+
+def twist(page: Page, change: dict[str, Any] | Callable[[Any], dict[str, Any]]) -> None:
+    """What the server says about the selected channel, with something of it replaced."""
+
+    def twisted(route: Any) -> None:
+        answer = route.fetch()
+        body = orjson.loads(answer.body())
+        more = change if isinstance(change, dict) else change(body)
+        route.fulfill(response=answer, body=orjson.dumps(body | more).decode())
+
+    page.route("**/api/channels/*", twisted)
+
+
+def test_a_channel_says_what_is_expected_how_wrong_that_was_and_whose_word_counts(visit: Visit) -> None:
+    page = visit.page
+    page.locator("tr.row[data-channel=local-gpu] button").click()
+    detail = page.locator("#detail")
+    expect(detail.locator(".next h3")).to_have_text(["Next 15 min, on average", "Next hour, on average"])
+    expect(detail.locator(".next .v")).to_have_text([re.compile(r"\d+ ms")] * 2)
+    for part in ("path.b80", "path.b95", "path.past", "path.fcl"):
+        expect(detail.locator(f"svg.band {part}")).to_have_attribute("d", re.compile("^M"))
+    rows = detail.locator("table.rec tbody tr")
+    expect(rows.first).to_contain_text(re.compile(r"Next 15 min.*ms.*ms.*%.*% / .*%", re.DOTALL))
+    expect(detail).to_contain_text("Even a perfect forecast would be off by about")
+    shares = [int(text.rstrip("%")) for text in detail.locator(".experts .bars > b").all_inner_texts()]
+    assert 95 <= sum(shares) <= 105, "with all others they are everybody"
+
+
+def test_what_is_unusual_is_ringed_and_listed_with_its_kind_and_since_when(visit: Visit) -> None:
+    page = visit.page
+
+    def odd(body: Any) -> dict[str, Any]:
+        end_at, step_s = body["at"], body["step_s"]
+        shift = {
+            "metric": body["metric"], "value": 0.8, "expected": 0.2, "kind": "shift", "since_at": end_at - 9 * step_s,
+        }  # fmt: skip
+        return {
+            "anomalies": [
+                shift | {"at": end_at - 8 * step_s},
+                shift | {"at": end_at - 9 * step_s, "kind": "spike"},
+                shift | {"at": end_at - 30 * step_s, "metric": "failure_ratio", "since_at": None},
+            ]
+        }
+
+    twist(page, odd)
+    page.locator("tr.row[data-channel=local-gpu] button").click()
+    expect(page.locator("#detail circle.anom title")).to_have_count(3)
+    expect(page.locator("#detail svg.band")).to_contain_text("shift: 800 ms, usually 200 ms")
+    expect(page.locator("#detail svg.band")).to_contain_text("failures: shift: 80%, usually 20%")
+    expect(page.locator("#detail text.odd")).to_have_text(["shift", "failures: shift"])
+    lines = page.locator("#detail .odd-list li")
+    expect(lines).to_have_count(2)
+    expect(lines.first).to_contain_text(re.compile(r"\d\d:\d\d.*shift.*lasted 2.*800 ms at worst", re.DOTALL))
+
+
+def test_a_forecast_without_a_vote_says_why(visit: Visit) -> None:
+    page = visit.page
+
+    def mute(body: Any) -> dict[str, Any]:
+        why = {"has_vote": False, "no_vote": "worse", "outcomes": 321}
+        return {"standings": [one | why if one["horizon_s"] == 3600 else one for one in body["standings"]]}
+
+    twist(page, mute)
+    page.locator("tr.row[data-channel=local-gpu] button").click()
+    expect(page.locator("#detail .warned")).to_contain_text("In 1 h it has no vote")
+    expect(page.locator("#detail .warned")).to_contain_text("321 forecasts graded")
 
 
 def the_alert(page: Page) -> Any:

@@ -56,6 +56,8 @@ async def serve_dashboard(
             ledger=store.ledger,
             records=store.records,
             past_predictions=stages.past_predictions,
+            windows=stages.windows,
+            standings=stages.standings,
             period_start=stages.cost.period_start,
             clock=clock,
             store_kind=settings.store.kind,

@@ -69,6 +69,8 @@ def build_stages(
         fits=fitting,
         forecast_record=lambda: _record(forecast),
         past_predictions=forecast.past_predictions,
+        windows=forecast.windows,
+        standings=forecast.standings,
         detect=detect,
         cost=cost_stage(settings, data),
         heal=healed,

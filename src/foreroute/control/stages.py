@@ -17,6 +17,7 @@ from foreroute.core.findings import (
     ForecastSkill,
     Incident,
     Remedy,
+    WindowForecast,
 )
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
@@ -24,6 +25,7 @@ from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, Rollup
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, Series
 from foreroute.core.work import Expectation, Ratio
+from foreroute.forecast.bank.standings import Standing
 
 Key = tuple[ChannelId, Metric]
 
@@ -142,3 +144,7 @@ class Stages:
     learners: Mapping[str, Learner] = field(default_factory=dict)
     """What is kept across restarts, by name."""
     alerts: AlertStage | None = None
+    windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()
+    """What is expected over the next quarter of an hour and hour, for many series at little cost."""
+    standings: Callable[[ChannelId, Metric], Sequence[Standing]] = lambda _channel, _metric: ()
+    """How well a series has been forecast of late, and whose word counts for how much."""

@@ -16,7 +16,8 @@ class Forecast:
     `origin_at + (i + 1) * step_s`. The interval holds the outcome with probability `coverage`.
 
     `windows` are forecasts of their own of what is asked most often: the metric over the whole of the next
-    quarter of an hour or hour, and in the single window at its end.
+    quarter of an hour or hour, and in the single window at its end. `lower95` and `upper95` are a wider interval
+    for the path; empty where a model has none.
     """
 
     channel: ChannelId
@@ -29,6 +30,8 @@ class Forecast:
     coverage: float
     model: str
     windows: tuple["WindowForecast", ...] = ()
+    lower95: tuple[float, ...] = ()
+    upper95: tuple[float, ...] = ()
 
     def over(self, horizon_s: float) -> "WindowForecast | None":
         """The forecast of the mean over the next `horizon_s` seconds, if that was made."""

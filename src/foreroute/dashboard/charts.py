@@ -10,6 +10,7 @@ from foreroute.core.decision import Reason, ReasonCode
 from foreroute.core.findings import ForecastSkill
 from foreroute.core.ids import ChannelId
 from foreroute.core.series import Series
+from foreroute.dashboard.forecasts import standings_of
 from foreroute.dashboard.sources import Sources
 from foreroute.dashboard.status import HORIZONS_S, Row, Shares, forecasts_by_channel, shares_row
 
@@ -59,10 +60,12 @@ def channel_of(
         else {
             "origin_at": forecast.origin_at,
             "step_s": forecast.step_s,
-            **{key: _rounded(getattr(forecast, key)) for key in _BANDS},
+            **{key: _rounded(getattr(forecast, key)) for key in (*_BANDS, "lower95", "upper95")},
             "coverage": forecast.coverage,
             "model": forecast.model,
+            "windows": forecast.windows,
         },
+        "standings": standings_of(sources, series.channel, series.metric, forecast),
         "past": _past(sources, series),
         "anomalies": list(anomalies),
         "decisions": list(decisions),

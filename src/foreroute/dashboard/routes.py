@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from starlette.applications import Starlette
@@ -19,7 +19,8 @@ from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry
 from foreroute.core.series import Metric
 from foreroute.dashboard.answers import Refusal, body_of, json_of, refused
-from foreroute.dashboard.charts import SHOWN_S, channel_of, skill_row, sparks_of
+from foreroute.dashboard.charts import SHOWN_S, channel_of, sparks_of
+from foreroute.dashboard.forecasts import forecasts_of, short_forecasts
 from foreroute.dashboard.money import spend_of
 from foreroute.dashboard.sources import Sources
 from foreroute.dashboard.status import Row, status_of
@@ -89,13 +90,10 @@ class Dashboard:
         if metric is not None and metric not in {known.value for known in Metric}:
             raise Refusal(400, f"there is no metric {metric!r}", f"known: {', '.join(Metric)}")
 
-        def wanted(one: Any) -> bool:
-            return channel in (None, one.channel) and metric in (None, one.metric.value)
-
-        return {
-            "forecasts": [one for one in board.findings.forecasts.values() if wanted(one)],
-            "skills": [skill_row(one) for one in board.findings.skills if wanted(one)],
-        }
+        asked = None if metric is None else Metric(metric)
+        if channel is None:
+            return short_forecasts(board, self._sources, asked)
+        return forecasts_of(board, self._sources, ChannelId(channel), asked)
 
     async def _decisions(self, request: Request) -> Row:
         limit = _limit(request.query_params.get("limit", "50"))

@@ -1,14 +1,16 @@
 """What the dashboard reads and what it may change. The composition root fills this in; a test fills in its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from foreroute.control.state import Board
 from foreroute.core.decision import Autopilot
+from foreroute.core.findings import WindowForecast
 from foreroute.core.ids import ChannelId
 from foreroute.core.ports import Clock, LedgerStore, RecordStore
 from foreroute.core.series import Metric, Series
+from foreroute.forecast.bank.standings import Standing
 
 
 class Controls(Protocol):
@@ -32,6 +34,10 @@ class Sources:
     records: RecordStore
     past_predictions: Callable[[ChannelId, Metric, float], Series | None]
     """(channel, metric, horizon in seconds) → what was predicted that long before, on the minute it was for."""
+    windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]]
+    """What is expected over the next quarter of an hour and hour, for many series at little cost."""
+    standings: Callable[[ChannelId, Metric], Sequence[Standing]]
+    """How well a series has been forecast of late, and whose word counts for how much."""
     period_start: Callable[[float], float]
     """The start of the budget period that holds an instant; the instant itself without a budget."""
     clock: Clock

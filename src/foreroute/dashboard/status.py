@@ -94,12 +94,9 @@ def shares_row(shares: Shares, configured: Shares, channel: ChannelId) -> Row:
 
 
 def forecasts_by_channel(board: Board) -> dict[ChannelId, Forecast]:
-    """The forecast of each channel's own objective."""
-    return {
-        forecast.channel: forecast
-        for forecast in board.findings.forecasts.values()
-        if (series := board.series.get(forecast.channel)) is not None and forecast.metric is series.metric
-    }
+    """The forecast of each channel's own objective. Others are not touched: each is made when it is asked for."""
+    ahead = ((name, board.findings.forecasts.get((name, one.metric))) for name, one in board.series.items())
+    return {name: forecast for name, forecast in ahead if forecast is not None}
 
 
 def _route(board: Board, name: Any, shares: Shares, configured: Shares) -> Row:

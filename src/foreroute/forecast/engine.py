@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from foreroute.core.findings import Forecast, ForecastSkill, WindowTarget
+from foreroute.core.findings import Forecast, ForecastSkill, WindowForecast, WindowTarget
 from foreroute.core.ids import ChannelId
 from foreroute.core.series import Metric, Series
 from foreroute.forecast.bank.archive import from_bytes, to_bytes
@@ -137,6 +137,11 @@ class ForecastEngine:
         """Whose word counts for how much in one series, and why; empty for one that is not forecast."""
         row = self._bank.find(channel, metric)
         return () if row is None else self._bank.standings(row)
+
+    def windows(self, channel: ChannelId, metric: Metric) -> tuple[WindowForecast, ...]:
+        """What is expected of one series over its next quarter of an hour and hour; empty for one that is not known."""
+        row = self._bank.find(channel, metric)
+        return () if row is None else self._bank.windows(row)
 
     def record(self) -> Record:
         """Live forecasts only; what `warm` played through does not count."""

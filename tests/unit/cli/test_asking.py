@@ -322,19 +322,35 @@ FORECASTS: dict[str, Any] = {
         {
             "channel": "azure-us", "metric": "first_chunk_p95", "origin_at": 1_772_442_000.0, "step_s": 60.0,
             "mean": [0.7 + 0.01 * n for n in range(60)], "lower": [0.6] * 60, "upper": [1.4] * 60,
-            "coverage": 0.8, "model": "trend",
+            "lower95": [0.5] * 60, "upper95": [2.4] * 60, "coverage": 0.8, "model": "ensemble",
+            "windows": [
+                {
+                    "target": target, "horizon_s": 900.0, "value": 0.77, "lower80": 0.71, "upper80": 0.83,
+                    "lower95": 0.65, "upper95": 0.99, "n_effective": 40.0, "floor_ratio": 0.02,
+                }
+                for target in ("mean", "point")
+            ],
+            "standings": [
+                {
+                    "target": "mean", "horizon_s": 900.0, "outcomes": 60, "mean_absolute_error": 0.05,
+                    "naive_mean_absolute_error": 0.08, "skill": 0.375, "mape": 0.061, "coverage80": 0.79,
+                    "coverage95": 0.94, "floor_ratio": 0.023, "has_vote": True, "no_vote": None,
+                    "experts": [
+                        {"name": name, "weight": weight, "mean_absolute_error": 0.05, "naive_mean_absolute_error": 0.08}
+                        for name, weight in (("trend", 0.6), ("average_15", 0.4))
+                    ],
+                },
+                {
+                    "target": "mean", "horizon_s": 3600.0, "outcomes": 7, "mean_absolute_error": 0.09,
+                    "naive_mean_absolute_error": 0.08, "skill": -0.125, "mape": 0.12, "coverage80": 0.5,
+                    "coverage95": None, "floor_ratio": None, "has_vote": False, "no_vote": "worse", "experts": [],
+                },
+            ],
         },
         {
             "channel": "azure-us", "metric": "failure_ratio", "origin_at": 1_772_442_000.0, "step_s": 60.0,
             "mean": [0.01] * 15, "lower": [0.0] * 15, "upper": [0.05] * 15, "coverage": 0.8, "model": "naive",
         },
-    ],
-    "skills": [
-        {
-            "channel": "azure-us", "metric": "first_chunk_p95", "horizon_s": 900.0, "model": "trend",
-            "outcomes": 60, "mean_absolute_error": 0.05, "naive_mean_absolute_error": 0.08, "coverage": 0.79,
-            "has_vote": True,
-        }
     ],
 }  # fmt: skip
 
@@ -343,10 +359,17 @@ def test_forecast_shows_what_is_expected_and_how_good_that_was(server: Any, run:
     server.answer("GET /api/forecasts", FORECASTS)
     out = run("forecast", "azure-us").stdout
     first = [line for line in out.splitlines() if line.startswith("first_chunk_p95")]
-    assert [line.split()[1:4] for line in first[:2]] == [["15m", "840", "ms"], ["1h", "1.29", "s"]]
-    assert "600 ms and 1.40 s" in first[0]
-    assert "0.0% and 5.0%" in out
-    assert first[2].split()[-1] == "yes"
+    assert len(first) == 6, "two horizons: what is expected, how good that was, whose word counts"
+    for part in ("15m", "770 ms", "710 ms to 830 ms", "650 ms to 990 ms", "840 ms", "600 ms to 1.40 s"):
+        assert part in first[0]
+    assert first[1].split()[1:3] == ["1h", "–"], "no mean is forecast that far"
+    assert "1.29 s" in first[1]
+    assert "0.0% to 5.0%" in out
+    for part in ("60", "50 ms", "80 ms", "6.1%", "2.3%", "79%", "94%", "yes"):
+        assert part in first[2].split("over it")[1]
+    assert "no: the last value is nearer" in first[3]
+    assert first[4].endswith("trend 60%, average_15 40%")
+    assert "nobody yet" in first[5]
     assert server.asked[-1].path == "/api/forecasts?channel=azure-us"
 
 
@@ -355,7 +378,15 @@ def test_forecast_at_a_horizon_of_choice(server: Any, run: Run) -> None:
     result = run("forecast", "azure-us", "--horizon", "30m", "--metric", "first_chunk_p95", "--json")
     found = json.loads(result.stdout)["forecasts"]
     assert found[0]["at_horizon"] == [
-        {"horizon_s": 1800.0, "mean": pytest.approx(0.99), "lower": 0.6, "upper": 1.4}
+        {
+            "horizon_s": 1800.0,
+            "mean": pytest.approx(0.99),
+            "lower": 0.6,
+            "upper": 1.4,
+            "lower95": 0.5,
+            "upper95": 2.4,
+            "over": None,
+        }
     ]
     assert found[1]["at_horizon"] == []
     assert server.asked[-1].path == "/api/forecasts?channel=azure-us&metric=first_chunk_p95"
@@ -366,7 +397,7 @@ def test_forecast_at_a_horizon_of_choice(server: Any, run: Run) -> None:
     [
         (FORECASTS, "2d", "no forecast reaches 2d ahead"),
         (FORECASTS, "soon", "'soon' is not a duration"),
-        ({"forecasts": [], "skills": []}, "15m", "there is no forecast for azure-us"),
+        ({"forecasts": []}, "15m", "there is no forecast for azure-us"),
     ],
 )
 def test_a_forecast_that_is_not_there_fails(
@@ -379,5 +410,6 @@ def test_a_forecast_that_is_not_there_fails(
 
 
 def test_ungraded_forecasts_say_so(server: Any, run: Run) -> None:
-    server.answer("GET /api/forecasts", FORECASTS | {"skills": []})
+    fresh = [one | {"standings": []} for one in FORECASTS["forecasts"]]
+    server.answer("GET /api/forecasts", {"forecasts": fresh})
     assert "No forecast is graded yet" in run("forecast", "azure-us").stdout

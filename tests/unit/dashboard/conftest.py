@@ -18,6 +18,8 @@ from foreroute.core.findings import (
     Findings,
     Forecast,
     ForecastSkill,
+    WindowForecast,
+    WindowTarget,
 )
 from foreroute.core.ids import ChannelId, RegionId, RouteName
 from foreroute.core.plan import Objective, Route, RoutingPlan, Target
@@ -25,6 +27,7 @@ from foreroute.core.series import Metric, Series
 from foreroute.dashboard.door import Door
 from foreroute.dashboard.routes import Dashboard
 from foreroute.dashboard.sources import Sources
+from foreroute.forecast.bank.standings import Standing
 from foreroute.monitor.fold import merge_rollups
 from foreroute.store.memory import MemoryStore
 from foreroute.testing.streaming_asgi import stream
@@ -72,6 +75,54 @@ def forecast(name: ChannelId, level: float) -> Forecast:
         upper=(level + 0.9,) * 60,
         coverage=0.8,
         model="ensemble",
+        windows=windows(level),
+        lower95=(level - 0.2,) * 60,
+        upper95=(level + 1.8,) * 60,
+    )
+
+
+def windows(level: float) -> tuple[WindowForecast, ...]:
+    return tuple(
+        WindowForecast(
+            target=target,
+            horizon_s=900.0,
+            value=level + 0.05,
+            lower80=level - 0.1,
+            upper80=level + 0.2,
+            lower95=level - 0.2,
+            upper95=level + 0.4,
+            n_effective=120.0,
+            floor_ratio=floor_ratio,
+        )
+        for target, floor_ratio in ((WindowTarget.MEAN, 0.02), (WindowTarget.POINT, float("nan")))
+    )
+
+
+def standing(name: ChannelId) -> Standing:
+    """The last value has the rest of the say, and somebody next to none."""
+    skills = tuple(
+        ForecastSkill(
+            channel=name,
+            metric=P95,
+            horizon_s=900.0,
+            model=model,
+            outcomes=60,
+            mean_absolute_error=error,
+            naive_mean_absolute_error=0.04,
+            has_vote=error < 0.04,
+        )
+        for model, error in (("ensemble", 0.03), ("trend", 0.035), ("last", 0.04))
+    )
+    return Standing(
+        target=WindowTarget.MEAN,
+        horizon_s=900.0,
+        outcomes=60,
+        mape=0.05,
+        coverage80=0.81,
+        coverage95=float("nan"),
+        weights={"last": 0.245, "median_5": 0.005, "trend": 0.75},
+        skills=skills,
+        totals={},
     )
 
 
@@ -183,6 +234,7 @@ class Stage:
     clock: StillClock = field(default_factory=StillClock)
     admin_key: str | None = None
     loopback_only: bool = True
+    standings: tuple[Standing, ...] = (standing(A),)
 
     def __post_init__(self) -> None:
         self.dashboard = Dashboard(self.sources)
@@ -195,6 +247,8 @@ class Stage:
             ledger=self.store.ledger,
             records=self.store.records,
             past_predictions=lambda name, _metric, _horizon: series(name, 0.6, 0.61) if name == A else None,
+            windows=lambda name, _metric: windows(0.8) if name == A else (),
+            standings=lambda name, _metric: self.standings if name == A else (),
             period_start=lambda at: at - 86400.0,
             clock=self.clock,
             gateway_url=lambda: "http://127.0.0.1:8080",

@@ -35,6 +35,9 @@ async def test_a_channel_has_its_past_its_future_and_what_was_said_before(stage:
         "values": [0.6, 0.61],
     }
     assert (a["skills"][0]["skill"], a["skills"][0]["has_vote"]) == (pytest.approx(0.25), True)
+    assert a["forecast"]["lower95"] == [0.6] * 60
+    assert a["forecast"]["windows"][0]["value"] == pytest.approx(0.85)
+    assert [one["outcomes"] for one in a["standings"]] == [60]
 
 
 async def test_only_its_own_records_of_the_time_shown_are_told(stage: Any, board: Board) -> None:

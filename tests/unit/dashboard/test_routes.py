@@ -1,6 +1,7 @@
 """The API's answers, refusals and stream."""
 
 import asyncio
+from collections import UserDict
 from dataclasses import replace
 from typing import Any
 
@@ -64,9 +65,65 @@ async def test_an_unknown_request_is_refused_and_says_when_it_would_be_known(sta
     assert "next tick" in body["error"]["hint"]
 
 
+async def test_forecasts_of_all_channels_are_short(stage: Any, board: Board) -> None:
+    """Nothing is worked out that was not asked for: a path is made when somebody looks at it."""
+    looked: list[Any] = []
+
+    class Watched(UserDict[Any, Any]):
+        def __getitem__(self, key: Any) -> Any:
+            looked.append(key)
+            return super().__getitem__(key)
+
+    watched = Watched(board.findings.forecasts)
+    stage.board = replace(board, findings=replace(board.findings, forecasts=watched))
+    looked.clear()
+    found = (await stage.get("/api/forecasts"))["forecasts"]
+    assert looked == []
+    assert [(one["channel"], one["metric"]) for one in found] == [
+        ("a", "first_chunk_p95"),
+        ("b", "first_chunk_p95"),
+    ]
+    assert found[0].keys() == {"channel", "metric", "origin_at", "windows"}
+    assert [one["target"] for one in found[0]["windows"]] == ["mean", "point"]
+    assert (await stage.get("/api/forecasts?metric=failure_ratio"))["forecasts"] == []
+
+
+async def test_a_forecast_comes_with_its_bands_its_record_and_whose_word_counts(stage: Any) -> None:
+    (found,) = (await stage.get("/api/forecasts?channel=a"))["forecasts"]
+    assert all(len(found[key]) == 60 for key in ("mean", "lower", "upper", "lower95", "upper95"))
+    assert found["windows"][0]["upper95"] == pytest.approx(1.2)
+    (record,) = found["standings"]
+    assert record | {"experts": []} == {
+        "target": "mean",
+        "horizon_s": 900.0,
+        "outcomes": 60,
+        "mean_absolute_error": 0.03,
+        "naive_mean_absolute_error": 0.04,
+        "skill": pytest.approx(0.25),
+        "mape": 0.05,
+        "coverage80": 0.81,
+        "coverage95": None,
+        "floor_ratio": 0.02,
+        "has_vote": True,
+        "no_vote": None,
+        "experts": [],
+    }
+    assert [(one["name"], one["weight"]) for one in record["experts"]] == [("trend", 0.75), ("last", 0.245)]
+    assert record["experts"][0]["mean_absolute_error"] == 0.035
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "error", "why"), [(0, 0.0, "ungraded"), (5, 0.03, "few"), (60, 0.05, "worse")]
+)
+async def test_a_forecast_without_a_vote_says_why(stage: Any, outcomes: int, error: float, why: str) -> None:
+    (standing,) = stage.standings
+    ours = replace(standing.skills[0], outcomes=outcomes, mean_absolute_error=error, has_vote=False)
+    stage.standings = (replace(standing, outcomes=outcomes, skills=(ours,) if outcomes else ()),)
+    ((record,),) = [one["standings"] for one in (await stage.get("/api/forecasts?channel=a"))["forecasts"]]
+    assert (record["has_vote"], record["no_vote"]) == (False, why)
+
+
 async def test_forecasts_can_be_narrowed_by_channel_and_metric(stage: Any) -> None:
-    everything = await stage.get("/api/forecasts")
-    assert {one["channel"] for one in everything["forecasts"]} == {"a", "b"}
     only = await stage.get("/api/forecasts?channel=b&metric=first_chunk_p95")
     assert {one["channel"] for one in only["forecasts"]} == {"b"}
     assert (await stage.get("/api/forecasts?channel=a&metric=failure_ratio"))["forecasts"] == []

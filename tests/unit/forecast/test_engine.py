@@ -72,6 +72,23 @@ def test_one_combined_forecast_for_each_series(noisy: Make) -> None:
         assert forecast.over(3600.0) is not None
 
 
+def test_the_numbers_alone_are_those_of_the_whole_forecast_after_a_restart_too(noisy: Make) -> None:
+    engine, again = an_engine(), an_engine()
+    one, other = noisy(120), replace(noisy(120, seed=1), channel=ChannelId("b"))
+    engine.warm([one, other])
+    forecasts = engine.update([one, other])
+    again.load(engine.dump())
+    for (channel, metric), forecast in forecasts.items():
+        assert (forecast.channel, forecast.metric) == (channel, metric)
+        assert engine.windows(channel, metric) == again.windows(channel, metric) == forecast.windows
+        assert {skill.channel for found in again.standings(channel, metric) for skill in found.skills} == {
+            channel
+        }
+        bounds = zip(forecast.lower95, forecast.lower, forecast.upper, forecast.upper95, strict=True)
+        assert all(a < b < c < d for a, b, c, d in bounds)
+    assert engine.windows(ChannelId("nobody"), METRIC) == ()
+
+
 def test_too_few_values_are_not_forecast(series: Make) -> None:
     engine = an_engine()
     short = series(*(0.3,) * 9, *(NAN,) * 30)

@@ -3,8 +3,8 @@
 
 import { $, h, patch } from './dom.js';
 import { band, line, quantile, ticks } from './charts.js';
-import { clock, known, ms, msUnit, percent } from './format.js';
-import { t } from './i18n.js';
+import { clock, inUnit, known, ms, msUnit, percent } from './format.js';
+import { coded, t } from './i18n.js';
 
 const LEFT = 44;
 const RIGHT = 8;
@@ -37,7 +37,9 @@ export function geometry(model, width) {
 
 function topOf(model) {
   const seen = [quantile(model.values, 0.985), quantile(model.forecast?.upper ?? [], 0.985), quantile(model.past?.values ?? [], 1)];
-  const highest = Math.max(0, ...seen.filter(known));
+  const likely = Math.max(0, ...seen.filter(known));
+  // The wide band may take some room, but not so much that everything else lies flat.
+  const highest = Math.max(likely, Math.min(quantile(model.forecast?.upper95 ?? [], 0.985) ?? 0, likely * 1.4));
   return known(model.limit_s) ? Math.max(model.limit_s * 1.12, Math.min(highest * 1.04, model.limit_s * 4)) : highest * 1.1;
 }
 
@@ -49,6 +51,7 @@ export function bandChart(geo) {
     timeAxis(geo),
     forecastMarks(geo),
     h('path', { class: 'obs', d: line(indices(geo), model.values.map(geo.y)) }),
+    earlier(geo),
     limitMark(geo),
     anomalyRings(geo),
     flags(geo),
@@ -77,7 +80,9 @@ function timeAxis(geo) {
       h('path', { class: 'tickl', d: `M${geo.x(minute).toFixed(1)} ${geo.floor}v4` }),
       label(minute, clock(model.at + minute * model.step_s), '', 'middle'),
     ]),
-    label(15, t('in15.short'), 'f', 'middle'),
+    geo.x(geo.ahead) - geo.x(15) > 72
+      ? label(15, t('in15.short'), 'f', 'middle')
+      : label(20, t('in15.short'), 'f', 'end'),
     label(geo.ahead, t('in60.short'), 'f', 'end'),
   ];
 }
@@ -92,20 +97,26 @@ function fullHours(geo) {
 function forecastMarks(geo) {
   const { model } = geo;
   const marks = [];
-  if (model.past) {
-    const first = Math.round(geo.minuteOf(model.past.start_at)) + 1;
-    const xs = model.past.values.map((_, i) => geo.x(first + i));
-    marks.push(h('path', { class: 'past', d: line(xs, model.past.values.map(geo.y)) }));
-  }
   const forecast = model.forecast;
   if (forecast?.mean.length) {
     const xs = forecast.mean.map((_, i) => geo.x(i + 1 + geo.offset));
     marks.push(
+      forecast.lower95?.length > 0 && h('path', { class: 'b95', d: band(xs, forecast.lower95.map(geo.y), forecast.upper95.map(geo.y)) }),
       h('path', { class: 'b80', d: band(xs, forecast.lower.map(geo.y), forecast.upper.map(geo.y)) }),
       h('path', { class: 'fcl', d: line(xs, forecast.mean.map(geo.y)) }),
       [14, 59].filter((i) => i < xs.length).map((i) => h('circle', { class: 'fcf', cx: xs[i], cy: geo.y(forecast.mean[i]), r: 3 })));
   }
   return marks;
+}
+
+const pastStart = (geo) => minuteOfWindow(geo, geo.model.past.start_at);
+
+/** What was said a quarter of an hour before, over what came: only up to now, the rest is in the forecast. */
+function earlier(geo) {
+  if (!geo.model.past) return null;
+  const first = pastStart(geo);
+  const values = geo.model.past.values.slice(0, Math.max(0, 1 - first));
+  return h('path', { class: 'past', d: line(values.map((_, i) => geo.x(first + i)), values.map(geo.y)) });
 }
 
 function limitMark(geo) {
@@ -118,15 +129,49 @@ function limitMark(geo) {
   ];
 }
 
+/** A window stands at its end; an anomaly names its start. */
+const minuteOfWindow = (geo, startAt) => Math.round(geo.minuteOf(startAt)) + 1;
+
+/** A ring for every unusual minute, and a word for each episode where there is room for it. */
 function anomalyRings(geo) {
-  return geo.model.anomalies
-    .map((anomaly) => ({ minute: Math.round(geo.minuteOf(anomaly.at)), anomaly }))
+  const rings = geo.model.anomalies
+    .map((anomaly) => ({ minute: minuteOfWindow(geo, anomaly.at), anomaly }))
     .filter(({ minute }) => minute > -geo.past && minute <= 0)
-    .map(({ minute, anomaly }) => {
-      const value = geo.model.values[minute - geo.first] ?? anomaly.value;
-      return h('circle', { class: 'anom', cx: geo.x(minute), cy: geo.y(value), r: 4 });
-    });
+    .map(({ minute, anomaly }) => ({ x: geo.x(minute), y: ringHeight(geo, minute, anomaly), anomaly }))
+    .sort((a, b) => a.x - b.x);
+  return [
+    rings.map(({ x, y, anomaly }) => h('circle', { class: 'anom', cx: x, cy: y, r: 4 }, h('title', {}, anomalyWords(geo, anomaly)))),
+    ringLabels(geo, rings),
+  ];
 }
+
+/** The chart has one axis: what was odd about another metric stands on the ground. */
+function ringHeight(geo, minute, anomaly) {
+  const own = anomaly.metric === geo.model.metric;
+  return own ? geo.y(geo.model.values[minute - geo.first] ?? anomaly.value) : geo.floor - 6;
+}
+
+function ringLabels(geo, rings) {
+  const newest = new Map(rings.map((ring) => [`${ring.anomaly.metric}/${ring.anomaly.since_at}`, ring]));
+  let free = geo.x0;
+  return [...newest.values()].reverse().map(({ x, y, anomaly }) => {
+    const text = kindOf(geo, anomaly);
+    const wide = text.length * 6.6;
+    const right = Math.min(x + wide / 2, free - 4);
+    if (right - wide < LEFT || right < x - 6) return null;
+    free = right - wide;
+    const above = y - 10 > TOP + 8;
+    return h('text', { class: 'ax odd halo', x: right, y: above ? y - 10 : y + 18, 'text-anchor': 'end' }, text);
+  });
+}
+
+function kindOf(geo, anomaly) {
+  const kind = coded('alert.kind', anomaly.kind ?? 'spike');
+  return anomaly.metric === geo.model.metric ? kind : t('anomaly.of', { metric: coded('alert.metric', anomaly.metric), kind });
+}
+
+const anomalyWords = (geo, { metric, value, expected, ...rest }) =>
+  t('tip.anomaly', { kind: kindOf(geo, { metric, ...rest }), value: inUnit(metric, value), usual: inUnit(metric, expected) });
 
 /** Steps that follow each other are one flag; a label is left out where it would cover its neighbour's. */
 function flags(geo) {
@@ -170,14 +215,27 @@ export function reading(geo, minute) {
   const { model } = geo;
   const time = clock(model.at + minute * model.step_s);
   if (minute <= 0) {
-    const value = model.values[minute - geo.first];
-    return { value, text: known(value) ? t('tip.actual', { time, value: msUnit(value) }) : t('tip.gap', { time }) };
+    return readPast(geo, minute, time);
   }
   const f = model.forecast;
   const i = minute - 1 - geo.offset;
   const value = f?.mean[i];
   if (!known(value)) return { value: null, text: t('tip.gap', { time }) };
   return { value, text: t('tip.expected', { time, value: msUnit(value), lower: ms(f.lower[i]), upper: msUnit(f.upper[i]) }) };
+}
+
+function readPast(geo, minute, time) {
+  const { model } = geo;
+  const value = model.values[minute - geo.first];
+  if (!known(value)) return { value, text: t('tip.gap', { time }) };
+  const said = model.past?.values[minute - pastStart(geo)];
+  const odd = model.anomalies.find((anomaly) => minuteOfWindow(geo, anomaly.at) === minute);
+  const parts = [
+    t('tip.actual', { time, value: msUnit(value) }),
+    known(said) && t('tip.predicted', { value: msUnit(said) }),
+    odd && kindOf(geo, odd),
+  ];
+  return { value, text: parts.filter(Boolean).join(', ') };
 }
 
 /** Draw the cursor into its own layer; null takes it away. */

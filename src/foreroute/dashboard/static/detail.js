@@ -1,10 +1,12 @@
 // The selected channel: its course, how good its forecasts have been, and why it has the share it has.
 
 import { h } from './dom.js';
+import { anomalyList } from './anomalies.js';
 import { bandChart, reading } from './bandchart.js';
 import { icon, spanBar } from './charts.js';
 import { stateOf } from './channels.js';
-import { count, known, msUnit, percent } from './format.js';
+import { forecastPanel } from './forecast.js';
+import { known, msUnit, percent } from './format.js';
 import { coded, has, language, rich, t } from './i18n.js';
 import { decisionRows } from './journal.js';
 import { inWords } from './phrases.js';
@@ -14,9 +16,7 @@ const COLOURS = { act: 'info', bad: 'bad', warn: 'warn', ok: 'ok', off: 'off', i
 /** What the chart needs, from the detail if it is there and else from the sparkline: no empty moment. */
 export function chartModel(channel, sparks, detail) {
   if (detail?.id === channel.id) {
-    // The chart has one axis: what was odd about another metric has no place on it.
-    const anomalies = (detail.anomalies ?? []).filter((anomaly) => anomaly.metric === detail.metric);
-    return { ...detail, anomalies, decisions: detail.decisions ?? [] };
+    return { ...detail, anomalies: detail.anomalies ?? [], decisions: detail.decisions ?? [] };
   }
   const spark = sparks?.channels[channel.id] ?? { values: [], mean: [], lower: [], upper: [] };
   const { at, step_s } = sparks ?? { at: 0, step_s: 60 };
@@ -38,7 +38,8 @@ export function detailCard(channel, detail, geo, cursor) {
       h('figure', { class: 'fig' },
         h('div', slider(channel, geo, cursor), bandChart(geo)),
         h('figcaption', { class: 'lgd' }, legend(geo))),
-      mine && record(mine),
+      mine && forecastPanel(mine),
+      mine && anomalyList(mine),
       h('div', { class: 'why' },
         h('h3', {}, t('why.share', { share: percent(channel.share) })),
         mine ? factors(mine) : h('p', { class: 'note' }, t('loading'))),
@@ -68,34 +69,11 @@ function legend(geo) {
     item(t('actual'), h('path', { class: 'obs', d: 'M0 6h20' })),
     model.forecast && item(known(coverage) ? t('expected.band', { coverage: percent(coverage) }) : t('expected'),
       h('rect', { class: 'b80', x: 0, y: 1, width: 20, height: 8 }), h('path', { class: 'fcl', d: 'M0 5h20' })),
-    model.past && item(t('predicted'), h('path', { class: 'past', d: 'M0 5h20' })),
+    model.forecast?.lower95?.length > 0 && item(t('expected.wide'), h('rect', { class: 'b95', x: 0, y: 0, width: 20, height: 10 })),
+    model.past && item(t('predicted'), h('path', { class: 'past', d: 'M0 7l6-3 7 2 7-3' })),
     model.anomalies.length > 0 && item(t('anomaly'), h('circle', { class: 'anom', cx: 10, cy: 5, r: 3.6 })),
     model.decisions.length > 0 && item(t('decision'), h('path', { class: 'evtf', d: 'M10 8l-4.500 -6h9z' })),
   ];
-}
-
-/** The record of the model that made the forecast, at one horizon: never of whichever did best. */
-function skillAt(detail, horizon) {
-  return detail.skills.find(
-    (s) => s.metric === detail.metric && s.model === detail.forecast?.model && Math.abs(s.horizon_s - horizon) < 30);
-}
-
-function record(detail) {
-  const rows = [['in15', 900], ['in60', 3600]].map(([key, horizon]) => [key, skillAt(detail, horizon)]);
-  if (!rows.some(([, skill]) => skill?.outcomes > 0)) {
-    return h('p', { class: 'note' }, detail.forecast ? t('record.none') : t('record.cold'));
-  }
-  const model = detail.forecast?.model;
-  return h('div', { class: 'scroll' }, h('table', { class: 'rec' },
-    h('caption', {}, model ? t('record.by', { model }) : t('record')),
-    h('thead', {}, h('tr', {}, ['ahead', 'error', 'naive', 'band', 'vote'].map((name) => h('th', { scope: 'col' }, t(`record.${name}`))))),
-    h('tbody', {}, rows.filter(([, skill]) => skill).map(([key, skill]) => h('tr', {},
-      h('th', { scope: 'row' }, t(key)),
-      h('td', {}, h('b', {}, msUnit(skill.mean_absolute_error))),
-      h('td', {}, msUnit(skill.naive_mean_absolute_error)),
-      h('td', {}, percent(skill.coverage)),
-      h('td', { class: skill.has_vote ? 'yes' : '', title: t('record.outcomes', { n: count(skill.outcomes) }) },
-        t(skill.has_vote ? 'vote.yes' : 'vote.no')))))));
 }
 
 /** A waterfall from the configured share to today's: every step says what moved it. */

@@ -82,6 +82,21 @@ export function duration(seconds) {
   return `${plain(seconds / 86400, 1)}${unit.d}`;
 }
 
+/** How far ahead or back, said as people say it: 15 min, 1 h. */
+export function span(seconds) {
+  const unit = UNITS[language()];
+  return seconds % 3600 === 0 ? `${seconds / 3600}${unit.h}` : duration(seconds);
+}
+
+/** A value in the unit of its metric. */
+export function inUnit(metric, value) {
+  if (!known(value)) return NONE;
+  if (metric.endsWith('_ratio')) return errors(value);
+  if (metric.endsWith('_slowdown')) return `${plain(value, 2)}×`;
+  if (metric.endsWith('_usd')) return usd(value);
+  return metric === 'attempts' || metric === 'throttles' ? count(value) : msUnit(value);
+}
+
 /** A change of share in points, with a true minus. */
 export function points(change) {
   const value = Math.round(change * 100);

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 def forecast(memory: Memory, row: int) -> Forecast | None:
     """The path goes through the forecasts of single windows; what lies between is drawn between them."""
     state, settings = memory.state, memory.settings
-    channel, metric = list(memory.rows)[row]
+    channel, metric = memory.key(row)
     if memory.end_at is None or state["seen"][row] == 0:
         return None
     points = state["now"][:, 1, :, row].astype(np.float64)
@@ -34,9 +34,33 @@ def forecast(memory: Memory, row: int) -> Forecast | None:
         upper=tuple(path[3].tolist()),
         coverage=0.8,
         model=ENSEMBLE,
-        windows=tuple(
-            _window(memory, row, at, kind) for at in range(len(settings.horizons)) for kind in range(2)
-        ),
+        windows=windows(memory, row),
+        lower95=tuple(path[1].tolist()),
+        upper95=tuple(path[4].tolist()),
+    )
+
+
+def windows(memory: Memory, row: int) -> tuple[WindowForecast, ...]:
+    """By horizon and then by target: the numbers alone, without the path through them. Empty before the first value."""
+    state, settings = memory.state, memory.settings
+    if memory.end_at is None or state["seen"][row] == 0:
+        return ()
+    said = state["now"][..., row].tolist()
+    requests, wiggle, wiggles = (float(state[name][row]) for name in ("requests", "wiggle", "wiggles"))
+    return tuple(
+        WindowForecast(
+            target=target,
+            horizon_s=steps * settings.step_s,
+            value=value,
+            lower80=low80,
+            upper80=high80,
+            lower95=low95,
+            upper95=high95,
+            n_effective=requests,
+            floor_ratio=noise.floor_ratio(wiggle, wiggles, 1 if target is WindowTarget.POINT else steps),
+        )
+        for steps, by_target in zip(settings.horizons, said, strict=True)
+        for target, (value, low95, low80, high80, high95) in zip(TARGETS, by_target, strict=True)
     )
 
 
@@ -71,23 +95,3 @@ def _first(level: float, point: Floats) -> Floats:
 def _path(steps: Floats, points: Floats, length: int) -> Floats:
     grid = np.arange(1, length + 1, dtype=np.float64)
     return np.stack([np.interp(grid, steps, column) for column in points.T])
-
-
-def _window(memory: Memory, row: int, at: int, kind: int) -> WindowForecast:
-    state = memory.state
-    value, low95, low80, high80, high95 = state["now"][at, kind, :, row].tolist()
-    return WindowForecast(
-        target=TARGETS[kind],
-        horizon_s=memory.settings.horizons[at] * memory.settings.step_s,
-        value=value,
-        lower80=low80,
-        upper80=high80,
-        lower95=low95,
-        upper95=high95,
-        n_effective=float(state["requests"][row]),
-        floor_ratio=noise.floor_ratio(
-            float(state["wiggle"][row]),
-            float(state["wiggles"][row]),
-            1 if TARGETS[kind] is WindowTarget.POINT else memory.settings.horizons[at],
-        ),
-    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from foreroute.core.findings import Forecast, ForecastSkill, WindowTarget
+from foreroute.core.findings import Forecast, ForecastSkill, WindowForecast, WindowTarget
 from foreroute.core.ids import ChannelId
 from foreroute.core.series import Metric
 from foreroute.forecast.bank import answer, history, minute
@@ -98,6 +98,10 @@ class ForecastBank:
     def forecast(self, row: int) -> Forecast | None:
         """The newest forecast of a series, for every step to the last horizon. None before its first value."""
         return answer.forecast(self.memory, row)
+
+    def windows(self, row: int) -> tuple[WindowForecast, ...]:
+        """`forecast(row).windows` without the work for its path."""
+        return answer.windows(self.memory, row)
 
     def current(self) -> Floats:
         """(targets, horizons, 5, rows): value, lower95, lower80, upper80, upper95 of the newest forecasts, or NaN.

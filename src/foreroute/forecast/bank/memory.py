@@ -38,6 +38,7 @@ class Memory:
     tick: int = 0
     end_at: float | None = None
     begun_at: float = 0.0
+    _keys: list[tuple[ChannelId, Metric]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         horizons = self.settings.horizons
@@ -69,6 +70,12 @@ class Memory:
         self.state["offset"][-1] = scale.offset(metric)
         self.state["ceiling"][-1] = scale.ceiling(metric)
         self.state["amount"][-1] = scale.is_amount(metric)
+
+    def key(self, row: int) -> tuple[ChannelId, Metric]:
+        """`rows` the other way round. Rows are only ever added, so a list of the same length is the same list."""
+        if len(self._keys) != len(self.rows):
+            self._keys = list(self.rows)
+        return self._keys[row]
 
     def place(self, end_at: float) -> int:
         """In slots of the day's profile since the epoch, of a step that ends then."""

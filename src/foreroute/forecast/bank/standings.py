@@ -39,7 +39,7 @@ def standings(memory: Memory, row: int) -> tuple[Standing, ...]:
 
 def _standing(memory: Memory, row: int, at: int, kind: int) -> Standing:
     state, names = memory.state, memory.roster.names
-    channel, metric = list(memory.rows)[row]
+    channel, metric = memory.key(row)
     horizon_s = memory.settings.horizons[at] * memory.settings.step_s
     graded = int(state["graded"][at, kind, row])
     inside80, inside95 = (float(state[name][at, kind, row]) for name in ("inside80", "inside95"))
