@@ -64,6 +64,14 @@ class Series:
         """The instant just after the last window: the forecast origin."""
         return self.start_at + self.step_s * len(self.values)
 
+    @property
+    def measured(self) -> int:
+        """How many windows there are from the first that was measured on; those that were not in between count."""
+        for place, value in enumerate(self.values):
+            if value == value:  # noqa: PLR0124 - not NaN
+                return len(self.values) - place
+        return 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:

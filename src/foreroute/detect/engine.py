@@ -112,7 +112,7 @@ class DetectEngine:
             key = (one.channel, one.metric)
             row = rows.index[key]
             behind = (one.end_at - rows.seen_until[row]) / step_s
-            new = len(one.values) if behind > len(one.values) else math.floor(behind + _SLACK_S)
+            new = one.measured if behind > len(one.values) else math.floor(behind + _SLACK_S)
             rows.seen_until[row] = max(one.end_at, rows.seen_until[row])
             known, late = one.counts, round((end_at - one.end_at) / step_s)
             for back in range(min(max(new, 0), len(one.values))):

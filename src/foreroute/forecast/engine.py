@@ -102,7 +102,8 @@ class ForecastEngine:
         if self._experts.names:
             self._past.add(series)
         end_at = max((one.end_at for one in series), default=0.0)
-        for left in range(self._settings.warm_windows - 1, -1, -1):
+        windows = min(max((one.measured for one in series), default=0), self._settings.warm_windows)
+        for left in range(windows - 1, -1, -1):
             self._step(end_at - left * self._settings.step_s, series, {})
         self._before = total(self._bank.memory)
 
@@ -118,7 +119,7 @@ class ForecastEngine:
         at, known_at = series[0].end_at, self._bank.memory.end_at
         if known_at is not None and at < known_at - _SLACK_S:
             return Forecasts(self._bank, ())
-        for left in range(self._missed(at, len(series[0].values)), 0, -1):
+        for left in range(self._missed(at, series), 0, -1):
             self._step(at - left * self._settings.step_s, series, {})
         if known_at is None:
             self._before = total(self._bank.memory)
@@ -181,11 +182,13 @@ class ForecastEngine:
         self._bank = from_bytes(state, self._bank_settings)
         self._before = total(self._bank.memory)
 
-    def _missed(self, at: float, windows: int) -> int:
-        """How many windows before the newest one are news."""
+    def _missed(self, at: float, series: Sequence[Series]) -> int:
+        """How many windows before the newest one are news. At first, as many as were measured."""
         known_at = self._bank.memory.end_at
-        missed = windows if known_at is None else round((at - known_at) / self._settings.step_s)
-        return max(0, min(missed, windows) - 1)
+        if known_at is not None:
+            return max(0, min(round((at - known_at) / self._settings.step_s), len(series[0].values)) - 1)
+        measured = max(one.measured for one in series)
+        return max(0, min(measured, self._settings.warm_windows) - 1)
 
     def _opinions(self, at: float, series: Sequence[Series]) -> Mapping[str, Floats]:
         """By name, (targets, horizons, rows of the bank)."""
