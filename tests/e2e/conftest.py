@@ -7,7 +7,7 @@ import re
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 from openai import AsyncOpenAI
+from playwright.sync_api import Browser, sync_playwright
+from tests.e2e.visit import FLAGS, Visit
 
 from foreroute.serving import serve_asgi
 from foreroute.testing.fake_provider import Always, FakeProvider, ProviderAnswer
@@ -145,3 +147,20 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 async def client_of(server: Serve) -> AsyncIterator[AsyncOpenAI]:
     async with AsyncOpenAI(base_url=server.url, api_key="none", max_retries=0) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, url: str) -> Iterator[Visit]:
+    visit = Visit(browser, url)
+    yield visit
+    visit.context.close()
+    assert visit.problems == []
+    assert {address.split("/")[2] for address in visit.asked} == {url.split("/")[2]}, "nothing of elsewhere"

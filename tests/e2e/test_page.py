@@ -9,22 +9,12 @@ from typing import Any
 
 import orjson
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+from tests.e2e.visit import PATIENCE_MS, Visit, api
 
 pytestmark = [pytest.mark.service("chromium"), pytest.mark.slow]
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SIX = ["aws-us-east", "azure-eu-west", "azure-us-east", "gcp-eu-west", "gcp-us-east", "local-gpu"]
-PATIENCE_MS = 60_000
-"""A loaded machine may take its time; nothing here waits longer than it must."""
 
 
 @pytest.fixture(scope="module")
@@ -49,57 +39,6 @@ def url() -> Iterator[str]:
         finally:
             demo.send_signal(signal.SIGINT)
             demo.communicate(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """A page with a note of all that went wrong on it, and of all that it asked for."""
-
-    def __init__(self, browser: Browser, url: str, **context: Any) -> None:
-        self.context: BrowserContext = browser.new_context(
-            **({"viewport": {"width": 1440, "height": 1000}, "locale": "en-GB"} | context)
-        )
-        self.context.set_default_timeout(PATIENCE_MS)
-        self.problems: list[str] = []
-        self.asked: list[str] = []
-        self.url = url
-        self.page = self.open()
-
-    def open(self) -> Page:
-        page = self.context.new_page()
-        page.on(
-            "console", lambda message: self.problems.append(message.text) if message.type == "error" else None
-        )
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.goto(self.url)
-        page.wait_for_selector("#channels tr.row")
-        return page
-
-    def ids(self) -> list[str]:
-        return [
-            row.get_attribute("data-channel") or "" for row in self.page.locator("#channels tr.row").all()
-        ]
-
-
-@pytest.fixture
-def visit(browser: Browser, url: str) -> Iterator[Visit]:
-    visit = Visit(browser, url)
-    yield visit
-    visit.context.close()
-    assert visit.problems == []
-    assert {address.split("/")[2] for address in visit.asked} == {url.split("/")[2]}, "nothing of elsewhere"
-
-
-def api(page: Page, path: str) -> Any:
-    return orjson.loads(page.evaluate("path => fetch(path).then(answer => answer.text())", path))
 
 
 def test_the_first_screen_says_what_matters(visit: Visit) -> None:
@@ -284,53 +223,6 @@ def test_a_forecast_without_a_vote_says_why(visit: Visit) -> None:
     page.locator("tr.row[data-channel=local-gpu] button").click()
     expect(page.locator("#detail .warned")).to_contain_text("In 1 h it has no vote")
     expect(page.locator("#detail .warned")).to_contain_text("321 forecasts graded")
-
-
-def the_alert(page: Page) -> Any:
-    """The row of an alert that fires, by its id: its state may change while one looks."""
-    page.wait_for_function(
-        "fetch('/api/alerts').then(a => a.json()).then(({alerts}) => alerts.some(a => a.state === 'firing'))"
-    )
-    name = next(one["id"] for one in api(page, "/api/alerts")["alerts"] if one["state"] == "firing")
-    row = page.locator(f"#alerts li[data-alert='{name}']")
-    expect(row).to_be_visible()
-    return row
-
-
-def test_an_alert_says_what_since_when_and_how_bad(visit: Visit) -> None:
-    row = the_alert(visit.page)
-    expect(row).to_contain_text(re.compile(r"for \d.*(affected|requests/min)"))
-    expect(row.locator("time")).to_have_text(re.compile(r"\d\d:\d\d"))
-    expect(visit.page.locator("#alerts")).to_contain_text("No receiver is configured")
-
-
-def test_an_alert_is_acknowledged_by_a_click_and_back(visit: Visit) -> None:
-    row = the_alert(visit.page)
-    row.get_by_role("button", name="Acknowledge").click()
-    expect(visit.page.locator("#answer")).to_contain_text("Acknowledged")
-    expect(row).to_have_class(re.compile("is-acknowledged"))
-    row.get_by_role("button", name="Not on it any more").click()
-    expect(row).to_have_class(re.compile("is-firing"))
-
-
-def test_an_alert_is_silenced_by_a_click_and_the_silence_ended(visit: Visit) -> None:
-    row = the_alert(visit.page)
-    row.get_by_role("button", name="Silence 1 h").click()
-    expect(row).to_have_class(re.compile("is-silenced"))
-    expect(visit.page.locator("#alerts .silence")).to_contain_text("Silenced until")
-    visit.page.locator("#alerts .silence").get_by_role("button", name="End silence").click()
-    expect(visit.page.locator("#alerts .silence")).to_have_count(0)
-    assert [one["state"] for one in api(visit.page, "/api/silences")["silences"]] == ["ended"]
-
-
-def test_an_alert_takes_feedback_and_the_same_word_again_takes_it_back(visit: Visit) -> None:
-    row = the_alert(visit.page)
-    noise = row.get_by_role("button", name="Noise")
-    noise.click()
-    expect(noise).to_have_attribute("aria-pressed", "true")
-    expect(row).to_contain_text("threshold × 1.30")
-    noise.click()
-    expect(noise).to_have_attribute("aria-pressed", "false")
 
 
 def test_without_alerts_the_panel_says_so(visit: Visit) -> None:

@@ -115,7 +115,10 @@ def test_what_the_gateway_recorded_after_the_death_is_stored_once(open_house, at
 
 def test_the_death_of_the_fit_worker_stops_neither_ticks_nor_requests(open_house, at_pace) -> None:
     async def main(loop: VirtualTimeLoop) -> None:
-        rhythm = {"loop": {"fit_workers": 1, "fit_every": "2m"}}
+        rhythm = {
+            "loop": {"fit_workers": 1, "tick": "5s"},
+            "forecast": {"models": ["smoothing"], "retrain": {"every": "1m"}},
+        }
         async with open_house(loop, {"a": answers(0.3), "b": answers(0.3)}, rhythm) as house:
             control = await house.start_control("first")
             users = Users(house)
@@ -131,8 +134,8 @@ def test_the_death_of_the_fit_worker_stops_neither_ticks_nor_requests(open_house
             loop.call_at(750.5, kill)
             await at_pace(users.one, 500, 2.0)
             ticks = control.ticks
-            assert killed == [12]
-            assert ticks == 16
+            assert killed == [150]
+            assert ticks == 200
             assert control.plane.loop is not None
             assert control.plane.loop.board is not None
             assert control.plane.loop.board.stage_errors == {}

@@ -23,10 +23,24 @@ function flatten(kids, out) {
   return out;
 }
 
-/** Make the children of `parent` what `kids` describe. */
+let patching = false;
+
+/**
+ * Make the children of `parent` what `kids` describe. Removing what has the focus tells it so at once, and whoever
+ * hears that may want to patch as well: that waits until this is done.
+ */
 export function patch(parent, kids) {
+  if (patching) {
+    queueMicrotask(() => patch(parent, kids));
+    return;
+  }
   const focused = document.activeElement;
-  patchChildren(parent, flatten([kids], []));
+  patching = true;
+  try {
+    patchChildren(parent, flatten([kids], []));
+  } finally {
+    patching = false;
+  }
   const lost = focused !== document.activeElement && focused?.isConnected && parent.contains(focused);
   if (lost) focused.focus({ preventScroll: true });
 }
