@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.e2e.visit import Visit, api
+from tests.e2e.visit import PATIENCE_MS, Visit, api
 
 pytestmark = pytest.mark.service("chromium")
 
@@ -87,10 +87,9 @@ def ask(url: str, over: threading.Event) -> None:
 
 def the_alert(page: Page) -> Any:
     """The row of an alert that fires, and goes on as long as the channel is dead."""
-    page.wait_for_function(
-        "fetch('/api/alerts').then(a => a.json()).then(({alerts}) => alerts.some(a => a.state === 'firing'))"
-    )
-    name = next(one["id"] for one in api(page, "/api/alerts")["alerts"] if one["state"] == "firing")
+    firing = page.locator("#alerts li.is-firing").first
+    expect(firing).to_be_visible(timeout=PATIENCE_MS)
+    name = firing.get_attribute("data-alert")
     row = page.locator(f"#alerts li[data-alert='{name}']")
     expect(row).to_be_visible()
     return row
