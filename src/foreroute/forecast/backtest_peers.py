@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from foreroute.forecast.values import Floats
 
 
 class Peer(Protocol):
