@@ -7,6 +7,7 @@ from importlib import util
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.forecast.cell import Cell
 from bench.forecast.data import Group
@@ -40,9 +41,9 @@ class Asked:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def known(self) -> Floats:
+    def known(self) -> NDArray[np.bool_]:
         """Where there is an outcome and everybody has an answer."""
-        return np.all([np.isfinite(found) for found in (self.wanted, *self.said.values())], axis=0)
+        return np.logical_and.reduce([np.isfinite(found) for found in (self.wanted, *self.said.values())], axis=0)
 
     def errors(self, name: str) -> Floats:
         return np.abs(self.said[name] - self.wanted)

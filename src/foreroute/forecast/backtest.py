@@ -66,7 +66,8 @@ def backtest(
     short = [problem for one in series if (problem := too_short(one, settings)) is not None]
     left_out = {id(problem.series) for problem in short}
     usable = [one for one in series if id(one) not in left_out]
-    replays, found = [], []
+    replays: list[Replay] = []
+    found: list[Score] = []
     for step_s in sorted({one.step_s for one in usable}):
         bank = BankSettings(step_s=step_s, horizons_s=horizons_of(step_s, settings.horizons_s))
         played = replay([one for one in usable if one.step_s == step_s], bank, progress)
