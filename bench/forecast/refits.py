@@ -43,7 +43,9 @@ class Asked:
     @property
     def known(self) -> NDArray[np.bool_]:
         """Where there is an outcome and everybody has an answer."""
-        return np.logical_and.reduce([np.isfinite(found) for found in (self.wanted, *self.said.values())], axis=0)
+        return np.logical_and.reduce(
+            [np.isfinite(found) for found in (self.wanted, *self.said.values())], axis=0
+        )
 
     def errors(self, name: str) -> Floats:
         return np.abs(self.said[name] - self.wanted)

@@ -26,15 +26,15 @@ from foreroute.settings.units import write_seconds
 Row = dict[str, Any]
 _SERIES_MAX: Final = 20
 """Series that are drawn; the table has all."""
-_STEPS_MAX: Final = 5000
+_STEPS_MAX: Final = 3000
 """Windows of a series that are drawn."""
 _INK, _BLUE, _GREY = "#0e1a24", "#1d4ed8", "#8a96a0"
 _BAND95, _BAND80 = "rgba(29, 78, 216, .12)", "rgba(29, 78, 216, .22)"
 _RATIOS: Final = {
     NAIVE: "÷ last value",
-    "mean_of_10": "÷ mean of the last ten",
-    "ewma_15min": "÷ 15-minute average",
-    "seasonal_ratio": "÷ yesterday's ratio",
+    "mean_of_10": "÷ mean of 10",
+    "ewma_15min": "÷ EWMA 15 min",
+    "seasonal_ratio": "÷ yesterday's",
 }
 _UNITS: Final = {
     Metric.LATENCY_SLOWDOWN: "× what is usual",
@@ -121,12 +121,12 @@ def _by_series(answer: Row) -> str:
             _percent(row["mape_floor"]),
             *_inside(row),
             f"{row['outcomes']:,}",
-            ", ".join(f"{name} {share:.0%}" for name, share in list(row["weights"].items())[:3]),
+            ", ".join(f"{name} {share:.0%}" for name, share in list(row["weights"].items())[:2]),
         ]
         for row in answer["series"]
     )
     heads = ["series", "ahead", "of", "error", *_RATIOS.values(), "MAPE", "noise floor", "in 80 %", "in 95 %"]
-    return _table([*heads, "scored", "whose word counts at the end"], rows)
+    return _table([*heads, "scored", "weights at the end"], rows)
 
 
 def _table(heads: list[str], rows: Iterable[list[str]]) -> str:
@@ -179,7 +179,7 @@ def _drawn(figure: Any, name: str, height: int) -> str:
 
 def _course(played: Replay, number: int, ahead: str) -> Any:
     """The newest windows: what came, and what was said of each of them one horizon before."""
-    from plotly.graph_objects import Figure, Scattergl
+    from plotly.graph_objects import Figure, Scatter
 
     steps, span = played.horizons[0], played.span(number)
     first = max(span.start + steps, span.stop - _STEPS_MAX)
@@ -192,11 +192,11 @@ def _course(played: Replay, number: int, ahead: str) -> Any:
         hidden = {"line": {"width": 0}, "hoverinfo": "skip", "legendgroup": name}
         figure.add_scatter(y=said[low], showlegend=False, **hidden, **axis)
         figure.add_scatter(
-            y=said[high], fill="tonexty", fillcolor=colour, name=f"{name} of the time", **hidden, **axis
+            y=said[high], fill="tonexty", fillcolor=colour, name=f"{name} interval", **hidden, **axis
         )
-    figure.add_trace(Scattergl(y=came, name="what came", line={"color": _INK, "width": 1}, **axis))
+    figure.add_trace(Scatter(y=came, name="what came", line={"color": _INK, "width": 1}, **axis))
     figure.add_trace(
-        Scattergl(y=said[0], name=f"said {ahead} earlier", line={"color": _BLUE, "width": 1.6}, **axis)
+        Scatter(y=said[0], name=f"said {ahead} earlier", line={"color": _BLUE, "width": 1.6}, **axis)
     )
     figure.update_xaxes(title="time (UTC)", type="date")
     figure.update_yaxes(title=_axis(played.series[number].metric), range=[0.0, _top(came, said[4])])
@@ -212,7 +212,7 @@ def _hours(played: Replay, number: int, ahead: str) -> Any:
     for name, colour, found in _by_hour(played, number):
         figure.add_bar(x=list(range(24)), y=found, name=name, marker_color=colour)
     figure.update_xaxes(title="hour of the day (UTC) in which it was said", dtick=2, range=[-0.6, 23.6])
-    figure.update_yaxes(title=_axis(played.series[number].metric), rangemode="tozero")
+    figure.update_yaxes(title=f"error ({_unit(played.series[number].metric)})", rangemode="tozero")
     figure.update_layout(
         title=f"Mean absolute error by hour of the day, mean of the next {ahead}", bargap=0.25
     )
@@ -245,7 +245,11 @@ def _top(came: NDArray[np.float32], upper: NDArray[np.float32]) -> float:
 
 
 def _axis(metric: Metric) -> str:
-    return f"{metric.value.replace('_', ' ')} ({_UNITS.get(metric, 'seconds')})"
+    return f"{metric.value.replace('_', ' ')} ({_unit(metric)})"
+
+
+def _unit(metric: Metric) -> str:
+    return _UNITS.get(metric, "seconds")
 
 
 def _ratios(row: Row) -> list[str]:

@@ -1,4 +1,7 @@
-"""What any forecaster must do to be compared, and the cheap ones that everybody should be compared with."""
+"""What any forecaster must do to be compared, and the cheap ones that everybody should be compared with.
+
+`mean_of_10` is how LiteLLM's latency-based routing judges a deployment: the mean of its last ten latencies.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -13,6 +13,8 @@ from foreroute.forecast.bank.settings import TARGETS
 from foreroute.forecast.values import Floats
 
 OUTCOMES_MIN: Final = 5
+_ROUNDING: Final = 1e-9
+"""Errors below this share of the outcomes are rounding, and none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ def scores(played: Replay, number: int, peers: Sequence[Peer], rules: Rules) -> 
                 horizon=steps,
                 outcomes=int(known.sum()),
                 error=float(error[known].mean()),
-                naive_error=float(np.abs(outcome - last)[known].mean()),
+                naive_error=_error(np.abs(outcome - last)[known], outcome[known]),
                 mape=_mape(error[known], outcome[known]),
                 floor=spread / (np.sqrt(steps) if target == MEAN else 1.0),
                 inside80=float(np.mean((outcome >= ours[2]) & (outcome <= ours[3]), where=known)),
@@ -120,8 +122,10 @@ def _beside(
     for name, answers in found.items():
         theirs = np.abs(outcome[origins] - answers[at])
         both = known[origins].astype(bool) & np.isfinite(theirs)
-        if both.sum() >= OUTCOMES_MIN and theirs[both].mean() > 0:
-            pairs[name] = (float(error[origins][both].mean()), float(theirs[both].mean()))
+        if both.sum() < OUTCOMES_MIN:
+            continue
+        if (wrong := _error(theirs[both], outcome[origins][both])) > 0:
+            pairs[name] = (float(error[origins][both].mean()), wrong)
     return pairs
 
 
@@ -131,6 +135,11 @@ def _weights(played: Replay, number: int, target: int, steps: int) -> Mapping[st
         if standing.target is TARGETS[target] and standing.horizon_s == horizon_s:
             return standing.weights
     return {}
+
+
+def _error(errors: Floats, outcome: Floats) -> float:
+    mean = float(errors.mean())
+    return mean if mean > _ROUNDING * float(np.abs(outcome).mean()) else 0.0
 
 
 def _mape(error: Floats, outcome: Floats) -> float:
