@@ -43,9 +43,10 @@ class Asked:
     @property
     def known(self) -> NDArray[np.bool_]:
         """Where there is an outcome and everybody has an answer."""
-        return np.logical_and.reduce(
-            [np.isfinite(found) for found in (self.wanted, *self.said.values())], axis=0
-        )
+        known = np.isfinite(self.wanted)
+        for found in self.said.values():
+            known &= np.isfinite(found)
+        return known
 
     def errors(self, name: str) -> Floats:
         return np.abs(self.said[name] - self.wanted)

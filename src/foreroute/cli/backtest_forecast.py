@@ -5,9 +5,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from foreroute.cli import backtest_page
+from foreroute.cli.backtest_answer import RATIOS, Row, as_dict, percent, ratios
 from foreroute.cli.backtest_csv import read_series
 from foreroute.cli.forecast import number
 from foreroute.cli.say import CommandError, console, print_json, table, text
@@ -15,11 +16,8 @@ from foreroute.cli.series_store import check_channel, duration_of, metric_named,
 from foreroute.clock import SystemClock
 from foreroute.core.ids import ChannelId
 from foreroute.core.series import Metric, Series, series_of
-from foreroute.forecast.backtest import Backtest, BacktestSettings, Overall, TooShort, backtest, overall
-from foreroute.forecast.backtest_peers import NAIVE
+from foreroute.forecast.backtest import Backtest, BacktestSettings, TooShort, backtest
 from foreroute.forecast.backtest_replay import HORIZONS_S
-from foreroute.forecast.backtest_score import Score
-from foreroute.forecast.bank.settings import TARGETS
 from foreroute.settings import Settings, load_settings
 from foreroute.settings.convert import objective_metrics
 from foreroute.settings.units import write_seconds
@@ -27,8 +25,6 @@ from foreroute.store.sqlite import SqliteStore
 
 _HORIZON_MAX_S: Final = 7 * 86_400.0
 _TENTHS: Final = 10
-_PEERS: Final = {"mean_of_10": "mean of 10", "ewma_15min": "EWMA 15 min", "seasonal_ratio": "yesterday's"}
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,63 +68,11 @@ def run(wanted: Wanted, *, as_json: bool) -> None:
         _show(answer)
 
 
-def as_dict(found: Backtest) -> Row:
-    return {
-        "series": [_row(score) for score in found.scores],
-        "overall": [_overall(one) for one in overall(found.scores)],
-        "left_out": [
-            {
-                "series": one.series.channel,
-                "metric": one.series.metric.value,
-                "measured": one.measured,
-                "measured_needed": one.measured_needed,
-                "span_s": len(one.series.values) * one.series.step_s,
-                "span_needed_s": one.steps_needed * one.series.step_s,
-            }
-            for one in found.too_short
-        ],
-    }
-
-
-def _row(score: Score) -> Row:
-    ratios = {name: _known(ours / theirs) for name, (ours, theirs) in score.peers.items()}
-    weights = sorted(score.weights.items(), key=lambda pair: -pair[1])
-    return {
-        "series": score.series.channel,
-        "metric": score.series.metric.value,
-        "target": TARGETS[score.target].value,
-        "horizon_s": score.horizon_s,
-        "outcomes": score.outcomes,
-        "error": score.error,
-        "last_value_error": score.naive_error,
-        "ratios": {NAIVE: _known(score.ratio), **ratios},
-        "mape": _known(score.mape),
-        "mape_floor": _known(float(score.floor)),
-        "coverage80": score.inside80,
-        "coverage95": score.inside95,
-        "weights": {name: round(share, 4) for name, share in weights if share > 0},
-    }
-
-
-def _overall(one: Overall) -> Row:
-    return {
-        "target": TARGETS[one.target].value,
-        "horizon_s": one.horizon_s,
-        "series": one.series,
-        "ratios": {
-            NAIVE: _known(one.ratio),
-            **{name: _known(ratio) for name, ratio in one.peers.items()},
-        },
-        "coverage80": one.inside80,
-        "coverage95": one.inside95,
-    }
-
-
 def _show(answer: Row) -> None:
     out = console()
-    ratios = (">÷ last value", *(f">÷ {name}" for name in _PEERS.values()))
+    heads = [f">{head}" for head in RATIOS.values()]
     made = table(
-        "series", "ahead", "of", ">error", *ratios, ">MAPE", ">noise floor", ">in 80 %", ">in 95 %", ">n"
+        "series", "ahead", "of", ">error", *heads, ">MAPE", ">noise floor", ">in 80 %", ">in 95 %", ">n"
     )
     for row in answer["series"]:
         made.add_row(
@@ -136,20 +80,20 @@ def _show(answer: Row) -> None:
             write_seconds(row["horizon_s"]),
             row["target"],
             number(row["metric"], row["error"]),
-            *_ratios(row),
-            _percent(row["mape"]),
-            _percent(row["mape_floor"]),
-            _percent(row["coverage80"]),
-            _percent(row["coverage95"]),
+            *ratios(row),
+            percent(row["mape"]),
+            percent(row["mape_floor"]),
+            percent(row["coverage80"]),
+            percent(row["coverage95"]),
             str(row["outcomes"]),
         )
     out.print(made)
     out.print()
-    whole = table("overall", "ahead", "of", *ratios, ">in 80 %", ">in 95 %")
+    whole = table("overall", "ahead", "of", *heads, ">in 80 %", ">in 95 %")
     for row in answer["overall"]:
         what = f"{row['series']} series" if row["series"] > 1 else "1 series"
-        inside = _percent(row["coverage80"]), _percent(row["coverage95"])
-        whole.add_row(what, write_seconds(row["horizon_s"]), row["target"], *_ratios(row), *inside)
+        inside = percent(row["coverage80"]), percent(row["coverage95"])
+        whole.add_row(what, write_seconds(row["horizon_s"]), row["target"], *ratios(row), *inside)
     out.print(whole)
     out.print(
         text(
@@ -159,11 +103,6 @@ def _show(answer: Row) -> None:
             "dim",
         )
     )
-
-
-def _ratios(row: Row) -> list[str]:
-    found = (row["ratios"].get(name) for name in (NAIVE, *_PEERS))
-    return ["–" if one is None else f"{one:.3f}" for one in found]
 
 
 def _stored(settings: Settings, wanted: Wanted, metric: Metric | None) -> list[Series]:
@@ -236,11 +175,3 @@ def _progress() -> Callable[[int, int], None]:
 def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"

@@ -2,48 +2,24 @@
 """The report of a backtest: one HTML file that needs nothing else, drawn with Plotly (extra `report`)."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
 from importlib import util
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from foreroute.cli.backtest_answer import RATIOS, Row, percent, ratios
+from foreroute.cli.backtest_charts import charts_of
 from foreroute.cli.backtest_style import STYLE
 from foreroute.cli.forecast import number
 from foreroute.cli.say import CommandError
 from foreroute.core.errors import MissingExtra
-from foreroute.core.series import Metric
 from foreroute.forecast.backtest import Backtest
-from foreroute.forecast.backtest_peers import NAIVE
-from foreroute.forecast.backtest_replay import MEAN, POINT, Replay
-from foreroute.forecast.backtest_score import Rules, Score
 from foreroute.settings.units import write_seconds
 
-Row = dict[str, Any]
 _SERIES_MAX: Final = 20
 """Series that are drawn; the table has all."""
-_STEPS_MAX: Final = 3000
-"""Windows of a series that are drawn."""
-_INK, _BLUE, _GREY = "#0e1a24", "#1d4ed8", "#8a96a0"
-_BAND95, _BAND80 = "rgba(29, 78, 216, .12)", "rgba(29, 78, 216, .22)"
-_RATIOS: Final = {
-    NAIVE: "÷ last value",
-    "mean_of_10": "÷ mean of 10",
-    "ewma_15min": "÷ EWMA 15 min",
-    "seasonal_ratio": "÷ yesterday's",
-}
-_UNITS: Final = {
-    Metric.LATENCY_SLOWDOWN: "× what is usual",
-    Metric.FIRST_CHUNK_SLOWDOWN: "× what is usual",
-    Metric.FAILURE_RATIO: "share of attempts",
-    Metric.ATTEMPTS: "attempts a window",
-    Metric.THROTTLES: "throttled attempts a window",
-    Metric.COST_USD: "US dollars a window",
-}
 
 
 def check(path: Path) -> None:
@@ -77,7 +53,7 @@ def page(found: Backtest, answer: Row) -> str:
     drawn = [(played, number) for played, number in drawn if id(played.series[number]) in scored]
     left = len(drawn) - _SERIES_MAX
     charts = "".join(
-        _charts(played, number, place, found.scores)
+        charts_of(played, number, place, found.scores)
         for place, (played, number) in enumerate(drawn[:_SERIES_MAX])
     )
     more = f"<p>{left} more series are in the table and not drawn.</p>" if left > 0 else ""
@@ -103,10 +79,10 @@ _NOTE: Final = (
 
 def _overall(answer: Row) -> str:
     rows = (
-        [str(row["series"]), write_seconds(row["horizon_s"]), row["target"], *_ratios(row), *_inside(row)]
+        [str(row["series"]), write_seconds(row["horizon_s"]), row["target"], *ratios(row), *_inside(row)]
         for row in answer["overall"]
     )
-    return _table(["series", "ahead", "of", *_RATIOS.values(), "in 80 %", "in 95 %"], rows)
+    return _table(["series", "ahead", "of", *RATIOS.values(), "in 80 %", "in 95 %"], rows)
 
 
 def _by_series(answer: Row) -> str:
@@ -116,16 +92,16 @@ def _by_series(answer: Row) -> str:
             write_seconds(row["horizon_s"]),
             row["target"],
             number(row["metric"], row["error"]),
-            *_ratios(row),
-            _percent(row["mape"]),
-            _percent(row["mape_floor"]),
+            *ratios(row),
+            percent(row["mape"]),
+            percent(row["mape_floor"]),
             *_inside(row),
             f"{row['outcomes']:,}",
             ", ".join(f"{name} {share:.0%}" for name, share in list(row["weights"].items())[:2]),
         ]
         for row in answer["series"]
     )
-    heads = ["series", "ahead", "of", "error", *_RATIOS.values(), "MAPE", "noise floor", "in 80 %", "in 95 %"]
+    heads = ["series", "ahead", "of", "error", *RATIOS.values(), "MAPE", "noise floor", "in 80 %", "in 95 %"]
     return _table([*heads, "scored", "weights at the end"], rows)
 
 
@@ -145,124 +121,8 @@ def _cell(head: str, value: str) -> str:
     return f"<td>{escape(value)}</td>"
 
 
-def _charts(played: Replay, number: int, place: int, found: Iterable[Score]) -> str:
-    series = played.series[number]
-    steps = played.horizons[0]
-    ahead = write_seconds(steps * series.step_s)
-    is_scored = {(score.target, score.horizon) for score in found if score.series is series}
-    parts = [f"<h2>{escape(series.channel)} <small>{escape(series.metric.value)}</small></h2>"]
-    parts.append(_drawn(_course(played, number, ahead), f"course{place}", 420))
-    if (MEAN, steps) in is_scored:
-        parts.append(_drawn(_hours(played, number, ahead), f"hours{place}", 320))
-    return "<section>" + "".join(parts) + "</section>"
-
-
-def _drawn(figure: Any, name: str, height: int) -> str:
-    figure.update_layout(
-        template="plotly_white",
-        height=height,
-        margin={"l": 70, "r": 20, "t": 90, "b": 50},
-        font={"family": "system-ui, sans-serif", "color": _INK},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        title={"x": 0, "xref": "paper", "y": 0.97, "yanchor": "top", "font": {"size": 16}},
-        hovermode="x unified",
-    )
-    return str(
-        figure.to_html(
-            full_html=False,
-            include_plotlyjs=False,
-            div_id=name,
-            config={"displaylogo": False, "responsive": True},
-        )
-    )
-
-
-def _course(played: Replay, number: int, ahead: str) -> Any:
-    """The newest windows: what came, and what was said of each of them one horizon before."""
-    from plotly.graph_objects import Figure, Scatter
-
-    steps, span = played.horizons[0], played.span(number)
-    first = max(span.start + steps, span.stop - _STEPS_MAX)
-    came = played.values[first : span.stop, number].astype(np.float32)
-    said = played.said[POINT, 0, :, first - steps : span.stop - steps, number]
-    begin = datetime.fromtimestamp(played.start_at + first * played.settings.step_s, UTC)
-    axis = {"x0": begin.strftime("%Y-%m-%d %H:%M:%S"), "dx": played.settings.step_s * 1000.0, "mode": "lines"}
-    figure = Figure()
-    for low, high, colour, name in ((1, 4, _BAND95, "95 %"), (2, 3, _BAND80, "80 %")):
-        hidden = {"line": {"width": 0}, "hoverinfo": "skip", "legendgroup": name}
-        figure.add_scatter(y=said[low], showlegend=False, **hidden, **axis)
-        figure.add_scatter(
-            y=said[high], fill="tonexty", fillcolor=colour, name=f"{name} interval", **hidden, **axis
-        )
-    figure.add_trace(Scatter(y=came, name="what came", line={"color": _INK, "width": 1}, **axis))
-    figure.add_trace(
-        Scatter(y=said[0], name=f"said {ahead} earlier", line={"color": _BLUE, "width": 1.6}, **axis)
-    )
-    figure.update_xaxes(title="time (UTC)", type="date")
-    figure.update_yaxes(title=_axis(played.series[number].metric), range=[0.0, _top(came, said[4])])
-    figure.update_layout(title=f"What came, and what was said {ahead} earlier")
-    return figure
-
-
-def _hours(played: Replay, number: int, ahead: str) -> Any:
-    """Mean absolute error of the window's mean by the hour of the origin, beside the last value's."""
-    from plotly.graph_objects import Figure
-
-    figure = Figure()
-    for name, colour, found in _by_hour(played, number):
-        figure.add_bar(x=list(range(24)), y=found, name=name, marker_color=colour)
-    figure.update_xaxes(title="hour of the day (UTC) in which it was said", dtick=2, range=[-0.6, 23.6])
-    figure.update_yaxes(title=f"error ({_unit(played.series[number].metric)})", rangemode="tozero")
-    figure.update_layout(
-        title=f"Mean absolute error by hour of the day, mean of the next {ahead}", bargap=0.25
-    )
-    return figure
-
-
-def _by_hour(played: Replay, number: int) -> Iterator[tuple[str, str, list[float | None]]]:
-    span = played.span(number)
-    part = slice(span.start + round(Rules().warm_ratio * (span.stop - span.start)), span.stop)
-    outcome = played.outcomes[MEAN, 0, part, number]
-    ends = played.start_at + played.settings.step_s * (1 + np.arange(part.start, part.stop))
-    hours = (ends // 3600.0 % 24).astype(int)
-    values = played.values[span, number]
-    at = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(len(values)), 0))
-    last = values[at][part.start - span.start :]
-    both = (("forecast", _BLUE, played.said[MEAN, 0, 0, part, number]), ("last value", _GREY, last))
-    known = np.isfinite(outcome) & np.isfinite(both[0][2]) & np.isfinite(last)
-    for name, colour, said in both:
-        errors = np.abs(outcome - said)
-        chosen = [errors[known & (hours == hour)] for hour in range(24)]
-        yield name, colour, [float(one.mean()) if len(one) else None for one in chosen]
-
-
-def _top(came: NDArray[np.float32], upper: NDArray[np.float32]) -> float:
-    """The end of the axis: all that came, and all but the widest intervals."""
-    tops = [float(np.nanmax(came))] if np.isfinite(came).any() else []
-    if np.isfinite(upper).any():
-        tops.append(float(np.nanpercentile(upper, 98)))
-    return 1.08 * max(tops, default=1.0) or 1.0
-
-
-def _axis(metric: Metric) -> str:
-    return f"{metric.value.replace('_', ' ')} ({_unit(metric)})"
-
-
-def _unit(metric: Metric) -> str:
-    return _UNITS.get(metric, "seconds")
-
-
-def _ratios(row: Row) -> list[str]:
-    found = (row["ratios"].get(name) for name in _RATIOS)
-    return ["–" if one is None else f"{one:.3f}" for one in found]
-
-
 def _inside(row: Row) -> list[str]:
-    return [_percent(row["coverage80"]), _percent(row["coverage95"])]
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
+    return [percent(row["coverage80"]), percent(row["coverage95"])]
 
 
 def _instant(at: float) -> str:
