@@ -114,7 +114,7 @@ def rows(asked: Sequence[Asked], cells: Sequence[Cell]) -> Iterator[Row]:
         worst_low, worst_high = interval([found[worst][1:]])
         origins = sum(len(one.lines) for one in asked)
         seconds = sum(one.seconds[peer] for one in asked)
-        how = f"refits: the bank's mean absolute error over that of a model fitted anew on the last day at each of {origins} origins, the same for all (up to {_SERIES} series × {_ORIGINS} origins a group; quick {_SERIES_QUICK} × {_ORIGINS_QUICK}), errors in units of the series' last-value error; geometric mean over targets, horizons, groups; 90 % bootstrap over origins."
+        how = f"refits: the bank's mean absolute error over that of a model fitted anew on the last day at each of {origins} origins, the same for all (up to {_SERIES} series × {_ORIGINS} origins a group; quick {_SERIES_QUICK} × {_ORIGINS_QUICK}), errors in units of the series' last-value error; geometric mean over targets, horizons, groups; 90 % bootstrap over origins. The worst of many groups with few origins each is above the truth."
         shown = {
             name: {"ratio": round(float(values[0]), 4), "interval": interval([values[1:]])}
             for name, values in found.items()
