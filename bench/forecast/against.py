@@ -12,17 +12,18 @@ from typing import Final
 
 import numpy as np
 
-from bench.forecast.data import Floats, Group, groups, synthetic
-from bench.forecast.peer import NAIVE, Peer, baselines
-from bench.forecast.peers import Pooled, Sample, between_fits, pooled, refitted
-from bench.forecast.replay import Replay, columns, horizons_of, replay
+from bench.forecast.data import Group, groups, synthetic
+from bench.forecast.peers import Pooled, between_fits, pooled, refitted
+from bench.forecast.refits import BANK, Asked, ask, samples
 from foreroute.core.errors import TooLittleHistory
 from foreroute.core.ids import ChannelId
+from foreroute.forecast.backtest_peers import NAIVE, Peer, baselines
+from foreroute.forecast.backtest_replay import Replay, columns, horizons_of, replay, values_of
 from foreroute.forecast.bank.bank import ForecastBank, Minute
 from foreroute.forecast.bank.settings import BankSettings
 from foreroute.forecast.rows import feature_rows, log_past
+from foreroute.forecast.values import Floats
 
-_BANK: Final = "bank"
 _TARGETS: Final = ("mean", "point")
 _HOLD_S: Final = 300.0
 _WEEK_S: Final = 7 * 86_400.0
@@ -39,71 +40,35 @@ class Cell:
     outcomes: int
 
 
-def samples(group: Group, *, series: int, origins: int, horizon: int) -> list[Sample]:
-    """Evenly spread over the members and over the scored part of each."""
-    chosen = np.unique(np.linspace(0, len(group.members) - 1, min(series, len(group.members))).round())
-    found = []
-    for column in chosen.astype(int).tolist():
-        member = group.members[column]
-        length = len(member.series.values)
-        first = round(group.warm_ratio * length)
-        ends = np.unique(np.linspace(first, length - horizon, origins).round().astype(int))
-        found.append(Sample(column, member, tuple(ends[ends > first - 1].tolist())))
-    return found
-
-
 def compare(group: Group, peers: Sequence[Peer], *, series: int, origins: int) -> Iterator[Cell]:
     """The peers and the bank at the same origins."""
-    played = replay(group.members, group.step_s)
+    played = replay(group.members)
     chosen = samples(group, series=series, origins=origins, horizon=max(played.horizons))
-    seconds = dict.fromkeys((peer.name for peer in peers), 0.0)
-    everyone = [*baselines(group.step_s)[:1], *peers]
-    said: dict[str, list[Floats]] = {peer.name: [] for peer in everyone}
-    said[_BANK] = []
-    wanted = []
-    for sample in chosen:
-        values = sample.member.values
-        for origin in sample.origins:
-            for peer in everyone:
-                started = time.process_time()
-                said[peer.name].append(np.array(peer.predict(values[:origin], group.step_s, played.horizons)))
-                seconds[peer.name] = seconds.get(peer.name, 0.0) + time.process_time() - started
-            said[_BANK].append(played.said[:, :, 0, origin - 1, sample.column].astype(np.float64))
-            wanted.append(played.outcomes[:, :, origin - 1, sample.column])
-    lines = np.array([sample.column for sample in chosen for _ in sample.origins])
-    print(
-        f"# {group.name}: " + ", ".join(f"{n} {s / len(lines):.3f} s" for n, s in seconds.items()), flush=True
-    )
-    yield from _cells(group, played, said, np.array(wanted), lines)
+    asked = ask(group, played, (*baselines(group.step_s)[:1], *peers), chosen)
+    seconds = ", ".join(f"{n} {s / len(asked.lines):.3f} s" for n, s in asked.seconds.items())
+    print(f"# {group.name}: {seconds}", flush=True)
+    yield from _cells(asked)
 
 
-def _cells(
-    group: Group, played: Replay, said: dict[str, list[Floats]], wanted: Floats, lines: Floats
-) -> Iterator[Cell]:
-    answers = {name: np.array(found) for name, found in said.items()}
-    known = np.isfinite(wanted)
-    for found in answers.values():
-        known = known & np.isfinite(found)
+def _cells(asked: Asked) -> Iterator[Cell]:
+    lines, known = asked.lines, asked.known
     for row, target in enumerate(_TARGETS):
-        for column, steps in enumerate(played.horizons):
+        for column, steps in enumerate(asked.horizons):
             use = known[:, row, column]
-            errors = {
-                name: np.abs(found[:, row, column] - wanted[:, row, column])
-                for name, found in answers.items()
-            }
+            errors = {name: asked.errors(name)[:, row, column] for name in asked.said}
             ratios = {
                 name: np.array([found[use & (lines == line)].mean() for line in np.unique(lines[use])])
                 for name, found in errors.items()
             }
             naive = ratios[NAIVE]
             relative = {name: found[naive > 0] / naive[naive > 0] for name, found in ratios.items()}
-            yield Cell(group.name, target, steps * group.step_s, relative, int(use.sum()))
+            yield Cell(asked.group.name, target, steps * asked.group.step_s, relative, int(use.sum()))
 
 
 def show(cells: Sequence[Cell], peers: Sequence[str]) -> None:
     """The relative errors of one group, as soon as they are known."""
     for cell in cells:
-        errors = " ".join(f"{name} {_middle(cell.ratios[name]):.3f}" for name in (_BANK, *peers))
+        errors = " ".join(f"{name} {_middle(cell.ratios[name]):.3f}" for name in (BANK, *peers))
         print(
             f"{cell.group:14} {cell.target:5} {cell.horizon_s / 60:3.0f} min {cell.outcomes:4} origins  {errors}"
         )
@@ -113,7 +78,7 @@ def report(cells: Sequence[Cell], peers: Sequence[str]) -> None:
     """The bank's error over each peer's, with a 90 % bootstrap interval over series."""
     print("\nbank / peer, geometric mean over cells (90 % bootstrap interval over series)")
     for name in peers:
-        logs = [np.log(cell.ratios[_BANK] / cell.ratios[name]) for cell in cells if len(cell.ratios[name])]
+        logs = [np.log(cell.ratios[BANK] / cell.ratios[name]) for cell in cells if len(cell.ratios[name])]
         value = float(np.exp(np.mean([found.mean() for found in logs])))
         low, high = _interval(logs)
         print(f"  {name:12} {value:.3f} [{low:.3f}-{high:.3f}]")
@@ -143,7 +108,7 @@ def with_lightgbm(group: Group, *, rows_max: int) -> Iterator[Cell]:
     its answers are held for five minutes, as in service.
     """
     week = round(_WEEK_S / group.step_s)
-    length = max(len(member.series.values) for member in group.members)
+    length = max(len(member.values) for member in group.members)
     if length < week + round(86_400.0 / group.step_s):
         return
     fits = (week, week + (length - week) // 2)
@@ -160,11 +125,11 @@ def with_lightgbm(group: Group, *, rows_max: int) -> Iterator[Cell]:
         print(f"# {group.name}: {error}", flush=True)
         return
     print(f"# {group.name}: LightGBM {time.process_time() - started:.0f} s of CPU", flush=True)
-    alone = replay(group.members, group.step_s)
+    alone = replay(group.members)
     mixed = _mixed(group, values, counts, opinions)
     first = week + round(86_400.0 / group.step_s) // 4
     said: dict[str, Floats] = {
-        _BANK: alone.said[:, :, 0].astype(np.float64),
+        BANK: alone.said[:, :, 0].astype(np.float64),
         "lightgbm": np.moveaxis(opinions, 0, 2),
         "bank with lightgbm": mixed,
         NAIVE: np.broadcast_to(_last(values), alone.outcomes.shape),
@@ -185,11 +150,11 @@ def _opinions(group: Group, model: Pooled, first: int, last: int) -> Floats:
     asked = np.arange(first, last, hold)
     found = np.full((last - first, 2, len(grid.horizons), len(group.members)), np.nan)
     for column, member in enumerate(group.members):
-        ends = asked[asked < len(member.series.values)] + 1
+        ends = asked[asked < len(member.values)] + 1
         for start in range(0, len(ends), 512):
             part = ends[start : start + 512]
             rows = feature_rows(
-                log_past(member.values, part, grid), part.astype(np.float64) * group.step_s, grid
+                log_past(values_of(member), part, grid), part.astype(np.float64) * group.step_s, grid
             )
             said = np.sort(model.fitted.answers(rows.features), axis=-1)[..., 1]
             answer = np.exp(rows.levels[:, None, None] + said) - grid.offset
@@ -204,7 +169,7 @@ def _mixed(group: Group, values: Floats, counts: Floats, opinions: Floats) -> Fl
     settings = BankSettings(step_s=group.step_s, horizons_s=horizons_of(group.step_s), plug_ins=("lightgbm",))
     bank = ForecastBank(settings)
     for number, member in enumerate(group.members):
-        bank.row(ChannelId(f"{number}/{member.series.channel}"), member.series.metric)
+        bank.row(ChannelId(f"{number}/{member.channel}"), member.metric)
     said = np.full((2, len(settings.horizons), len(values), len(group.members)), np.nan)
     for at, row in enumerate(values):
         minute = Minute(end_at=(at + 1) * group.step_s, values=row, counts=counts[at])

@@ -13,41 +13,25 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.forecast.work import Request, slowdowns
 from foreroute.core.ids import ChannelId
 from foreroute.core.series import Metric, Series
+from foreroute.forecast.backtest_score import Rules
+from foreroute.forecast.values import Floats
 
-Floats = NDArray[np.float64]
 DATA: Final = Path(__file__).parents[3] / "shared/data/forecast"
 _MINUTE_S, _DAY_STEPS, _REQUESTS = 60.0, 1440, 20
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """One measured series; `counts`: the requests behind each value, where that is known."""
-
-    series: Series
-    counts: Floats | None = None
-
-    @property
-    def values(self) -> Floats:
-        return np.array(self.series.values, dtype=np.float64)
-
-
-@dataclass(frozen=True, slots=True)
 class Group:
-    """Series of one kind and one step. The first `warm_ratio` of each is for learning and is never scored.
-
-    `requests_min`: windows with fewer requests are not scored either; what they measure is mostly chance.
-    """
+    """Series of one kind and one step, as if all began at instant 0, and what of them is scored."""
 
     name: str
     step_s: float
-    members: tuple[Recorded, ...]
-    warm_ratio: float = 0.35
-    requests_min: int = 0
+    members: tuple[Series, ...]
+    rules: Rules = Rules()  # noqa: RUF009 - a frozen value
 
 
 Rows = Iterable[Mapping[str, str]]
@@ -73,7 +57,7 @@ def synthetic(*, quick: bool = False) -> tuple[Group, ...]:
         steps = np.cumsum(rng.normal(0.0, 0.3, length) * (rng.random(length) < 1 / 700))
         wander = np.cumsum(rng.normal(0.0, 0.004, length))
         values = 0.4 * np.exp(day + steps + wander + rng.normal(0.0, 0.12, length))
-        members.append(_recorded(f"synthetic{number}", Metric.LATENCY_P95, 0.0, _MINUTE_S, values))
+        members.append(_recorded(f"synthetic{number}", Metric.LATENCY_P95, _MINUTE_S, values))
     return (Group("synthetic", _MINUTE_S, tuple(members)),)
 
 
@@ -83,12 +67,11 @@ def _web_service(folder: Path, quick: bool) -> Iterator[Group]:
     starts = (20,) if quick else (5, 40, 75, 110)
     members = []
     for name, points in sorted(_points(folder, "web_service_latency_1min", "value").items()):
-        whole, start_at = _grid(points, _MINUTE_S)
+        whole, _ = _grid(points, _MINUTE_S)
         for start in starts:
             first = start * _DAY_STEPS
             values = whole[first : first + length] / 1000.0
-            at = start_at + first * _MINUTE_S
-            members.append(_recorded(f"{name}/{start}", Metric.LATENCY_MEAN, at, _MINUTE_S, values))
+            members.append(_recorded(f"{name}/{start}", Metric.LATENCY_MEAN, _MINUTE_S, values))
     yield Group("aiops_lat", _MINUTE_S, tuple(members))
 
 
@@ -103,7 +86,7 @@ def _petshop(folder: Path, quick: bool) -> Iterator[Group]:
                 requests = points.get(name.replace(f"latency/{label}", "requests/Sum"), {})
                 ends = [start_at + 300.0 * number for number in range(len(values))]
                 counts = np.array([requests.get(at, np.nan) for at in ends])
-                members.append(_recorded(name, metric, start_at, 300.0, values, counts))
+                members.append(_recorded(name, metric, 300.0, values, counts))
         yield Group(f"petshop_{label}", 300.0, tuple(members[:8] if quick else members))
 
 
@@ -117,17 +100,17 @@ def _microsoft(folder: Path, quick: bool) -> Iterator[Group]:
         members = []
         for name, found in sorted(points.items()):
             if name.startswith(prefix):
-                values, start_at = _grid(found, step_s)
-                members.append(_recorded(name, metric, start_at, step_s, values[:length]))
+                values, _ = _grid(found, step_s)
+                members.append(_recorded(name, metric, step_s, values[:length]))
         yield Group(label, step_s, tuple(members))
 
 
 def _cloud(folder: Path, quick: bool) -> Iterator[Group]:  # noqa: ARG001 - two series are few enough
     members = []
     for name, found in sorted(_points(folder, "cloud_latency_and_volume_5min", "value").items()):
-        values, start_at = _grid(found, 300.0)
+        values, _ = _grid(found, 300.0)
         metric = Metric.ATTEMPTS if "count" in name else Metric.LATENCY_MEAN
-        members.append(_recorded(name, metric, start_at, 300.0, values))
+        members.append(_recorded(name, metric, 300.0, values))
     yield Group("nab", 300.0, tuple(members))
 
 
@@ -135,9 +118,9 @@ def _rates(folder: Path, quick: bool) -> Iterator[Group]:
     """Clients that ask nearly all the time, in requests per ten minutes."""
     members = []
     for name, found in sorted(_points(folder, "llm_api_request_rates_10min", "rate").items()):
-        values, start_at = _grid(found, 600.0)
+        values, _ = _grid(found, 600.0)
         if np.nanmean(values > 0) > 0.95:
-            members.append(_recorded(name, Metric.ATTEMPTS, start_at, 600.0, values * 600.0))
+            members.append(_recorded(name, Metric.ATTEMPTS, 600.0, values * 600.0))
     yield Group("servegen", 600.0, tuple(members[:8] if quick else members))
 
 
@@ -148,7 +131,7 @@ def _network(folder: Path, quick: bool) -> Iterator[Group]:
         for name, found in sorted(_points(folder, "network_rtt_1min", label).items()):
             values = np.full(1 + round(max(found)), np.nan)
             values[[round(at) for at in found]] = list(found.values())
-            members.append(_recorded(name, metric, 0.0, _MINUTE_S, values / 1000.0))
+            members.append(_recorded(name, metric, _MINUTE_S, values / 1000.0))
         yield Group(f"rtt_{label}", _MINUTE_S, tuple(members[:8] if quick else members))
 
 
@@ -163,12 +146,11 @@ def _genai(folder: Path, quick: bool) -> Iterator[Group]:
     if quick:
         begin = requests[0].finished_at + 4 * 86_400.0
         requests = [one for one in requests if begin <= one.finished_at < begin + 5 * 86_400.0]
+    rules = Rules(requests_min=_REQUESTS)
     raw = [(one.finished_at, one.latency_s) for one in requests]
-    yield Group("gentd", _MINUTE_S, (_minutes("gentd/latency", raw),), requests_min=_REQUESTS)
+    yield Group("gentd", _MINUTE_S, (_minutes("gentd/latency", raw),), rules)
     ratios = zip((one.finished_at for one in requests), slowdowns(requests), strict=True)
-    yield Group(
-        "gentd_slowdown", _MINUTE_S, (_minutes("gentd/slowdown", list(ratios)),), requests_min=_REQUESTS
-    )
+    yield Group("gentd_slowdown", _MINUTE_S, (_minutes("gentd/slowdown", list(ratios)),), rules)
 
 
 def _requests(rows: Rows) -> Iterator[Request]:
@@ -187,7 +169,7 @@ def _requests(rows: Rows) -> Iterator[Request]:
             )
 
 
-def _minutes(name: str, found: list[tuple[float, float]]) -> Recorded:
+def _minutes(name: str, found: list[tuple[float, float]]) -> Series:
     start_at = found[0][0] // _MINUTE_S * _MINUTE_S
     length = int((found[-1][0] - start_at) // _MINUTE_S) + 1
     sums, counts = np.zeros(length), np.zeros(length)
@@ -196,20 +178,20 @@ def _minutes(name: str, found: list[tuple[float, float]]) -> Recorded:
         sums[minute] += value
         counts[minute] += 1
     values = np.where(counts > 0, sums / np.maximum(counts, 1.0), np.nan)
-    return _recorded(name, Metric.LATENCY_MEAN, start_at, _MINUTE_S, values, counts)
+    return _recorded(name, Metric.LATENCY_MEAN, _MINUTE_S, values, counts)
 
 
 def _recorded(
-    name: str, metric: Metric, start_at: float, step_s: float, values: Floats, counts: Floats | None = None
-) -> Recorded:
-    series = Series(
+    name: str, metric: Metric, step_s: float, values: Floats, counts: Floats | None = None
+) -> Series:
+    return Series(
         channel=ChannelId(name),
         metric=metric,
-        start_at=start_at,
+        start_at=0.0,
         step_s=step_s,
         values=tuple(values.tolist()),
+        counts=() if counts is None else tuple(counts.tolist()),
     )
-    return Recorded(series, counts)
 
 
 def _grid(points: Mapping[float, float], step_s: float) -> tuple[Floats, float]:

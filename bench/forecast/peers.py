@@ -1,4 +1,4 @@
-"""The forecasters that people use today, behind the protocol of `peer.py`: fitted anew at every origin, or once a day.
+"""The forecasters that people use today, behind the protocol of `backtest_peers.Peer`: fitted anew at every origin, or once a day.
 
 AutoARIMA and AutoETS are statsforecast's own calls; MSTL, ARIMA between fits, Prophet and LightGBM are the plug-ins that
 ship. Each sees the last 1,440 steps (MSTL three days, Prophet a week, LightGBM what its features need).
@@ -11,16 +11,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from bench.forecast.data import Group, Recorded
-from bench.forecast.peer import Floats, Peer
+from bench.forecast.data import Group
 from foreroute.core.ids import ChannelId
 from foreroute.core.ports import FittedForecaster, Forecaster
 from foreroute.core.series import Metric, Series
 from foreroute.forecast.answers import answer_of
 from foreroute.forecast.arima import Arima
+from foreroute.forecast.backtest_peers import Peer
+from foreroute.forecast.backtest_replay import values_of
 from foreroute.forecast.lightgbm import FittedLightGbm, LightGbm, LightGbmSettings
 from foreroute.forecast.mstl import Mstl
 from foreroute.forecast.prophet import Prophet
+from foreroute.forecast.values import Floats
 
 _WINDOW: Final = 1440
 _DAY_S: Final = 86_400.0
@@ -122,7 +124,7 @@ def pooled(group: Group, until: int, options: PoolOptions | None = None) -> Pool
     settings = LightGbmSettings(
         horizons_s=options.horizons_s, history_min_s=2 * _DAY_S, rows_max=options.rows_max
     )
-    series = [_series(member.values[:until], group.step_s) for member in group.members]
+    series = [_series(values_of(member)[:until], group.step_s) for member in group.members]
     fitted = LightGbm(settings=settings).fit([one for one in series if len(one.values)])
     if not isinstance(fitted, FittedLightGbm):
         raise TypeError(type(fitted).__name__)
@@ -134,7 +136,7 @@ class Sample:
     """A member and the origins (steps measured so far) at which everybody is asked about it."""
 
     column: int
-    member: Recorded
+    member: Series
     origins: tuple[int, ...] = field(default=())
 
 

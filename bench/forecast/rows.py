@@ -1,13 +1,13 @@
 """The table's rows from the cells: geometric means over series, then over horizons and groups."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import fmean, median
 from typing import Final
 
-from bench.forecast.replay import MEAN, POINT
-from bench.forecast.score import Cell
+from bench.forecast.cell import Cell
 from bench.report import Row
+from foreroute.forecast.backtest import geometric
+from foreroute.forecast.backtest_replay import MEAN, POINT
 
 _TARGETS: Final = {MEAN: ("mean", 0.53, "window mean"), POINT: ("point", 0.76, "single bucket")}
 _HOW: Final = (
@@ -42,7 +42,7 @@ def accuracy(cells: Sequence[Cell], groups: Sequence[str], *, prefix: str = "for
                 unit="ratio",
                 target="≤ 1.05",
                 holds=ratio <= 1.05,
-                cells={_name(c): round(c.error / c.naive_error, 4) for c in _of(cells, name, target)},
+                cells={_name(c): round(c.score.ratio, 4) for c in _of(cells, name, target)},
             )
             for name, ratio in by_group.items()
         ]
@@ -51,7 +51,7 @@ def accuracy(cells: Sequence[Cell], groups: Sequence[str], *, prefix: str = "for
 
 def ratios(cells: Sequence[Cell], groups: Sequence[str]) -> list[Row]:
     """Ours over each peer's, the same way."""
-    names = dict.fromkeys(name for cell in cells for name in cell.peers)
+    names = dict.fromkeys(name for cell in cells for name in cell.score.peers)
     rows = []
     for peer in names:
         by_group = {}
@@ -76,9 +76,9 @@ def ratios(cells: Sequence[Cell], groups: Sequence[str]) -> list[Row]:
 
 
 def coverage(cells: Sequence[Cell]) -> list[Row]:
-    outcomes = sum(cell.outcomes for cell in cells)
-    found = [fmean(getattr(c, name) for c in cells) for name in ("inside80", "inside95")]
-    weekly = [cell.inside80 for cell in cells if cell.days >= 7.0]
+    outcomes = sum(cell.score.outcomes for cell in cells)
+    found = [fmean(getattr(c.score, name) for c in cells) for name in ("inside80", "inside95")]
+    weekly = [cell.score.inside80 for cell in cells if cell.score.days >= 7.0]
     how = (
         f"coverage: share of outcomes inside the interval given at the origin, averaged over {len(cells)} cells (series × target "
         f"× horizon; {outcomes} outcomes); worst: of the {len(weekly)} cells of series with a week of data, the one farthest "
@@ -105,10 +105,12 @@ def percentages(
     """MAPE of window means: of the slowdown factor, and the share of p50 and p95 channels below 15 %."""
     rows = []
     for label, horizon_s in horizons:
-        mine = [c for c in cells if c.target == MEAN and c.horizon * step_of[c.group] == horizon_s]
+        mine = [
+            c for c in cells if c.score.target == MEAN and c.score.horizon * step_of[c.group] == horizon_s
+        ]
         slowdown = [c for c in mine if c.group == "gentd_slowdown"]
         if slowdown:
-            value, floor = median(c.mape for c in slowdown), median(c.floor for c in slowdown)
+            value, floor = median(c.score.mape for c in slowdown), median(c.score.floor for c in slowdown)
             rows.append(
                 Row(id=f"forecast.mape.slowdown.{label}", what=f"slowdown factor, mean of {label}, ≥ 20 requests",
                     value=value, unit="ratio", target="< 0.15", holds=value < 0.15,
@@ -117,12 +119,12 @@ def percentages(
         for kind, wanted in (("p50", 0.9), ("p95", 0.65 if label == "15min" else 0.8)):
             channels = [c for c in mine if c.group.endswith(kind)]
             if channels:
-                share = fmean(c.mape < 0.15 for c in channels)
+                share = fmean(c.score.mape < 0.15 for c in channels)
                 rows.append(
                     Row(id=f"forecast.mape.{kind}.{label}", what=f"channels whose {kind}, mean of {label}, is within 15 %",
                         value=share, unit="ratio", target=f"≥ {wanted}", holds=share >= wanted,
-                        baseline=f"median MAPE {median(c.mape for c in channels):.3f}, "
-                        f"noise floor {median(c.floor for c in channels):.3f}", how=_MAPE)
+                        baseline=f"median MAPE {median(c.score.mape for c in channels):.3f}, "
+                        f"noise floor {median(c.score.floor for c in channels):.3f}", how=_MAPE)
                 )  # fmt: skip
     return rows
 
@@ -133,15 +135,10 @@ _MAPE: Final = (
 )
 
 
-def geometric(values: Iterable[float]) -> float:
-    logs = [math.log(value) for value in values if value > 0]
-    return math.exp(fmean(logs)) if logs else math.nan
-
-
 def _relative(cells: Sequence[Cell]) -> float:
-    horizons = dict.fromkeys(cell.horizon for cell in cells)
+    horizons = dict.fromkeys(cell.score.horizon for cell in cells)
     return geometric(
-        geometric(c.error / c.naive_error for c in cells if c.horizon == steps) for steps in horizons
+        geometric(c.score.ratio for c in cells if c.score.horizon == steps) for steps in horizons
     )
 
 
@@ -149,14 +146,14 @@ def _pairs(cells: Sequence[Cell], group: str, peer: str) -> list[list[tuple[floa
     """By target and horizon."""
     found: dict[tuple[int, int], list[tuple[float, float]]] = {}
     for cell in cells:
-        if cell.group == group and peer in cell.peers and cell.peers[peer][0] > 0:
-            found.setdefault((cell.target, cell.horizon), []).append(cell.peers[peer])
+        if cell.group == group and peer in cell.score.peers and cell.score.peers[peer][0] > 0:
+            found.setdefault((cell.score.target, cell.score.horizon), []).append(cell.score.peers[peer])
     return list(found.values())
 
 
 def _of(cells: Sequence[Cell], group: str, target: int) -> list[Cell]:
-    return [cell for cell in cells if cell.group == group and cell.target == target]
+    return [cell for cell in cells if cell.group == group and cell.score.target == target]
 
 
 def _name(cell: Cell) -> str:
-    return f"{cell.series} +{cell.horizon}"
+    return f"{cell.score.series.channel} +{cell.score.horizon}"

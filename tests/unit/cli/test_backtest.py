@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from foreroute.cli.backtest import read_labelled
+from foreroute.cli.backtest_detect import read_labelled
 from foreroute.cli.program import app
 from foreroute.cli.say import CommandError
 

@@ -1,13 +1,15 @@
-"""What any forecaster must do to be compared, and the cheap ones that everybody should be compared with."""
+"""What any forecaster must do to be compared, and the cheap ones that everybody should be compared with.
+
+`mean_of_10` is how LiteLLM's latency-based routing judges a deployment: the mean of its last ten latencies.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from foreroute.forecast.values import Floats
 
 
 class Peer(Protocol):
