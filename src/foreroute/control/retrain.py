@@ -200,8 +200,12 @@ def libraries_of(forecaster: PooledForecaster) -> dict[str, str]:
 async def read_series(
     rollups: RollupStore, channel: ChannelId, metric: Metric, start_at: float, end_at: float, step_s: float
 ) -> Series:
-    """One metric of one channel from the store, from its first rollup in that time on; without any, empty."""
-    found = await rollups.read(start_at=start_at, end_at=end_at, channels=[channel])
+    """One metric of one channel from the store, from its first rollup in that time on; without any, empty.
+
+    What the store keeps as hours or days says nothing of a step, and is left out.
+    """
+    stored = await rollups.read(start_at=start_at, end_at=end_at, channels=[channel])
+    found = [one for one in stored if one.window_s <= step_s + 1e-6]
     if found:
         skipped = math.floor((found[0].window_start - start_at) / step_s + 1e-6)
         start_at += max(0, skipped) * step_s

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -164,6 +165,14 @@ async def test_a_series_begins_with_its_first_minute() -> None:
     assert (found.start_at, len(found.values), found.end_at) == (AT - 180.0, 3, AT)
     nothing = await read_series(store.rollups, ChannelId("c"), P95, AT - HOUR, AT, 60.0)
     assert (nothing.values, nothing.end_at) == ((), AT)
+
+
+async def test_hours_that_were_minutes_are_no_values_of_a_minute() -> None:
+    store = MemoryStore(merge_rollups)
+    (old,) = minutes(A, 1, end_at=AT - 2 * HOUR)
+    await store.rollups.append([replace(old, window_s=3600.0), *minutes(A, 3)])
+    found = await read_series(store.rollups, A, P95, AT - 6 * HOUR, AT, 60.0)
+    assert (found.start_at, len(found.values)) == (AT - 180.0, 3)
 
 
 def test_libraries_that_are_not_there_are_unknown() -> None:
