@@ -27,8 +27,10 @@ class Foreroute:
         f"stall: {SILENCE_MAX_S}s}}`, `hedge_after: {_HEDGE}`; `first_chunk` is for streams, a plain answer has `total` (600 s)"
     )
 
-    def __init__(self, silence_max_s: int | None = SILENCE_MAX_S) -> None:
+    def __init__(self, silence_max_s: int | None = SILENCE_MAX_S, *, module: str = "foreroute") -> None:
+        """`module` is what Python runs: Foreroute, or something around it."""
         self._silence_max_s = silence_max_s
+        self._module = module
 
     def version(self) -> str | None:
         return version("foreroute")
@@ -39,11 +41,11 @@ class Foreroute:
         config = folder / "foreroute.yaml"
         config.write_text(json.dumps(document(models, port, self._silence_max_s)))
         command = Command(
-            argv=[sys.executable, "-m", "foreroute", "serve", "--config", str(config)],
+            argv=[sys.executable, "-m", self._module, "serve", "--config", str(config)],
             port=port,
             ready="/health/readiness",
             folder=folder,
-            environment={"BENCH_KEY": KEY},
+            environment={"BENCH_KEY": KEY, "PYTHONPATH": str(Path(__file__).parents[2])},
             headers={},
         )
         async with running(command) as (pid, ready_s):
