@@ -18,13 +18,13 @@ def settings(models: str) -> Settings:
 
 
 def test_the_engines_own_models_are_no_plug_ins() -> None:
-    built = build_plug_ins(settings("naive, smoothing, trend"), MemoryStore(merge_rollups).rollups)
+    built = build_plug_ins(settings("naive, trend"), MemoryStore(merge_rollups).rollups)
     assert built.experts.names == ()
 
 
 def test_named_plug_ins_are_there_by_kind() -> None:
-    built = build_plug_ins(settings("ets, arima, lightgbm, foundation"), MemoryStore(merge_rollups).rollups)
-    assert built.experts.names == ("ets", "arima", "lightgbm", "foundation")
+    built = build_plug_ins(settings("smoothing, ets, arima, lightgbm, foundation"), MemoryStore(merge_rollups).rollups)
+    assert built.experts.names == ("smoothing", "ets", "arima", "lightgbm", "foundation")
     assert built.experts.pooled_names == ("lightgbm", "foundation")
 
 
