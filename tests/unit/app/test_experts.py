@@ -23,7 +23,9 @@ def test_the_engines_own_models_are_no_plug_ins() -> None:
 
 
 def test_named_plug_ins_are_there_by_kind() -> None:
-    built = build_plug_ins(settings("smoothing, ets, arima, lightgbm, foundation"), MemoryStore(merge_rollups).rollups)
+    built = build_plug_ins(
+        settings("smoothing, ets, arima, lightgbm, foundation"), MemoryStore(merge_rollups).rollups
+    )
     assert built.experts.names == ("smoothing", "ets", "arima", "lightgbm", "foundation")
     assert built.experts.pooled_names == ("lightgbm", "foundation")
 
