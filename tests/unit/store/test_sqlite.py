@@ -125,6 +125,7 @@ async def test_a_whole_file_passes_the_check(tmp_path: Path) -> None:
     store = await SqliteStore.open(tmp_path / "store.db", merge_rollups)
     await store.ledger.append([an_entry()])
     await store.check()
+    assert await store.ledger.request("q") == [an_entry()]
     await store.close()
 
 
@@ -194,6 +195,9 @@ async def test_what_was_asked_before_closing_is_answered(tmp_path: Path) -> None
     await store.close()
     await store.close()
     await asyncio.gather(*appends)
+    again = await SqliteStore.open(tmp_path / "store.db", merge_rollups)
+    assert [len(await again.ledger.request(f"q{n}")) for n in range(50)] == [1] * 50
+    await again.close()
 
 
 async def test_many_old_rows_go_in_parts(tmp_path: Path) -> None:
