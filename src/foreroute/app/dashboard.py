@@ -16,6 +16,7 @@ from foreroute.core.errors import ForerouteError
 from foreroute.core.keys import Role
 from foreroute.core.ports import Clock, KeyedStore, Store
 from foreroute.dashboard.alerts import alert_routes
+from foreroute.dashboard.anomalies import anomaly_routes
 from foreroute.dashboard.door import Door
 from foreroute.dashboard.key_desk import KeySources
 from foreroute.dashboard.keys import key_routes
@@ -49,25 +50,27 @@ async def serve_dashboard(
     `keys_changed` is called on this event loop after each change of a virtual key or team.
     """
     section = settings.dashboard
+    sources = Sources(
+        board=lambda: loop.board,
+        controls=loop,
+        ledger=store.ledger,
+        records=store.records,
+        past_predictions=stages.past_predictions,
+        windows=stages.windows,
+        standings=stages.standings,
+        period_start=stages.cost.period_start,
+        clock=clock,
+        store_kind=settings.store.kind,
+        gateway_url=gateway_url,
+        demo=demo,
+    )
     dashboard = Dashboard(
-        Sources(
-            board=lambda: loop.board,
-            controls=loop,
-            ledger=store.ledger,
-            records=store.records,
-            past_predictions=stages.past_predictions,
-            windows=stages.windows,
-            standings=stages.standings,
-            period_start=stages.cost.period_start,
-            clock=clock,
-            store_kind=settings.store.kind,
-            gateway_url=gateway_url,
-            demo=demo,
-        ),
+        sources,
         more=[
             *_key_routes(store, clock, keys_changed),
             *_reload_route(reload),
             *alert_routes(desk, store.records, clock),
+            *anomaly_routes(sources),
         ],
     )
     loop.on_board.append(dashboard.advance)

@@ -14,7 +14,7 @@ from foreroute.cli.status import exit_code, headline
 Run = Callable[..., Result]
 NOBODY = "http://127.0.0.1:9"
 VERBS = [
-    ["status"], ["explain", "r"], ["forecast", "c"], ["autopilot"], ["autopilot", "act"], ["kill-switch", "on"], ["undo"], ["reload"],
+    ["status"], ["explain", "r"], ["forecast", "c"], ["detect"], ["autopilot"], ["autopilot", "act"], ["kill-switch", "on"], ["undo"], ["reload"],
 ]  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_a_refusal_is_a_message_and_an_exit_code(
     verb: list[str], code: int, body: Any, said: str, server: Any, run: Run
 ) -> None:
     server.location = "http://127.0.0.1:9/elsewhere"
-    for what in ("GET /api/status", "GET /api/requests/r", "GET /api/forecasts"):
+    for what in ("GET /api/status", "GET /api/requests/r", "GET /api/forecasts", "GET /api/anomalies"):
         server.answer(what, body, code)
     for what in ("POST /api/autopilot", "POST /api/kill-switch", "POST /api/undo", "POST /api/reload"):
         server.answer(what, body, code)
@@ -413,3 +413,34 @@ def test_ungraded_forecasts_say_so(server: Any, run: Run) -> None:
     fresh = [one | {"standings": []} for one in FORECASTS["forecasts"]]
     server.answer("GET /api/forecasts", {"forecasts": fresh})
     assert "No forecast is graded yet" in run("forecast", "azure-us").stdout
+
+
+# detect ----------------------------------------------------------------------------------------------------------
+
+EPISODE = {
+    "channel": "azure-us", "metric": "first_chunk_p95", "since_at": 1_772_442_000.0, "at": 1_772_442_300.0, "windows": 6,
+    "value": 1.9, "expected": 0.5, "score": 9.0, "kind": "shift", "direction": "high", "cause": "the channel",
+}  # fmt: skip
+
+
+def test_detect_says_what_was_strange_and_of_what_kind(server: Any, run: Run) -> None:
+    server.answer("GET /api/anomalies", {"episodes": [EPISODE]})
+    out = run("detect", "azure-us", "--since", "12h").stdout
+    row = next(line for line in out.splitlines() if "azure-us" in line)
+    for part in (
+        "02 Mar 09:00 UTC",
+        "02 Mar 09:05 UTC",
+        "6",
+        "shift high",
+        "1.90 s",
+        "500 ms",
+        "the channel",
+    ):
+        assert part in row
+    assert server.asked[-1].path == "/api/anomalies?channel=azure-us&since=12h"
+    assert json.loads(run("detect", "--json").stdout) == {"episodes": [EPISODE]}
+
+
+def test_detect_says_that_nothing_was(server: Any, run: Run) -> None:
+    server.answer("GET /api/anomalies", {"episodes": []})
+    assert run("detect").stdout == "Nothing was strange in the last 24h.\n"
