@@ -8,7 +8,7 @@ from typing import Final
 
 from bench.report import Row, show
 
-_NO_BENCHMARKS: Final = frozenset({"__init__", "__main__", "report", "peers"})
+_NO_BENCHMARKS: Final = frozenset({"__init__", "__main__", "report", "peers", "scorecard"})
 
 
 def names() -> list[str]:

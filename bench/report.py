@@ -21,6 +21,8 @@ class Row:
     holds: bool | None = None
     baseline: str | None = None
     how: str = ""
+    interval: tuple[float, float] | None = None
+    """95 %, where there is one."""
     cells: Mapping[str, Any] | None = None
     """What stands behind the figure, by the name of who made it; only in the JSON form."""
 

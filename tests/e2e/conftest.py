@@ -53,9 +53,9 @@ class Serve:
             if found := re.search(r"OpenAI base URL +(\S+)", line):
                 self.url = found[1]
 
-    async def until_it_says(self, word: str) -> str:
+    async def until_it_says(self, word: str, *, within_s: float = END_S) -> str:
         """The next line with the word in it."""
-        async with asyncio.timeout(END_S):
+        async with asyncio.timeout(within_s):
             while True:
                 line = await self._line()
                 assert line, f"it ended without saying {word!r}:\n{self.said}"

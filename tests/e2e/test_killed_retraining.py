@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tests.e2e.conftest import HELLO, Place, client_of
+from tests.e2e.conftest import END_S, HELLO, Place, client_of
 
 from foreroute.core.ids import ChannelId
 from foreroute.core.rollup import LatencySummary, Rollup
@@ -18,15 +18,15 @@ from foreroute.forecast.model_folder import ModelFolder
 from foreroute.monitor.fold import merge_rollups
 from foreroute.store.sqlite import SqliteStore
 
-KILLS = int(os.environ.get("FOREROUTE_KILLS", "3"))
-"""Fifty take a quarter of an hour."""
+KILLS = int(os.environ.get("FOREROUTE_KILLS", "2"))
+"""Fifty take half an hour."""
 MODEL = ("lightgbm", "first_chunk_p95")
-TICK_S = 10.0
-STEPS = 2 * 8640
+TICK_S = 20.0
+STEPS = 30 * 180
 
 
 async def put_history(place: Place, rng: Random) -> None:
-    """Two days of a second channel, up to now: noise around a level, so that a model of it beats the last value."""
+    """Thirty hours of a second channel, up to now: noise around a level, so that a model of it beats the last value."""
     end_at = time.time() // TICK_S * TICK_S
     rollups = [
         Rollup(
@@ -47,9 +47,9 @@ async def put_history(place: Place, rng: Random) -> None:
 
 def configure(place: Place, models: Path) -> None:
     first = {"id": "only", "provider": "openai", "region": "here", "model": "m", "base_url": place.base_url}
-    retrain = {"history": "2d", "history_min": "1d", "held_out": "4h", "folder": str(models), "keep": 3}
+    retrain = {"history": "30h", "history_min": "1d", "held_out": "2h", "folder": str(models), "keep": 3}
     place.configure(
-        loop={"tick": "10s", "fit_workers": 1, "horizon": "5m"},
+        loop={"tick": "20s", "fit_workers": 1, "horizon": "5m"},
         forecast={"models": ["lightgbm", "ets"], "horizons": ["1m", "5m"], "retrain": retrain},
         channels=[first, {**first, "id": "past"}],
         routes=[
@@ -109,7 +109,7 @@ async def test_no_half_written_model_serves_and_no_minute_is_lost(place: Place, 
             async with client_of(server) as client:
                 user = group.create_task(ask(client))
                 if life == 0 or last:
-                    await server.until_it_says("model_promoted")
+                    await server.until_it_says("model_promoted", within_s=4 * END_S)
                 else:
                     await asyncio.sleep(moment_s(rng, time.time()))
                 user.cancel()

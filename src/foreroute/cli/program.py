@@ -17,6 +17,7 @@ from foreroute.cli import (
     keys,
     models,
     read,
+    scorecard,
     series,
     start,
     steer,
@@ -74,7 +75,21 @@ def _top(
     pass
 
 
-for _verbs in (start, read, detect, steer, alerts, backtest, models, keys, teams, imports, series, collect):
+for _verbs in (
+    start,
+    read,
+    detect,
+    steer,
+    alerts,
+    backtest,
+    models,
+    keys,
+    teams,
+    imports,
+    series,
+    collect,
+    scorecard,
+):
     _verbs.register(app)
 
 

@@ -1,0 +1,140 @@
+"""The success criteria, by demand, and which figure of which benchmark answers each."""
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+_COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
+    "<": operator.lt,
+    "≤": operator.le,
+    ">": operator.gt,
+    "≥": operator.ge,
+    "=": operator.eq,
+}
+
+
+class Method(StrEnum):
+    """Where a figure comes from. The three are never mixed in one row."""
+
+    REAL_DATA = "recorded data"
+    REAL_SERVERS = "real servers on loopback"
+    SIMULATION = "simulation"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`sign` is one of < ≤ > ≥ =."""
+
+    sign: str
+    value: float
+    unit: str = ""
+
+    def holds(self, value: float) -> bool:
+        """NaN keeps no promise."""
+        return _COMPARE[self.sign](value, self.value)
+
+    def __str__(self) -> str:
+        return f"{self.sign} {amount(self.value, self.unit)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A benchmark: roughly how long it takes in whole and in short, in seconds on one core. `in_short`: the whole of it is
+    left to whoever asks for it by name, because it takes too long for a scorecard.
+    """
+
+    name: str
+    quick_s: float
+    full_s: float
+    in_short: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criterion:
+    """`row`: the figure's id in the output of `instrument`; without one nothing measures it yet, and `missing` says what
+    is lacking.
+    """
+
+    demand: str
+    what: str
+    target: Target
+    method: Method = Method.REAL_DATA
+    instrument: str = ""
+    row: str = ""
+    missing: str = ""
+
+
+INSTRUMENTS: Final = (
+    Instrument("forecast", 100, 900),
+    Instrument("detect", 90, 720),
+    Instrument("store", 20, 85),
+    Instrument("dashboard", 10, 30),
+    Instrument("demo", 100, 290),
+)
+
+_DATA, _SERVERS, _SIMULATED = Method.REAL_DATA, Method.REAL_SERVERS, Method.SIMULATION
+_PART: Final = Target("<", 0.15, "%")
+
+CRITERIA: Final = (
+    Criterion(demand="T1", what="attempts lost between gateway, minutes and ledger", target=Target("=", 0.0),
+              method=_SERVERS, instrument="demo", row="demo.lost_attempts"),
+    Criterion(demand="T1", what="a minute of all channels is committed, p99", target=Target("<", 500.0, "ms"),
+              method=_SIMULATED, instrument="store", row="store.commit_p99_ms"),
+    Criterion(demand="T2", what="forecast of the next 15 minutes, MAPE of the slowdown of real GenAI requests",
+              target=_PART, instrument="forecast", row="forecast.mape.slowdown.15min"),
+    Criterion(demand="T2", what="forecast of the next hour, MAPE of the same", target=_PART,
+              instrument="forecast", row="forecast.mape.slowdown.60min"),
+    Criterion(demand="T2", what="channels whose median latency is forecast within 15 %, 15 minutes",
+              target=Target("≥", 0.90, "%"), instrument="forecast", row="forecast.mape.p50.15min"),
+    Criterion(demand="T2", what="channels whose median latency is forecast within 15 %, 1 hour",
+              target=Target("≥", 0.90, "%"), instrument="forecast", row="forecast.mape.p50.60min"),
+    Criterion(demand="T2", what="error over the last value's, mean of the next 15 minutes and hour, 11 groups",
+              target=Target("≤", 0.53), instrument="forecast", row="forecast.relmae_last.mean"),
+    Criterion(demand="T2", what="outcomes inside the 80 % interval", target=Target("≥", 0.77, "%"),
+              instrument="forecast", row="forecast.coverage80"),
+    Criterion(demand="T2", what="a forecast of one of a thousand channels is answered over HTTP, median",
+              target=Target("<", 50.0, "ms"), method=_SERVERS, instrument="dashboard", row="dashboard.metric_ms"),
+    Criterion(demand="T3", what="anomalies, F1 on faults put into recorded series", target=Target(">", 0.85),
+              instrument="detect", row="detect.f1"),
+    Criterion(demand="T3", what="anomalies, precision", target=Target(">", 0.85, "%"),
+              instrument="detect", row="detect.precision"),
+    Criterion(demand="T3", what="anomalies, recall", target=Target(">", 0.80, "%"),
+              instrument="detect", row="detect.recall"),
+    Criterion(demand="T3", what="anomalies, false-positive rate", target=Target("<", 0.05, "%"),
+              instrument="detect", row="detect.fpr"),
+    Criterion(demand="D2", what="requests that failed for users while a channel slowed down and another broke",
+              target=Target("=", 0.0), method=_SERVERS, instrument="demo", row="demo.failed_requests"),
+    Criterion(demand="D2", what="minutes by which the forecast moved traffic before the limit was crossed, median",
+              target=Target(">", 0.0, "min"), method=_SERVERS, instrument="demo", row="demo.lead_min"),
+    Criterion(demand="C2", what="cost saved against static weights", target=Target("≥", 0.20, "%"),
+              method=_SIMULATED, missing="the optimiser does not steer yet"),
+    Criterion(demand="C2", what="latency p95 added while saving", target=Target("<", 0.10, "%"),
+              method=_SIMULATED, missing="the optimiser does not steer yet"),
+    Criterion(demand="C2", what="error of the month's cost forecast", target=Target("<", 0.10, "%"),
+              missing="cost is not forecast from recorded traffic yet"),
+    Criterion(demand="C3", what="months until Foreroute has paid for itself", target=Target("≤", 3.0),
+              method=_SIMULATED, missing="there is no control share yet that savings could be measured against"),
+    Criterion(demand="H1", what="recurring failures prevented", target=Target("≥", 0.80, "%"),
+              method=_SERVERS, missing="there is no schedule of recurring faults yet"),
+    Criterion(demand="H2", what="time to recover against the reactive baseline", target=Target("≤", 0.70),
+              method=_SERVERS, missing="there are no seeded injections yet"),
+    Criterion(demand="H3", what="faults recovered from without anybody's help", target=Target("≥", 0.98, "%"),
+              method=_SERVERS, missing="there are no seeded injections yet"),
+    Criterion(demand="G1", what="p95 of the slowest region", target=Target("<", 200.0, "ms"),
+              method=_SERVERS, missing="there is no test bed of several regions yet"),
+    Criterion(demand="G2", what="failover between regions, p99", target=Target("<", 5.0, "s"),
+              method=_SERVERS, missing="there is no test bed of several regions yet"),
+    Criterion(demand="G3", what="clouds that pass the contract", target=Target("≥", 3.0),
+              method=_SERVERS, missing="clouds have no modules of their own yet"),
+    Criterion(demand="G3", what="availability over a simulated year", target=Target("≥", 0.9995, "%"),
+              method=_SIMULATED, missing="there is no simulated year of outages yet"),
+)  # fmt: skip
+
+
+def amount(value: float, unit: str) -> str:
+    """A figure in its unit; `%` takes a ratio."""
+    if unit == "%":
+        return f"{value * 100:.4g} %"
+    return f"{value:.4g} {unit}".rstrip()
