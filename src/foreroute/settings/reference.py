@@ -16,7 +16,7 @@ from foreroute.settings.units import money, seconds, size
 
 _HEAD: Final = """# Configuration
 
-<!-- Made by scripts/generate.py from src/foreroute/settings/model.py: edit there. -->
+<!-- Made by scripts/generate.py from src/foreroute/settings/: edit there. -->
 
 One YAML file. `foreroute check FILE` checks it without calling anybody; `foreroute config show FILE` prints all
 that is in force, secrets masked. A complete example is `configs/foreroute.yaml`. For completion and checks in

@@ -1,0 +1,118 @@
+"""What can be called, and what clients can ask for."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from foreroute.core.channel import Dialect
+from foreroute.core.series import Metric
+from foreroute.settings.section import Name, Section
+from foreroute.settings.serving import TimeoutSettings
+from foreroute.settings.units import Duration, Ratio, Usd
+
+
+class RegionSettings(Section):
+    """A region, and how far the others are."""
+
+    name: Name
+    """As channels, clients and `gateway.region` name it."""
+    round_trip: dict[str, Duration] = Field(default_factory=dict)
+    """Round-trip times to other regions, both ways: `{eu-west: 80ms}`."""
+
+
+class LimitSettings(Section):
+    """The provider's quota for this channel, as far as it is known."""
+
+    requests_per_minute: int | None = Field(None, ge=1)
+    """Unset: unknown, which is not unlimited."""
+    tokens_per_minute: int | None = Field(None, ge=1)
+    """Input and output together."""
+    concurrency: int | None = Field(None, ge=1)
+    """Requests in flight at a time; more of them spill over to other channels."""
+
+
+class PriceSettings(Section):
+    """US dollars per million tokens. Wins over the price book."""
+
+    input_usd_per_mtok: Usd
+    """Prompt tokens."""
+    output_usd_per_mtok: Usd
+    """Answer tokens, reasoning included."""
+    cached_input_usd_per_mtok: Usd | None = None
+    """Unset: as input."""
+    cache_write_usd_per_mtok: Usd | None = None
+    """Unset: as input."""
+
+
+class ChannelSettings(Section):
+    """One way of getting a model's answer."""
+
+    id: Name
+    """Your own name for it: routes, reports and headers use it."""
+    provider: Name
+    """The provider's name in the price book, such as `openai`, `azure`, `aws`, `google`, `anthropic`."""
+    cloud: Name | None = None
+    """Where it runs; unset: as the provider."""
+    region: Name
+    """Where it runs; one of `regions` if there are any."""
+    model: str = Field(min_length=1)
+    """The model name that the upstream expects."""
+    base_url: str
+    """Up to and including the version: `https://api.openai.com/v1`."""
+    dialect: Dialect = Dialect.OPENAI
+    """What it speaks: `openai` serves chat, responses, embeddings …; `anthropic` serves messages."""
+    adapter: Name | None = None
+    """For a provider that speaks neither: who translates, such as `bedrock` or `gemini`. Serves chat only, needs the
+    extra `adapters`; `base_url` is then the provider's own, without a version."""
+    api_key: SecretStr | None = None
+    """From the environment: `${OPENAI_API_KEY}`."""
+    limits: LimitSettings = LimitSettings()
+    """The provider's quota."""
+    price: PriceSettings | None = None
+    """Unset: the price book's."""
+    quality: Ratio = 1.0
+    """Your own rating of its answers."""
+    timeouts: TimeoutSettings | None = None
+    """Unset: the common ones."""
+
+
+class ObjectiveSettings(Section):
+    """What users may expect: `metric` of each minute stays under `limit`."""
+
+    metric: Metric = Metric.FIRST_CHUNK_P95
+    """What is held against the limit."""
+    limit: Duration
+    """The objective is missed above this."""
+
+
+class TargetSettings(Section):
+    """One channel of a route."""
+
+    channel: Name
+    """The `id` of a channel."""
+    weight: float = Field(1.0, ge=0.0)
+    """Share within its priority, relative to the others."""
+    priority: int = Field(0, ge=0)
+    """0 serves first; higher numbers when it cannot."""
+
+
+class RouteSettings(Section):
+    """One public model name and the channels behind it."""
+
+    model: Name
+    """The name that clients ask for."""
+    objective: ObjectiveSettings | None = None
+    """Without one, forecasts move nothing on this route."""
+    targets: tuple[TargetSettings, ...] = Field(min_length=1)
+    """Who serves it."""
+    prefer: Literal["weights", "nearest"] = "weights"
+    """`weights` shares traffic among all targets of a priority; `nearest` lets a farther region serve only when the
+    nearer ones cannot (needs `gateway.region`)."""
+    attempts_max: int = Field(3, ge=1, le=10)
+    """Tries of one request, the first included."""
+    fallbacks: tuple[Name, ...] = ()
+    """Other routes to try, in this order, when no channel of this one has answered."""
+    sticky: bool = False
+    """Prompts with the same beginning go to the same channel, which may have it cached."""
+    hedge_after: Duration | None = None
+    """When nothing has come after this long, a second channel is asked too, and the faster one serves. Both bill."""
