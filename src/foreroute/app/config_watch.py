@@ -56,20 +56,22 @@ class ConfigWatch:
     digest: str = ""
     applied_at: float = 0.0
     last_ok: bool = True
-    _mark: tuple[int, int] = (0, 0)
+    _marks: tuple[tuple[int, int], ...] = ()
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def begin(self) -> None:
         """The settings are those of the file as it is now."""
-        self._mark = _mark_of(self.source.path)
+        self._marks = self._marks_now()
         self.digest, self.applied_at = _digest_of(self.source.path), self.clock.now()
 
     async def watch(self) -> None:
-        """Reloads whenever the file has changed. Runs until it is cancelled."""
+        """Reloads whenever the file has changed, or one that it names. Runs until it is cancelled."""
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
-            mark = _mark_of(self.source.path)
-            if mark not in {self._mark, (0, 0)}:  # a file that is being replaced may be gone for a moment
+            marks = self._marks_now()
+            if (
+                marks != self._marks and (0, 0) not in marks
+            ):  # a file that is being replaced may be gone for a moment
                 await self.reload()
 
     async def check(self) -> ReloadResult:
@@ -85,12 +87,12 @@ class ConfigWatch:
     async def reload(self) -> ReloadResult:
         """Reads, checks and applies. Never raises for what the file says."""
         async with self._one_at_a_time:
-            self._mark = _mark_of(self.source.path)
+            before, self._marks = self._marks, self._marks_now()
             try:
                 digest = _digest_of(self.source.path)
                 fresh = self.source.adapt(await asyncio.to_thread(load_settings, self.source.path))
                 kept, fixed = _with_fixed(fresh, self.settings)
-                if kept != self.settings:
+                if kept != self.settings or before[1:] != self._marks[1:]:
                     await self.apply(kept)
             except ForerouteError as error:
                 return self._refused(str(error))
@@ -101,6 +103,11 @@ class ConfigWatch:
             self.settings, self.digest, self.applied_at, self.last_ok = kept, digest, self.clock.now(), True
             _log.warning("config_applied", extra={"sha256": digest, "needs_restart": list(fixed)})
             return ReloadResult(applied=True, message=f"configuration {digest} serves", needs_restart=fixed)
+
+    def _marks_now(self) -> tuple[tuple[int, int], ...]:
+        """Of the configuration, then of files that it names and that are replaced while it stays."""
+        database = self.settings.geo.database
+        return tuple(_mark_of(path) for path in (self.source.path, *([] if database is None else [database])))
 
     def _refused(self, reason: str) -> ReloadResult:
         self.last_ok = False

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from foreroute.app.places import Places, open_places
 from foreroute.app.plane import open_journal
 from foreroute.app.prices import price_book
 from foreroute.core.accounts import AccountBooks
@@ -37,7 +38,6 @@ from foreroute.monitor.export import AttemptCounters, Gauge
 from foreroute.monitor.intake import Intake
 from foreroute.monitor.journal_reader import JournalReader
 from foreroute.monitor.otel import OtelOptions, OtelSink
-from foreroute.regions.locate import HeaderLocator
 from foreroute.regions.topology import Topology
 from foreroute.settings.convert import channels_of, configured_plan, credentials_of, key_hashes_of
 from foreroute.settings.model import Settings
@@ -61,6 +61,7 @@ class DataPlane:
     accounts: AccountBooks
     transport: ChannelTransports
     clock: Clock
+    places: Places
     otel: OtelSink | None = None
 
     def keep_on_disk(self, folder: Path, source: str) -> JournalReader:
@@ -71,13 +72,16 @@ class DataPlane:
         """Everything of a checked configuration that can change while the gateway runs. Raises ForerouteError."""
         channels = channels_of(settings)
         by_id = {channel.id: channel for channel in channels}
-        configured = configured_plan(settings, at=self.clock.now(), rank=topology_of(settings).rank)
+        topology = topology_of(settings)
+        configured = configured_plan(settings, at=self.clock.now(), rank=topology.rank)
+        places = open_places(settings, topology)
         self.transport.prepare(by_id)
 
         def exchange() -> None:
             self.door.adopt(key_hashes_of(settings), locked=settings.gateway.require_key)
             self.till.adopt(*_prices(settings, by_id))
             self.transport.adopt(by_id, credentials_of(settings))
+            self.places.adopt(*places)
             self.gateway.reconfigure(gateway_settings(settings), by_id)
             self.plans.reconfigure(configured)
             if self.otel is not None:
@@ -126,6 +130,8 @@ def build_data_plane(
     door = Door(key_hashes_of(settings), locked=settings.gateway.require_key, shut=locked)
     books = MemoryAccounts() if accounts is None else accounts
     till = Till(books, *_prices(settings, by_id))
+    places = Places()
+    places.adopt(*open_places(settings, topology_of(settings)))
     own = _Gauges(plans, clock)
     counters = AttemptCounters([*own.all(), *gauges])
     otel = _otel(settings, by_id)
@@ -139,7 +145,7 @@ def build_data_plane(
         clock=clock,
         rng=rng,
         render_metrics=counters.render if render_metrics is None else render_metrics,
-        locator=_locator(settings),
+        locator=places,
         door=door,
         till=till,
     )
@@ -156,6 +162,7 @@ def build_data_plane(
         accounts=books,
         transport=transport,
         clock=clock,
+        places=places,
         otel=otel,
     )
 
@@ -214,14 +221,6 @@ def topology_of(settings: Settings) -> Topology:
         if home in region.round_trip
     }
     return Topology(regions, home, round_trip_s=times)
-
-
-def _locator(settings: Settings) -> HeaderLocator | None:
-    header = settings.gateway.client_region_header
-    if header is None:
-        return None
-    default = RegionId(settings.gateway.region) if settings.gateway.region is not None else None
-    return HeaderLocator(header, trusted=True, regions=topology_of(settings).regions, default=default)
 
 
 class _Gauges:

@@ -5,6 +5,7 @@ its minutes, its models and the operator's wishes where the old one left them.
 """
 
 import asyncio
+import logging
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
@@ -12,6 +13,7 @@ from typing import Final, Protocol
 from foreroute.app.config_watch import ConfigSource, ConfigWatch, ReloadResult
 from foreroute.app.control_plane import ControlOptions, ControlPlane
 from foreroute.app.one_gateway import OneGateway
+from foreroute.app.places import check_places
 from foreroute.app.plane import Plane
 from foreroute.app.workers import Workers
 from foreroute.clock import SystemClock
@@ -20,6 +22,7 @@ from foreroute.core.errors import ForerouteError
 from foreroute.monitor.export import Gauge
 from foreroute.settings.model import Settings
 
+_log: Final = logging.getLogger("foreroute.config")
 _FAREWELL_S: Final = 15.0
 
 
@@ -82,12 +85,17 @@ class Service:
     async def _apply(self, settings: Settings) -> None:
         """Serve these settings; if the control plane does not start with them, the old ones again."""
         before = self.watch.settings
+        check_places(settings)  # what can fail for a file's sake fails before anything is stopped
         await self._stop_control()
         try:
             self._front.reconfigure(settings)
             await self._start_control(settings)
         except ForerouteError:
-            self._front.reconfigure(before)
+            try:
+                self._front.reconfigure(before)
+            except ForerouteError as error:
+                # What serves is what served before: only what could not be read again is missing.
+                _log.error("config_not_taken_back", extra={"error": str(error)})
             await self._start_control(before)
             raise
 

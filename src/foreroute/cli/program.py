@@ -13,6 +13,7 @@ from foreroute.cli import (
     backtest,
     collect,
     detect,
+    geo,
     imports,
     keys,
     models,
@@ -88,6 +89,7 @@ for _verbs in (
     imports,
     series,
     collect,
+    geo,
     scorecard,
 ):
     _verbs.register(app)

@@ -1,7 +1,7 @@
 """From a request's bytes to an exchange: read it, find its routes, reserve what it may cost, and settle in the end."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -118,8 +118,7 @@ class Reception:
         if self._locator is None:
             return None
         client = scope.get("client")
-        text = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
-        return self._locator.region_of(client[0] if client else None, text)
+        return self._locator.region_of(client[0] if client else None, _Text(headers))
 
     async def _read(
         self,
@@ -191,3 +190,19 @@ def _refused(refusal: Refusal) -> ErrorAnswer:
             return errors.unpriced(refusal.message)
         case _:
             return errors.over_limit(refusal.message, refusal.retry_after_s)
+
+
+class _Text(Mapping[str, str]):
+    """Headers as text, each when it is asked for: most requests ask for none or one."""
+
+    def __init__(self, headers: Mapping[bytes, bytes]) -> None:
+        self._headers = headers
+
+    def __getitem__(self, name: str) -> str:
+        return self._headers[name.encode("latin-1", "replace")].decode("latin-1")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.decode("latin-1") for name in self._headers)
+
+    def __len__(self) -> int:
+        return len(self._headers)

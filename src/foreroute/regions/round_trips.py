@@ -54,8 +54,14 @@ def typical_round_trip_s(one: RegionId, other: RegionId) -> float | None:
     """Between two regions named as AWS, GCP or Azure name them; None if either name says nothing."""
     if one == other:
         return 0.0
-    here, there = _area(one), _area(other)
-    if here is None or there is None:
+    here = _area(one)
+    return None if here is None else typical_from_area_s(here, other)
+
+
+def typical_from_area_s(here: str, region: RegionId) -> float | None:
+    """From one of the areas that regions lie in, such as `europe`; None if the region's name says nothing."""
+    there = _area(region)
+    if there is None:
         return None
     return _SAME_AREA_S if here == there else _MS[frozenset({here, there})] / 1000
 

@@ -50,9 +50,14 @@ def _twice(section: str, key: str, names: list[str]) -> Iterator[Problem]:
 
 
 def _regions(settings: Settings) -> Iterator[Problem]:
-    if not settings.regions:
-        return
     known = [region.name for region in settings.regions]
+    serving = known or sorted({channel.region for channel in settings.channels})
+    for country, name in settings.geo.countries.items():
+        if name not in serving:
+            hint = _did_you_mean(name, serving, "regions")
+            yield Problem(("geo", "countries", country), f"there is no region {name!r}", hint)
+    if not known:
+        return
     named: list[tuple[Path, str]] = [
         (("channels", index, "region"), channel.region) for index, channel in enumerate(settings.channels)
     ]

@@ -19,6 +19,7 @@ from foreroute.settings.keeping import (
     KeepSettings,
     StoreSettings,
 )
+from foreroute.settings.places import GeoSettings
 from foreroute.settings.routing import (
     ChannelSettings,
     LimitSettings,
@@ -61,6 +62,7 @@ __all__ = [
     "ForecastSettings",
     "FoundationSettings",
     "GatewaySettings",
+    "GeoSettings",
     "GuardrailSettings",
     "HealSettings",
     "KeepSettings",
@@ -95,6 +97,7 @@ class Settings(Section):
     store: StoreSettings = StoreSettings()
     regions: tuple[RegionSettings, ...] = ()
     """Known regions; empty: those that the channels name."""
+    geo: GeoSettings = GeoSettings()
     channels: tuple[ChannelSettings, ...] = Field(min_length=1)
     """What can be called."""
     routes: tuple[RouteSettings, ...] = Field(min_length=1)

@@ -56,7 +56,8 @@ class GatewaySettings(Section):
     region: Name | None = None
     """Where this gateway stands: channels of near regions come first."""
     client_region_header: str | None = None
-    """A header of a trusted proxy that names the client's region, such as `x-client-region`."""
+    """A header of your proxy that names the client's region, such as `x-client-region`. Believed from `geo.trusted_proxies`
+    only, if there are any."""
     body_max: Size = 50_000_000
     """The largest request body."""
     depth_max: int = Field(128, ge=4, le=1000)
