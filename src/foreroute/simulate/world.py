@@ -1,14 +1,25 @@
 """A seeded world of channels and faults. What a request meets depends on the seed, the channel and the request's
 own name alone, so it is the same in whatever order requests arrive.
+
+`World` knows the truth of every instant and holds no state of a run; queues, limits and quotas live in `Upstreams`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from math import exp
 from random import Random
 
-from foreroute.core.ids import ChannelId
+from foreroute.core.attempt import Usage
+from foreroute.core.channel import Channel
+from foreroute.core.ids import ChannelId, RegionId
+from foreroute.core.ports import Price
 from foreroute.simulate.channel import ChannelModel
-from foreroute.simulate.faults import ErrorBurst, Fault, SlowRamp
+from foreroute.simulate.draws import Luck, Roam
+from foreroute.simulate.faults import ErrorBurst, Fault
+from foreroute.simulate.places import Distances
+from foreroute.simulate.request import Request
+from foreroute.simulate.troubles import Troubles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +31,41 @@ class Answer:
     fault: ErrorBurst | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What a request is to expect of a channel at an instant: means over luck, with the load that is given."""
+
+    first_chunk_s: float
+    duration_s: float
+    failure_ratio: float
+    cost_usd: Decimal | None
+
+
 class World:
-    def __init__(self, seed: int, channels: Sequence[ChannelModel], faults: Sequence[Fault]) -> None:
+    """`distances`: how far users are from channels; without it, everything is at one place."""
+
+    def __init__(
+        self,
+        seed: int,
+        channels: Sequence[ChannelModel],
+        faults: Sequence[Fault] = (),
+        *,
+        distances: Distances | None = None,
+    ) -> None:
         self._seed = seed
         self._channels: Mapping[ChannelId, ChannelModel] = {model.channel.id: model for model in channels}
-        self._ramps = [fault for fault in faults if isinstance(fault, SlowRamp)]
-        self._bursts = [fault for fault in faults if isinstance(fault, ErrorBurst)]
+        self._faults: list[Fault] = []
+        self._troubles = {name: Troubles() for name in self._channels}
+        self.luck = Luck(seed)
+        self.distances = Distances() if distances is None else distances
+        self._roams = {
+            name: Roam(self.luck, f"roam/{name}") for name, model in self._channels.items() if model.roam
+        }
+        self._noise_means = {
+            name: (model.noise_mean, model.token_noise_mean) for name, model in self._channels.items()
+        }
+        for fault in faults:
+            self.add(fault)
 
     @property
     def channels(self) -> Mapping[ChannelId, ChannelModel]:
@@ -33,7 +73,18 @@ class World:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        return (*self._ramps, *self._bursts)
+        return tuple(self._faults)
+
+    def add(self, fault: Fault) -> None:
+        """From now on the fault is part of the world. What has been answered already stays as it was."""
+        self._faults.append(fault)
+        if (mine := self._troubles.get(fault.channel)) is not None:
+            mine.add(fault)
+
+    def troubles(self, channel: ChannelId) -> Troubles:
+        return self._troubles[channel]
+
+    # One answer without any state, for providers that keep none ----------------------------------------------------
 
     def answer(self, channel: ChannelId, request: str, *, at: float, input_tokens: int) -> Answer:
         model = self._channels[channel]
@@ -44,9 +95,72 @@ class World:
         token_s = model.token_s * rng.uniform(0.9, 1.1)
         return Answer(first_chunk_s=first, token_s=token_s, fault=self._fault(model, rng.random(), at))
 
+    def _fault(self, model: ChannelModel, chance: float, at: float) -> ErrorBurst | None:
+        burst = self._troubles[model.channel.id].burst(chance, at)
+        if burst is None and chance > 1.0 - model.failure_ratio:
+            return ErrorBurst(
+                channel=model.channel.id,
+                start_at=at,
+                end_at=at,
+                ratio=1.0,
+                status=500,
+                code="internal_error",
+                message="The server had an error while processing your request",
+            )
+        return burst
+
+    # What is the matter with a channel at an instant ---------------------------------------------------------------
+
     def slowdown(self, channel: ChannelId, at: float) -> float:
-        factors = [ramp.slowdown(at) for ramp in self._ramps if ramp.channel == channel]
-        return max(factors, default=1.0)
+        """By faults alone, ≥ 1."""
+        return self._troubles[channel].slowdown(at)
+
+    def level(self, channel: ChannelId, at: float) -> float:
+        """How much slower than at a quiet hour everything is: hours, wandering and faults together."""
+        model = self._channels[channel]
+        level = model.load_factor(at) * self.slowdown(channel, at)
+        roam = self._roams.get(channel)
+        return level if roam is None else level * exp(model.roam * roam.at(at))
+
+    # Prices, as a price book says them -----------------------------------------------------------------------------
+
+    def cost_usd(self, channel: Channel, usage: Usage, at: float) -> Price:
+        """The `PriceBook` of this world: what its providers charge at that instant."""
+        cost = self.charge(channel.id, usage, at)
+        return Price(cost, "unpriced" if cost is None else "world")
+
+    def charge(self, channel: ChannelId, usage: Usage, at: float) -> Decimal | None:
+        price = self._channels[channel].price
+        if price is None:
+            return None
+        cost = price.cost_usd(usage)
+        factor = self._troubles[channel].price_factor(at)
+        return cost if factor == 1.0 else cost * Decimal(str(factor))
+
+    # The truth, for oracles and for grading. Never shown to a control loop -----------------------------------------
+
+    def truth(self, channel: ChannelId, request: Request, at: float, *, in_flight: int = 0) -> Truth:
+        """What this request is to expect there at that instant, with so many others under way on the channel.
+
+        Whoever needs the very answer that would come asks `Upstreams.peek`.
+        """
+        model, troubles = self._channels[channel], self._troubles[channel]
+        noise, token_noise = self._noise_means[channel]
+        pace, wait_share = self.level(channel, at), 0.0
+        if model.capacity is not None:
+            slots = model.capacity.slots
+            pace *= 1.0 + model.capacity.strain * (min(in_flight, slots) / slots) ** 2
+            wait_share = max(0, in_flight + 1 - slots) / slots
+        first_s = model.usual_first_chunk_s(request.input_tokens) * pace * noise + troubles.cold(at)[0]
+        whole_s = first_s + model.token_s * request.output_tokens * pace * token_noise
+        before_s = self.distances.round_trip_s(request.place, model.channel.region) + wait_share * whole_s
+        usage = Usage(request.input_tokens, output_tokens=request.output_tokens)
+        return Truth(
+            first_chunk_s=before_s + first_s,
+            duration_s=before_s + whole_s,
+            failure_ratio=troubles.failure_ratio(model.failure_ratio, at),
+            cost_usd=self.charge(channel, usage, at),
+        )
 
     def first_chunk_p95_s(self, channel: ChannelId, at: float, *, input_tokens: int) -> float:
         """The truth, for grading decisions after the fact. Never shown to the control loop."""
@@ -65,18 +179,5 @@ class World:
             at += 60.0
         return None
 
-    def _fault(self, model: ChannelModel, chance: float, at: float) -> ErrorBurst | None:
-        for burst in self._bursts:
-            if burst.channel == model.channel.id and burst.is_on(at) and chance < burst.ratio:
-                return burst
-        if chance > 1.0 - model.failure_ratio:
-            return ErrorBurst(
-                channel=model.channel.id,
-                start_at=at,
-                end_at=at,
-                ratio=1.0,
-                status=500,
-                code="internal_error",
-                message="The server had an error while processing your request",
-            )
-        return None
+    def regions(self) -> frozenset[RegionId]:
+        return frozenset(model.channel.region for model in self._channels.values())
