@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.keys import load_keys
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
+from foreroute.app.simulator import Simulator
 from foreroute.app.stages import build_stages, guardrails, loop_settings, retention_of, segments_of
 from foreroute.clock import SystemClock
 from foreroute.control.collect import Collection
@@ -145,19 +147,25 @@ class ControlPlane:
             self.ready.set()
             await loop.run()
             return
-        async with await serve_dashboard(
-            self.settings,
-            loop,
-            stages,
-            store,
-            self.clock,
-            gateway_url=lambda: self.gateway_url,
-            demo=self.options.demo,
-            keys_changed=lambda: self._keys_changed(store),
-            reload=self.reload,
-            role_of=self._role_of,
-            desk=desk,
-        ) as dashboard:
+        simulator = Simulator()
+        async with (
+            AsyncExitStack() as stack,
+            await serve_dashboard(
+                self.settings,
+                loop,
+                stages,
+                store,
+                self.clock,
+                gateway_url=lambda: self.gateway_url,
+                demo=self.options.demo,
+                keys_changed=lambda: self._keys_changed(store),
+                reload=self.reload,
+                role_of=self._role_of,
+                desk=desk,
+                simulator=simulator,
+            ) as dashboard,
+        ):
+            stack.push_async_callback(asyncio.to_thread, simulator.stop)
             self.dashboard_url = dashboard.url
             self.ready.set()
             await loop.run()

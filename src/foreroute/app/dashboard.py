@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from foreroute.alerts.desk import AlertDesk
 from foreroute.app.config_watch import ReloadResult
+from foreroute.app.simulator import Simulator
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
 from foreroute.core.errors import ForerouteError
@@ -21,6 +22,7 @@ from foreroute.dashboard.door import Door
 from foreroute.dashboard.key_desk import KeySources
 from foreroute.dashboard.keys import key_routes
 from foreroute.dashboard.routes import Dashboard
+from foreroute.dashboard.simulator import simulator_routes
 from foreroute.dashboard.sources import Sources
 from foreroute.serving import Server, serve_asgi
 from foreroute.settings.cross import is_loopback
@@ -44,6 +46,7 @@ async def serve_dashboard(
     reload: Callable[[], Awaitable[ReloadResult]] | None = None,
     role_of: Callable[[str], Role | None] = lambda _: None,
     desk: AlertDesk | None = None,
+    simulator: Simulator | None = None,
 ) -> Server:
     """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
 
@@ -71,6 +74,7 @@ async def serve_dashboard(
             *_reload_route(reload),
             *alert_routes(desk, store.records, clock),
             *anomaly_routes(sources),
+            *([] if simulator is None else simulator_routes(simulator)),
         ],
     )
     loop.on_board.append(dashboard.advance)

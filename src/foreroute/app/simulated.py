@@ -17,6 +17,7 @@ from foreroute.control.decision_log import DECISION, INCIDENT
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
 from foreroute.control.state import Board
+from foreroute.core.channel import Channel
 from foreroute.core.decision import Autopilot
 from foreroute.core.ids import ChannelId
 from foreroute.monitor.fold import merge_rollups
@@ -105,8 +106,21 @@ class LiveSimulation:
         """What the control loop shows after its newest tick."""
         return self._loop.board
 
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        return self._plane.channels
+
     def seen(self) -> Seen:
         return self._simulation.seen()
+
+    def shares(self) -> dict[ChannelId, float]:
+        """What the plan gives to each channel now, of all routes together."""
+        shares: dict[ChannelId, float] = {}
+        for route in self._plane.plans.current().routes.values():
+            for target in route.targets:
+                shares[target.channel] = shares.get(target.channel, 0.0) + target.weight
+        total = sum(shares.values()) or 1.0
+        return {name: share / total for name, share in shares.items()}
 
     async def start(self) -> None:
         """Plays the calm hours before the story, by the configured weights, for the loop to learn from."""
@@ -162,7 +176,7 @@ class LiveSimulation:
             "incidents": len({record.id for record in incidents}),
             "ticks": self._loop.ticks,
             "stage_errors": {} if board is None else dict(board.stage_errors),
-            "timeline": [_told(event, since_at) for event in self.scenario.spec.timeline],
+            "timeline": [told(event, since_at) for event in self.scenario.spec.timeline],
             "course": [
                 {**row, "shares": shares}
                 for row, shares in zip(
@@ -182,12 +196,7 @@ class LiveSimulation:
 
     def _note(self, at: float) -> None:
         if (at - self.scenario.story_at) % _COURSE_S < self.settings.loop.tick:
-            shares: dict[ChannelId, float] = {}
-            for route in self._plane.plans.current().routes.values():
-                for target in route.targets:
-                    shares[target.channel] = shares.get(target.channel, 0.0) + target.weight
-            total = sum(shares.values()) or 1.0
-            self._shares.rows.append({name: round(share / total, 4) for name, share in shares.items()})
+            self._shares.rows.append({name: round(share, 4) for name, share in self.shares().items()})
 
     def _build_stages(self) -> Stages:
         stages = build_stages(self.settings, self._plane, self._store, source="simulation", prices=self.world)
@@ -213,6 +222,9 @@ def _changes(body: bytes, at: float) -> list[dict[str, Any]]:
     return [{"at": at, "applied": decision["applied"], **change} for change in decision["changes"]]
 
 
-def _told(event: EventSpec, since_at: float) -> dict[str, Any]:
+def told(event: EventSpec, since_at: float) -> dict[str, Any]:
+    """An event as its file says it, and when it begins and ends; the end of what is for good is None."""
     said = event.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return {**said, "starts_at": since_at + event.at}
+    parts = [getattr(event, name, 0.0) for name in ("rise", "for_", "fall")]
+    ends_at = since_at + event.at + sum(parts) if hasattr(event, "for_") else None
+    return {**said, "starts_at": since_at + event.at, "ends_at": ends_at}
