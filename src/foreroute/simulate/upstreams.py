@@ -91,7 +91,7 @@ class Upstreams:
     def _answer(self, channel: ChannelId, request: Request, at: float, again: int, *, commit: bool) -> Reply:
         world, upstream = self.world, self._all[channel]
         way_s = world.distances.round_trip_s(request.place, upstream.model.channel.region)
-        outage = world.outage(channel, at)
+        outage = world.troubles(channel).outage(at)
         if outage is not None:
             said_s = way_s if outage.how in (Breakdown.REFUSED, Breakdown.ERROR) else math.inf
             return Reply(ends_s=said_s, evidence=BREAKDOWNS[outage.how])
@@ -103,7 +103,7 @@ class Upstreams:
         if commit:
             upstream.gate.enter(tokens, at)
         reply = self._served(upstream, request, at, way_s, draws, commit=commit)
-        breaks_at = world.breaks_at(channel, at)
+        breaks_at = world.troubles(channel).breaks_at(at)
         if breaks_at < at + reply.ends_s:
             return broken_off(reply, breaks_at - at)
         return reply
@@ -111,19 +111,19 @@ class Upstreams:
     def _refusal(self, upstream: _Upstream, luck: float, tokens: int, at: float) -> FailureEvidence | None:
         """Why the channel does not take the request up; None: it does."""
         channel = upstream.model.channel.id
-        if self.world.spent_until(channel, at) is not None or upstream.gate.is_spent(at):
+        if self.world.troubles(channel).is_spent(at) or upstream.gate.is_spent(at):
             return quota_spent()
         wait_s = upstream.gate.refused_for_s(tokens, at)
         return self._trouble(upstream, luck, at) if wait_s is None else throttled(wait_s)
 
     def _trouble(self, upstream: _Upstream, luck: float, at: float) -> FailureEvidence | None:
-        world, channel, line = self.world, upstream.model.channel.id, upstream.line
-        burst = world.burst(channel, luck, at)
+        troubles, line = self.world.troubles(upstream.model.channel.id), upstream.line
+        burst = troubles.burst(luck, at)
         if burst is not None:
             return said_by(burst)
         if luck > 1.0 - upstream.model.failure_ratio:
             return INTERNAL
-        if luck < world.cold(channel, at)[1]:
+        if luck < troubles.cold(at)[1]:
             return LOADING
         return None if line is None or line.load(at)[1] < line.capacity.queue_max else OVERLOADED
 
@@ -138,7 +138,7 @@ class Upstreams:
             pace *= 1.0 + line.capacity.strain * (busy / line.capacity.slots) ** 2
             wait_s = begins_at - at
         first_s = model.usual_first_chunk_s(request.input_tokens) * pace * model.noise_at(draws.noise)
-        first_s += world.cold(channel, at)[0]
+        first_s += world.troubles(channel).cold(at)[0]
         body_s = model.token_s * pace * model.token_noise_at(draws.speed) * request.output_tokens
         if line is not None and commit:
             line.take(at, begins_at, first_s + body_s)
@@ -156,7 +156,8 @@ class Upstreams:
 
     def _spoiled(self, reply: Reply, channel: ChannelId, at: float, draws: Draws) -> Reply:
         """The same unless the answer is hollow, or its stream breaks off."""
-        hollow, cut = self.world.hollow_ratio(channel, at), self.world.cut_ratio(channel, at)
+        troubles = self.world.troubles(channel)
+        hollow, cut = troubles.hollow_ratio(at), troubles.cut_ratio(at)
         if hollow and draws.place < hollow:
             return replace(
                 reply,

@@ -16,19 +16,10 @@ from foreroute.core.ids import ChannelId, RegionId
 from foreroute.core.ports import Price
 from foreroute.simulate.channel import ChannelModel
 from foreroute.simulate.draws import Luck, Roam
-from foreroute.simulate.faults import (
-    ColdStart,
-    ErrorBurst,
-    Fault,
-    HollowAnswers,
-    Outage,
-    PriceChange,
-    QuotaSpent,
-    SlowRamp,
-    StreamCuts,
-)
+from foreroute.simulate.faults import ErrorBurst, Fault
 from foreroute.simulate.places import Distances
 from foreroute.simulate.request import Request
+from foreroute.simulate.troubles import Troubles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +41,6 @@ class Truth:
     cost_usd: Decimal | None
 
 
-@dataclass(slots=True)
-class _Troubles:
-    """The faults of one channel, by kind."""
-
-    ramps: list[SlowRamp]
-    bursts: list[ErrorBurst]
-    outages: list[Outage]
-    cold: list[ColdStart]
-    cuts: list[StreamCuts]
-    hollow: list[HollowAnswers]
-    spent: list[QuotaSpent]
-    prices: list[PriceChange]
-
-
 class World:
     """`distances`: how far users are from channels; without it, everything is at one place."""
 
@@ -78,7 +55,7 @@ class World:
         self._seed = seed
         self._channels: Mapping[ChannelId, ChannelModel] = {model.channel.id: model for model in channels}
         self._faults: list[Fault] = []
-        self._troubles = {name: _Troubles([], [], [], [], [], [], [], []) for name in self._channels}
+        self._troubles = {name: Troubles() for name in self._channels}
         self.luck = Luck(seed)
         self.distances = Distances() if distances is None else distances
         self._roams = {
@@ -100,27 +77,12 @@ class World:
 
     def add(self, fault: Fault) -> None:
         """From now on the fault is part of the world. What has been answered already stays as it was."""
-        mine = self._troubles.get(fault.channel)
         self._faults.append(fault)
-        if mine is None:
-            return
-        match fault:
-            case SlowRamp():
-                mine.ramps.append(fault)
-            case ErrorBurst():
-                mine.bursts.append(fault)
-            case Outage():
-                mine.outages.append(fault)
-            case ColdStart():
-                mine.cold.append(fault)
-            case StreamCuts():
-                mine.cuts.append(fault)
-            case HollowAnswers():
-                mine.hollow.append(fault)
-            case QuotaSpent():
-                mine.spent.append(fault)
-            case PriceChange():
-                mine.prices.append(fault)
+        if (mine := self._troubles.get(fault.channel)) is not None:
+            mine.add(fault)
+
+    def troubles(self, channel: ChannelId) -> Troubles:
+        return self._troubles[channel]
 
     # One answer without any state, for providers that keep none ----------------------------------------------------
 
@@ -134,7 +96,7 @@ class World:
         return Answer(first_chunk_s=first, token_s=token_s, fault=self._fault(model, rng.random(), at))
 
     def _fault(self, model: ChannelModel, chance: float, at: float) -> ErrorBurst | None:
-        burst = self.burst(model.channel.id, chance, at)
+        burst = self._troubles[model.channel.id].burst(chance, at)
         if burst is None and chance > 1.0 - model.failure_ratio:
             return ErrorBurst(
                 channel=model.channel.id,
@@ -151,8 +113,7 @@ class World:
 
     def slowdown(self, channel: ChannelId, at: float) -> float:
         """By faults alone, ≥ 1."""
-        factors = [ramp.slowdown(at) for ramp in self._troubles[channel].ramps]
-        return max(factors, default=1.0)
+        return self._troubles[channel].slowdown(at)
 
     def level(self, channel: ChannelId, at: float) -> float:
         """How much slower than at a quiet hour everything is: hours, wandering and faults together."""
@@ -160,46 +121,6 @@ class World:
         level = model.load_factor(at) * self.slowdown(channel, at)
         roam = self._roams.get(channel)
         return level if roam is None else level * exp(model.roam * roam.at(at))
-
-    def burst(self, channel: ChannelId, chance: float, at: float) -> ErrorBurst | None:
-        """The burst that a request with this luck meets."""
-        for burst in self._troubles[channel].bursts:
-            if burst.is_on(at) and chance < burst.ratio:
-                return burst
-        return None
-
-    def outage(self, channel: ChannelId, at: float) -> Outage | None:
-        return next((one for one in self._troubles[channel].outages if one.is_on(at)), None)
-
-    def breaks_at(self, channel: ChannelId, at: float) -> float:
-        """When the next outage will cut what is under way now; infinity: never."""
-        outages = self._troubles[channel].outages
-        return min((one.next_at(at) for one in outages), default=float("inf")) if outages else float("inf")
-
-    def cold(self, channel: ChannelId, at: float) -> tuple[float, float]:
-        """(seconds on top of the time to first token, part of requests that is told to wait)."""
-        extra_s = loading = 0.0
-        for one in self._troubles[channel].cold:
-            share = one.share(at)
-            extra_s, loading = max(extra_s, share * one.extra_s), max(loading, share * one.loading_ratio)
-        return extra_s, loading
-
-    def cut_ratio(self, channel: ChannelId, at: float) -> float:
-        return max((one.ratio for one in self._troubles[channel].cuts if one.is_on(at)), default=0.0)
-
-    def hollow_ratio(self, channel: ChannelId, at: float) -> float:
-        return max((one.ratio for one in self._troubles[channel].hollow if one.is_on(at)), default=0.0)
-
-    def spent_until(self, channel: ChannelId, at: float) -> float | None:
-        """When a quota that a fault has used up begins anew; None: it is not used up by one."""
-        return max((one.end_at for one in self._troubles[channel].spent if one.is_on(at)), default=None)
-
-    def price_factor(self, channel: ChannelId, at: float) -> float:
-        factor = 1.0
-        for change in self._troubles[channel].prices:
-            if change.start_at <= at < change.end_at:
-                factor *= change.factor
-        return factor
 
     # Prices, as a price book says them -----------------------------------------------------------------------------
 
@@ -213,7 +134,7 @@ class World:
         if price is None:
             return None
         cost = price.cost_usd(usage)
-        factor = self.price_factor(channel, at)
+        factor = self._troubles[channel].price_factor(at)
         return cost if factor == 1.0 else cost * Decimal(str(factor))
 
     # The truth, for oracles and for grading. Never shown to a control loop -----------------------------------------
@@ -223,43 +144,23 @@ class World:
 
         Whoever needs the very answer that would come asks `Upstreams.peek`.
         """
-        model = self._channels[channel]
+        model, troubles = self._channels[channel], self._troubles[channel]
         noise, token_noise = self._noise_means[channel]
-        level = self.level(channel, at)
-        extra_s, loading = self.cold(channel, at)
-        factor, strain, wait_share = level, 1.0, 0.0
+        pace, wait_share = self.level(channel, at), 0.0
         if model.capacity is not None:
-            busy = min(in_flight, model.capacity.slots) / model.capacity.slots
-            strain = 1.0 + model.capacity.strain * busy * busy
-            wait_share = max(0, in_flight + 1 - model.capacity.slots) / model.capacity.slots
-        first_s = model.usual_first_chunk_s(request.input_tokens) * factor * strain * noise + extra_s
-        body_s = model.token_s * request.output_tokens * factor * strain * token_noise
-        wait_s = wait_share * (first_s + body_s)
-        way_s = self.distances.round_trip_s(request.place, model.channel.region)
+            slots = model.capacity.slots
+            pace *= 1.0 + model.capacity.strain * (min(in_flight, slots) / slots) ** 2
+            wait_share = max(0, in_flight + 1 - slots) / slots
+        first_s = model.usual_first_chunk_s(request.input_tokens) * pace * noise + troubles.cold(at)[0]
+        whole_s = first_s + model.token_s * request.output_tokens * pace * token_noise
+        before_s = self.distances.round_trip_s(request.place, model.channel.region) + wait_share * whole_s
+        usage = Usage(request.input_tokens, output_tokens=request.output_tokens)
         return Truth(
-            first_chunk_s=way_s + wait_s + first_s,
-            duration_s=way_s + wait_s + first_s + body_s,
-            failure_ratio=self._failure_ratio(channel, at, loading),
-            cost_usd=self.charge(
-                channel, Usage(request.input_tokens, output_tokens=request.output_tokens), at
-            ),
+            first_chunk_s=before_s + first_s,
+            duration_s=before_s + whole_s,
+            failure_ratio=troubles.failure_ratio(model.failure_ratio, at),
+            cost_usd=self.charge(channel, usage, at),
         )
-
-    def _failure_ratio(self, channel: ChannelId, at: float, loading: float) -> float:
-        if self.outage(channel, at) is not None or self.spent_until(channel, at) is not None:
-            return 1.0
-        bursts = [burst.ratio for burst in self._troubles[channel].bursts if burst.is_on(at)]
-        parts = (
-            max(bursts, default=0.0),
-            loading,
-            self.cut_ratio(channel, at),
-            self.hollow_ratio(channel, at),
-            self._channels[channel].failure_ratio,
-        )
-        well = 1.0
-        for part in parts:
-            well *= 1.0 - part
-        return 1.0 - well
 
     def first_chunk_p95_s(self, channel: ChannelId, at: float, *, input_tokens: int) -> float:
         """The truth, for grading decisions after the fact. Never shown to the control loop."""
