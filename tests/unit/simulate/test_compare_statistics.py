@@ -8,7 +8,13 @@ from foreroute.simulate.compare_statistics import Verdict, estimate, paired, stu
 
 @pytest.mark.parametrize(
     ("probability", "freedom", "wanted"),
-    [(0.975, 1, 12.7062), (0.975, 2, 4.30265), (0.975, 19, 2.093024), (0.95, 4, 2.131847), (0.975, 1000, 1.962339)],
+    [
+        (0.975, 1, 12.7062),
+        (0.975, 2, 4.30265),
+        (0.975, 19, 2.093024),
+        (0.95, 4, 2.131847),
+        (0.975, 1000, 1.962339),
+    ],
 )
 def test_the_quantile_is_that_of_the_tables(probability: float, freedom: int, wanted: float) -> None:
     assert student_quantile(probability, freedom) == pytest.approx(wanted, rel=1e-4)

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 from foreroute.core.ids import ChannelId
 from foreroute.simulate.channel import ChannelModel
-from foreroute.simulate.faults import ColdStart, Fault, Outage, SlowRamp
+from foreroute.simulate.faults import ColdStart, Outage, PriceChange, SlowRamp
 from foreroute.simulate.policies.rules import ATTEMPTS_MAX
 from foreroute.simulate.replies import Reply
 from foreroute.simulate.request import Done, Request
@@ -138,16 +138,14 @@ class Oracle:
 
     def _is_troubled(self, channel: ChannelId, at: float) -> bool:
         return any(
-            fault.channel == channel and fault.start_at <= at < _end_of(fault) for fault in self._world.faults
+            fault.channel == channel and fault.start_at <= at < fault.end_at
+            for fault in self._world.faults
+            if not isinstance(fault, SlowRamp | PriceChange)
         )
 
 
 def _refuses_under_load(model: ChannelModel) -> bool:
     return model.limits is not None or model.quota is not None or model.capacity is not None
-
-
-def _end_of(fault: Fault) -> float:
-    return fault.end_at
 
 
 def _turns(world: World, channel: ChannelId) -> list[float]:

@@ -44,7 +44,11 @@ class Stage:
         for number in range(count):
             at = start_at + number * every_s
             request = Request(
-                id=RequestId(f"r{start_at:g}-{number}"), at=at, route=ROUTE, input_tokens=500, output_tokens=100
+                id=RequestId(f"r{start_at:g}-{number}"),
+                at=at,
+                route=ROUTE,
+                input_tokens=500,
+                output_tokens=100,
             )
             heapq.heappush(events, (at, number, request, 1, [], None))
         order, next_tick = count, start_at + 60.0
@@ -101,9 +105,22 @@ def attempt_of(request: Request, number: int, channel: ChannelId, at: float, say
     )
 
 
-def channel(name: str, **more: object) -> Channel:
-    fields = {"provider": "openai", "cloud": "openai", "region": RegionId("here"), "model": "m"} | more
-    return Channel(id=ChannelId(name), base_url="http://127.0.0.1", **fields)  # type: ignore[arg-type] - told apart above
+def channel(
+    name: str,
+    *,
+    provider: str = "openai",
+    cloud: str = "openai",
+    requests_per_minute_max: int | None = None,
+) -> Channel:
+    return Channel(
+        id=ChannelId(name),
+        provider=provider,
+        cloud=cloud,
+        region=RegionId("here"),
+        model="m",
+        base_url="http://127.0.0.1",
+        requests_per_minute_max=requests_per_minute_max,
+    )
 
 
 @pytest.fixture

@@ -68,7 +68,9 @@ def test_a_newcomer_gets_nearly_all_traffic_at_once() -> None:
     assert NEW not in before.counts()
 
     grown = LiteLLM({**known, NEW: channel(NEW)}, strategy=memory)
-    after = Stage(router=grown, answers=lambda name, _at: Says(first_s=4.0 if name == NEW else 0.5, body_s=4.0))
+    after = Stage(
+        router=grown, answers=lambda name, _at: Says(first_s=4.0 if name == NEW else 0.5, body_s=4.0)
+    )
     after.play(every_s=0.1, count=200, start_at=100.0)
     first_answer_at = 108.0
     herd = after.counts(to_at=first_answer_at)

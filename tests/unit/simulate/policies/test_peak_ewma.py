@@ -11,7 +11,8 @@ DOWN = Says(status=503, failure=FailureClass.OVERLOADED, first_s=0.02)
 
 def test_the_slow_one_gets_less_and_the_others_share() -> None:
     stage = Stage(
-        router=PeakEwma([A, B, C], Random(1)), answers=lambda name, _at: Says(first_s=2.0 if name == A else 0.3)
+        router=PeakEwma([A, B, C], Random(1)),
+        answers=lambda name, _at: Says(first_s=2.0 if name == A else 0.3),
     )
     stage.play(every_s=0.2, count=1000)
     counts = stage.counts()
@@ -21,7 +22,9 @@ def test_the_slow_one_gets_less_and_the_others_share() -> None:
 
 def test_five_failures_in_a_row_take_a_channel_out_and_probes_find_it_again() -> None:
     router = PeakEwma([A, B, C], Random(1))
-    stage = Stage(router=router, answers=lambda name, at: DOWN if name == A and at < 60.0 else Says(first_s=0.3))
+    stage = Stage(
+        router=router, answers=lambda name, at: DOWN if name == A and at < 60.0 else Says(first_s=0.3)
+    )
     stage.play(every_s=0.1, count=3000)
     assert not stage.given_up
     # Five failures, then a probe after 2.5-5 s, 5-10 s, 10-20 s, 20-40 s.
@@ -32,7 +35,8 @@ def test_five_failures_in_a_row_take_a_channel_out_and_probes_find_it_again() ->
 def test_fast_failures_draw_traffic_until_the_channel_is_out() -> None:
     """What Finagle's own documentation warns of: a failure is an answer, and a fast one."""
     stage = Stage(
-        router=PeakEwma([A, B, C], Random(1)), answers=lambda name, _at: DOWN if name == A else Says(first_s=1.0)
+        router=PeakEwma([A, B, C], Random(1)),
+        answers=lambda name, _at: DOWN if name == A else Says(first_s=1.0),
     )
     stage.play(every_s=0.05, count=20)
     assert stage.counts()[A] >= 5

@@ -34,7 +34,12 @@ def test_grades(seen: Seen | None, wanted: Grade) -> None:
 
 
 def test_a_gateway_under_300_ms_else_a_cloud_under_500_else_the_local_one() -> None:
-    seen = {CLOUD: Seen(1, 0.45, 0.6), OTHER: Seen(1, 0.4, 0.6), HOME: Seen(1, 0.2, 0.3), GATE: Seen(1, 0.25, 0.4)}
+    seen = {
+        CLOUD: Seen(1, 0.45, 0.6),
+        OTHER: Seen(1, 0.4, 0.6),
+        HOME: Seen(1, 0.2, 0.3),
+        GATE: Seen(1, 0.25, 0.4),
+    }
     assert ranked(CHANNELS, seen, SETTINGS) == [GATE, OTHER, CLOUD, HOME]
     seen[GATE] = Seen(1, 0.35, 0.5)
     assert ranked(CHANNELS, seen, SETTINGS)[0] == OTHER
