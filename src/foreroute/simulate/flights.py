@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from foreroute.core.attempt import Attempt, Outcome
+from foreroute.core.attempt import Asked, Attempt, Outcome
 from foreroute.core.failure import FailureClass, FailureEvidence, Phase
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Target
@@ -82,7 +82,7 @@ def attempt_of(flight: Flight, verdicts: Verdicts, cost_usd: Decimal | None) -> 
     return Attempt(
         request_id=request.id,
         number=flight.number,
-        route=request.route,
+        route=flight.pick.route or request.route,
         channel=flight.pick.channel,
         started_at=flight.started_at,
         duration_s=reply.ends_s,
@@ -99,6 +99,9 @@ def attempt_of(flight: Flight, verdicts: Verdicts, cost_usd: Decimal | None) -> 
         usage=reply.usage,
         cost_usd=cost_usd,
         retry_after_s=None if evidence is None else evidence.retry_after_s,
+        rule=flight.pick.rule,
+        candidates=flight.pick.candidates,
+        asked=Asked("/chat/completions", request.input_tokens, request.output_tokens_max, request.tools),
         error="" if evidence is None else evidence.message,
     )
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final, Protocol, runtime_checkable
 
-from foreroute.core.attempt import Attempt, PickReason
-from foreroute.core.ids import ChannelId
+from foreroute.core.attempt import Attempt, Candidate, PickReason, PickRule
+from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.plan import Timeouts
 from foreroute.simulate.limits import LimitsLeft
 from foreroute.simulate.request import Request
@@ -55,6 +55,11 @@ class Pick:
     timeouts: Timeouts = field(default_factory=lambda: _TIMEOUTS)
     reason: PickReason = PickReason.CONFIGURED
     plan_version: int = 0
+    route: RouteName | None = None
+    """Where it is not the one that was asked for."""
+    rule: PickRule = PickRule.WEIGHT
+    candidates: tuple[Candidate, ...] = ()
+    """As in `Attempt`: what explains the choice afterwards; the runner only writes it down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,8 +105,10 @@ class Simulation:
         if isinstance(fault, Outage) and fault.channel in self._flights:
             breaks_at = max(self.at, fault.start_at)
             for flight in list(self._flights[fault.channel].values()):
-                if breaks_at < flight.ends_at:
-                    self._cut(flight, breaks_at)
+                again = flight.call.tried[: flight.number - 1].count(fault.channel)
+                own_at = breaks_at + self.upstreams.break_s(fault.channel, flight.call.request, again=again)
+                if own_at < flight.ends_at:
+                    self._cut(flight, own_at)
 
     def seen(self) -> Seen:
         return Seen(

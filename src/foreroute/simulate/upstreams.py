@@ -30,6 +30,10 @@ from foreroute.simulate.world import World
 
 _REFUSAL_S: Final = 0.03
 """What a provider takes to say no."""
+_BREAK_S: Final = 0.1
+"""When a channel goes down, the connections to it break one after the other within this."""
+_INSTANT_S: Final = 1e-6
+"""Two events as near as this are at the same instant: seconds since the epoch are no finer than a quarter of it."""
 
 
 class _Line:
@@ -44,10 +48,10 @@ class _Line:
 
     def load(self, at: float) -> tuple[int, int, float]:
         """(busy slots, how many wait, when the next comer would begin)."""
-        while self._starts and self._starts[0] <= at:
+        while self._starts and self._starts[0] <= at + _INSTANT_S:
             self._starts.popleft()
         free_at = self._free_at
-        while free_at and free_at[0] <= at:
+        while free_at and free_at[0] <= at + _INSTANT_S:
             heapq.heappop(free_at)
         begins_at = at if len(free_at) < self.capacity.slots else free_at[0]
         return len(free_at), len(self._starts), begins_at
@@ -83,6 +87,10 @@ class Upstreams:
         """The very answer that `ask` would give now, without asking. For oracles."""
         return self._answer(channel, request, at, again, commit=False)
 
+    def break_s(self, channel: ChannelId, request: Request, *, again: int = 0) -> float:
+        """How long after the start of an outage this attempt's connection breaks."""
+        return _BREAK_S * self.world.luck.attempt(f"{channel}/{request.id}/{again}").place
+
     def load(self, channel: ChannelId, at: float) -> tuple[int, int]:
         """(requests that are worked on, requests that wait) at the provider; zeros where nothing limits them."""
         line = self._all[channel].line
@@ -104,9 +112,7 @@ class Upstreams:
             upstream.gate.enter(tokens, at)
         reply = self._served(upstream, request, at, way_s, draws, commit=commit)
         breaks_at = world.troubles(channel).breaks_at(at)
-        if breaks_at < at + reply.ends_s:
-            return broken_off(reply, breaks_at - at)
-        return reply
+        return broken_off(reply, breaks_at - at + _BREAK_S * draws.place)
 
     def _refusal(self, upstream: _Upstream, luck: float, tokens: int, at: float) -> FailureEvidence | None:
         """Why the channel does not take the request up; None: it does."""
