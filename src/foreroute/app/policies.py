@@ -4,7 +4,7 @@ from random import Random
 from typing import Final
 
 from foreroute.app.data_plane import gateway_settings, topology_of
-from foreroute.app.simulated import Operator, SimulatedForeroute, settings_of
+from foreroute.app.simulated_router import Operator, SimulatedForeroute, settings_of
 from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId
 from foreroute.gateway.plan_cell import PlanCell

@@ -3,8 +3,8 @@
 As read in LiteLLM 1.106.12 (`router.py`, `router_utils/cooldown_handlers.py`, MIT), with its defaults:
 
 - A channel cools down for 5 s, or as long as its `retry-after` asks: at once for a 429 where there are others, for
-  401, 402 and 404, and when more than half of at least five requests in its current minute have failed. A connection
-  that fails is not counted. There is no half-open state.
+  401, 402 and 404, and when more than half of at least five requests in its current minute have failed, refused
+  connections among them. There is no half-open state.
 - A failed request is sent again at once, up to twice, to whatever the strategy names then: it may be the same channel.
   One that was told 402 or 404 is not.
 - When every channel cools down, requests are refused. Limits that the operator has stated are kept.
@@ -17,7 +17,6 @@ from typing import Final
 
 from foreroute.core.attempt import Attempt, Outcome
 from foreroute.core.channel import Channel
-from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId
 from foreroute.simulate.limits import LimitsLeft
 from foreroute.simulate.policies.lowest_latency import LowestLatency
@@ -25,16 +24,6 @@ from foreroute.simulate.policies.rules import is_over
 from foreroute.simulate.request import Request
 from foreroute.simulate.routing import Asking, Hold, Pick
 
-_NOT_COUNTED: Final = frozenset(
-    {
-        FailureClass.CONNECTION_REFUSED_OR_RESET,
-        FailureClass.DNS_FAILURE,
-        FailureClass.TLS_FAILURE,
-        FailureClass.NETWORK_UNSPECIFIED,
-        FailureClass.TIMEOUT_CONNECT,
-    }
-)
-"""What LiteLLM raises as `APIConnectionError`."""
 _AT_ONCE: Final = frozenset({401, 402, 404})
 _RETRIED: Final = frozenset({401, 403, 408, 409, 429})
 """And all from 500 up."""
@@ -143,8 +132,6 @@ class LiteLLM:
 
     def _must_cool(self, attempt: Attempt, one: _Deployment, at: float) -> bool:
         alone, status = len(self._deployments) == 1, attempt.status
-        if attempt.failure_class in _NOT_COUNTED:
-            return False
         if status in _AT_ONCE:
             return True
         if status == _THROTTLED:
