@@ -3,13 +3,11 @@
 from random import Random
 from typing import Final
 
-from foreroute.app.data_plane import gateway_settings, topology_of
-from foreroute.app.simulated_router import Operator, SimulatedForeroute, settings_of
+from foreroute.app.data_plane import gateway_settings
+from foreroute.app.simulated_plane import build_plane, settings_of
+from foreroute.app.simulated_router import SimulatedForeroute
 from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId
-from foreroute.gateway.plan_cell import PlanCell
-from foreroute.settings import Settings
-from foreroute.settings.convert import configured_plan
 from foreroute.simulate.channel import UnitPrice
 from foreroute.simulate.compare import Entrant, Match
 from foreroute.simulate.gateway_router import GatewayRouter
@@ -55,33 +53,22 @@ def entrants() -> tuple[Entrant, ...]:
     return tuple(one for one in found if one.name != ROUTEWISE or routewise.is_installed())
 
 
-def operator_of(match: Match) -> Operator:
-    return Operator(
-        route=match.requests[0].route,
-        limit_s=match.loss.limit_s,
-        channels=list(_channels(match).values()),
-        weights=match.weights,
-        prices=_prices(match),
-    )
-
-
-def _settings(match: Match) -> Settings:
-    return settings_of(operator_of(match))
-
-
 def _foreroute(match: Match, _upstreams: Upstreams) -> Router:
-    return SimulatedForeroute(_settings(match), start_at=match.start_at)
+    settings = settings_of(match.spec)
+    return SimulatedForeroute(settings, start_at=match.start_at, live_at=match.scored_from_at)
 
 
 def _reactive(match: Match, _upstreams: Upstreams) -> Router:
-    return SimulatedForeroute(_settings(match), start_at=match.start_at, forecasts=False)
+    return SimulatedForeroute(
+        settings_of(match.spec), start_at=match.start_at, live_at=match.scored_from_at, forecasts=False
+    )
 
 
 def _gateway(match: Match, _upstreams: Upstreams) -> Router:
-    """The configured plan serves for ever: nobody ever publishes another one."""
-    settings = _settings(match)
-    plan = configured_plan(settings, at=match.start_at, rank=topology_of(settings).rank)
-    return GatewayRouter(PlanCell(plan), _channels(match), gateway_settings(settings))
+    """The configured plan serves for ever: nobody publishes another one."""
+    settings = settings_of(match.spec)
+    plans = build_plane(settings, match.start_at).plans
+    return GatewayRouter(plans, _channels(match), gateway_settings(settings))
 
 
 def _litellm(match: Match, _upstreams: Upstreams) -> Router:

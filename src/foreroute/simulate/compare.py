@@ -18,6 +18,7 @@ from foreroute.simulate.routing import Router
 from foreroute.simulate.run import run
 from foreroute.simulate.upstreams import Upstreams
 from foreroute.simulate.world import World
+from foreroute.simulate.world_schema import WorldSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class Match:
 
     seed: int
     world: World
+    spec: WorldSpec
+    """The same world as its file describes it: what an operator would configure."""
     requests: Sequence[Request]
     """In order of time, all of one route."""
     weights: Mapping[ChannelId, float]

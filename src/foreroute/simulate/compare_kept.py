@@ -4,9 +4,15 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Final
 
 from foreroute.core.errors import ForerouteError
 from foreroute.simulate.compare_figures import Figures, from_row, to_row
+
+_BESIDE: Final = frozenset({"alerts", "cli", "dashboard", "demo", "testing"})
+"""Rooms that no simulated run enters."""
+_AFTERWARDS: Final = frozenset({"compare_kept.py", "compare_statistics.py", "compare_table.py"})
+"""What looks at figures when the runs are over."""
 
 
 class KeptFigures:
@@ -56,9 +62,11 @@ class KeptFigures:
 
 
 def program_of(package: Path) -> str:
-    """A digest of all source of a package: results of other code are no results of this one."""
+    """A digest of the source that a run depends upon: results of other code are no results of this one."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
-        digest.update(str(path.relative_to(package)).encode())
-        digest.update(path.read_bytes())
+        inside = path.relative_to(package)
+        if inside.parts[0] not in _BESIDE and inside.name not in _AFTERWARDS:
+            digest.update(str(inside).encode())
+            digest.update(path.read_bytes())
     return digest.hexdigest()
