@@ -16,7 +16,7 @@ from foreroute.core.attempt import Attempt
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
-from foreroute.core.ports import Store
+from foreroute.core.ports import PriceBook, Store
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric
 from foreroute.core.work import Expectation
@@ -41,9 +41,17 @@ _FORESEEN: Final = (*SLOWDOWNS, Metric.FAILURE_RATIO, Metric.ATTEMPTS, Metric.CO
 
 
 def build_stages(
-    settings: Settings, data: Plane, store: Store, *, source: str, alerts: AlertStage | None = None
+    settings: Settings,
+    data: Plane,
+    store: Store,
+    *,
+    source: str,
+    alerts: AlertStage | None = None,
+    prices: PriceBook | None = None,
 ) -> Stages:
-    """`source` names this run, for the rollups that it makes. Raises ConfigError on playbooks that are wrong."""
+    """`source` names this run, for the rollups that it makes; `prices`: what is asked instead of the configured price
+    book. Raises ConfigError on playbooks that are wrong.
+    """
     foreseen = foreseen_metrics(settings)
     forecast, fitting = build_forecasting(settings, store.rollups, foreseen)
     work = WorkModels({channel.id: channel.model for channel in data.channels})
@@ -72,7 +80,7 @@ def build_stages(
         windows=forecast.windows,
         standings=forecast.standings,
         detect=detect,
-        cost=cost_stage(settings, data),
+        cost=cost_stage(settings, data, prices),
         heal=healed,
         append=store.append,
         rollups=store.rollups,
@@ -140,8 +148,8 @@ def foreseen_metrics(settings: Settings) -> dict[ChannelId, tuple[Metric, ...]]:
     }
 
 
-def cost_stage(settings: Settings, data: Plane) -> CostStage:
-    prices = price_book(settings)
+def cost_stage(settings: Settings, data: Plane, prices: PriceBook | None = None) -> CostStage:
+    prices = price_book(settings) if prices is None else prices
     channels = {channel.id: channel for channel in data.channels}
     groups = [[target.channel for target in route.targets] for route in data.configured.routes.values()]
     limits = [

@@ -1,0 +1,218 @@
+"""A scenario with the gateway's own choice and the real control loop, on virtual time, one step after the other."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, Final
+
+import orjson
+
+from foreroute.app.data_plane import gateway_settings
+from foreroute.app.simulated_plane import SteppedClock, build_plane, settings_of
+from foreroute.app.stages import build_stages, guardrails, loop_settings
+from foreroute.control.collect import Collection
+from foreroute.control.controls import Steering
+from foreroute.control.decision_log import DECISION, INCIDENT
+from foreroute.control.loop import ControlLoop
+from foreroute.control.stages import Stages
+from foreroute.control.state import Board
+from foreroute.core.decision import Autopilot
+from foreroute.core.ids import ChannelId
+from foreroute.monitor.fold import merge_rollups
+from foreroute.settings import Settings
+from foreroute.settings.convert import objectives_of
+from foreroute.simulate.gateway_router import GatewayRouter
+from foreroute.simulate.outcomes import Outcomes
+from foreroute.simulate.request import Done
+from foreroute.simulate.run import Seen, Simulation
+from foreroute.simulate.scenario import Scenario, build_traffic, build_world
+from foreroute.simulate.scenario_schema import EventSpec, SurgeSpec
+from foreroute.simulate.story import faults_of, surge_of
+from foreroute.store.memory import MemoryStore
+
+_ALL: Final = 1_000_000
+_COURSE_S: Final = 300.0
+_log: Final = logging.getLogger("foreroute.simulate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationOptions:
+    """`settings`: whose configuration serves; without it, one is made of the world."""
+
+    seed: int = 1
+    autopilot: Autopilot = Autopilot.ACT
+    forecasts: bool = True
+    """False: the loop sees no forecast, so that only what has happened moves shares."""
+    settings: Settings | None = None
+
+
+@dataclass(slots=True)
+class _Shares:
+    """What the plan gave to each channel, at the end of each step of the course."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+
+class LiveSimulation:
+    """Made, started, then advanced as far as one likes. Everything that a page needs to show is in `board` and `seen`."""
+
+    def __init__(self, scenario: Scenario, options: SimulationOptions | None = None) -> None:
+        """Raises ConfigError for a scenario that does not fit its world."""
+        options = SimulationOptions() if options is None else options
+        self.scenario = scenario
+        self.settings = settings_of(scenario.world) if options.settings is None else options.settings
+        self.world = build_world(scenario, options.seed)
+        self.traffic = build_traffic(scenario, options.seed)
+        self._options = options
+        self._clock = SteppedClock(scenario.start_at)
+        self._plane = build_plane(self.settings, scenario.start_at)
+        channels = {channel.id: channel for channel in self._plane.channels}
+        self.router = GatewayRouter(self._plane.plans, channels, gateway_settings(self.settings))
+        self._store = MemoryStore(merge_rollups)
+        self._stages = self._build_stages()
+        self._loop = ControlLoop(
+            loop_settings(self.settings),
+            guardrails(self.settings),
+            self._stages,
+            clock=self._clock,
+            steering=Steering(autopilot=options.autopilot),
+            configured=self._plane.configured,
+            objectives=objectives_of(self.settings),
+        )
+        limits = [one.limit_s for one in objectives_of(self.settings).values()]
+        self.outcomes = Outcomes(min(limits, default=None))
+        self._shares = _Shares()
+        self._simulation = Simulation(
+            self.world,
+            self.traffic.requests(scenario.start_at, scenario.end_at),
+            self.router,
+            chance=Random(f"{options.seed}/router"),
+            start_at=scenario.start_at,
+            on_done=self._done,
+        )
+
+    @property
+    def at(self) -> float:
+        return self._simulation.at
+
+    @property
+    def is_over(self) -> bool:
+        return self.at >= self.scenario.end_at
+
+    @property
+    def board(self) -> Board | None:
+        """What the control loop shows after its newest tick."""
+        return self._loop.board
+
+    def seen(self) -> Seen:
+        return self._simulation.seen()
+
+    async def start(self) -> None:
+        """Plays the calm hours before the story, by the configured weights, for the loop to learn from."""
+        tick_s, story_at = self.settings.loop.tick, self.scenario.story_at
+        collection = Collection(self._stages)
+        at = self.scenario.start_at
+        while at < story_at:
+            at = min(at + tick_s, story_at)
+            self._carry(at)
+            collection.take(at)
+        await collection.save()
+        self._clock.at = story_at
+        await self._loop.start()
+
+    async def advance(self, until_at: float) -> None:
+        """Requests and ticks until an instant, or the end of the story."""
+        tick_s = self.settings.loop.tick
+        until_at = min(until_at, self.scenario.end_at)
+        while self.at < until_at:
+            tick_at = (self.at // tick_s + 1) * tick_s
+            self._carry(min(tick_at, until_at))
+            if self.at >= tick_at:
+                self._clock.at = tick_at
+                await self._loop.tick(tick_at)
+                self._note(tick_at)
+
+    def inject(self, event: EventSpec) -> None:
+        """From now on it is part of the story; `event.at` counts from now. Raises ConfigError if it befalls nobody."""
+        if isinstance(event, SurgeSpec):
+            self.traffic.add(surge_of(event, self.at))
+            return
+        for fault in faults_of(event, self._plane.channels, self.at):
+            self._simulation.inject(fault)
+
+    async def result(self) -> dict[str, Any]:
+        """What the run came to, of the story alone. One JSON object; equal runs give equal ones."""
+        since_at, until_at = self.scenario.story_at, self.at
+        decisions = await self._store.records.read(DECISION, limit=_ALL)
+        incidents = await self._store.records.read(INCIDENT, limit=_ALL)
+        board, outcomes = self.board, self.outcomes
+        return {
+            "scenario": self.scenario.spec.scenario,
+            "seed": self._options.seed,
+            "start_at": since_at,
+            "end_at": until_at,
+            "objective_s": min((o.limit_s for o in objectives_of(self.settings).values()), default=None),
+            "users": outcomes.summary(since_at=since_at).as_dict(),
+            "places": {
+                place or "anywhere": outcomes.summary(since_at=since_at, place=place).as_dict()
+                for place in outcomes.places()
+            },
+            "decisions": [change for record in decisions for change in _changes(record.body, record.at)],
+            "incidents": len({record.id for record in incidents}),
+            "ticks": self._loop.ticks,
+            "stage_errors": {} if board is None else dict(board.stage_errors),
+            "timeline": [_told(event, since_at) for event in self.scenario.spec.timeline],
+            "course": [
+                {**row, "shares": shares}
+                for row, shares in zip(
+                    outcomes.course(start_at=since_at, end_at=until_at, step_s=_COURSE_S),
+                    self._shares.rows,
+                    strict=False,
+                )
+            ],
+        }
+
+    def _carry(self, until_at: float) -> None:
+        for attempt in self._simulation.advance(until_at):
+            self._plane.intake.record(attempt)
+
+    def _done(self, done: Done) -> None:
+        self.outcomes.add(done)
+
+    def _note(self, at: float) -> None:
+        if (at - self.scenario.story_at) % _COURSE_S < self.settings.loop.tick:
+            shares: dict[ChannelId, float] = {}
+            for route in self._plane.plans.current().routes.values():
+                for target in route.targets:
+                    shares[target.channel] = shares.get(target.channel, 0.0) + target.weight
+            total = sum(shares.values()) or 1.0
+            self._shares.rows.append({name: round(share / total, 4) for name, share in shares.items()})
+
+    def _build_stages(self) -> Stages:
+        stages = build_stages(self.settings, self._plane, self._store, source="simulation", prices=self.world)
+        if self._options.forecasts:
+            return stages
+        return replace(stages, forecast=_NoForecast())
+
+
+class _NoForecast:
+    """A forecast stage that says nothing."""
+
+    def warm(self, series: Sequence[Any]) -> None: ...
+
+    def update(self, series: Sequence[Any]) -> dict[Any, Any]:  # noqa: ARG002 - the port
+        return {}
+
+    def skills(self, keys: Any) -> tuple[()]:  # noqa: ARG002 - the port
+        return ()
+
+
+def _changes(body: bytes, at: float) -> list[dict[str, Any]]:
+    decision = orjson.loads(body)
+    return [{"at": at, "applied": decision["applied"], **change} for change in decision["changes"]]
+
+
+def _told(event: EventSpec, since_at: float) -> dict[str, Any]:
+    said = event.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {**said, "starts_at": since_at + event.at}
