@@ -39,6 +39,10 @@ def is_installed() -> bool:
     return importlib.util.find_spec(PACKAGE) is not None
 
 
+def missing() -> MissingExtra:
+    return MissingExtra("llm-routewise", "compare", "the policy routewise")
+
+
 class RouteWise:
     """`prices` in US dollars per million tokens; one that is unknown counts as nothing, as it cannot be left out."""
 
@@ -52,7 +56,7 @@ class RouteWise:
     ) -> None:
         """Raises MissingExtra."""
         if not is_installed():
-            raise MissingExtra("llm-routewise", "compare", "the policy routewise")
+            raise missing()
         self._package: Any = importlib.import_module(PACKAGE)
         self._at = 0.0
         self._router = self._package.Router(
