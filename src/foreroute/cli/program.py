@@ -17,6 +17,7 @@ from foreroute.cli import (
     models,
     read,
     series,
+    simulate,
     start,
     steer,
     teams,
@@ -73,7 +74,7 @@ def _top(
     pass
 
 
-for _verbs in (start, read, steer, alerts, backtest, models, keys, teams, imports, series, collect):
+for _verbs in (start, read, steer, alerts, backtest, models, keys, teams, imports, series, collect, simulate):
     _verbs.register(app)
 
 
