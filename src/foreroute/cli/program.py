@@ -18,6 +18,7 @@ from foreroute.cli import (
     models,
     read,
     series,
+    simulate,
     start,
     steer,
     teams,
@@ -74,7 +75,21 @@ def _top(
     pass
 
 
-for _verbs in (start, read, steer, alerts, backtest, models, keys, teams, imports, series, collect, compare):
+for _verbs in (
+    start,
+    read,
+    steer,
+    alerts,
+    backtest,
+    models,
+    keys,
+    teams,
+    imports,
+    series,
+    collect,
+    simulate,
+    compare,
+):
     _verbs.register(app)
 
 

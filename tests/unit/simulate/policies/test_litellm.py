@@ -2,6 +2,7 @@ from collections.abc import Mapping
 from random import Random
 
 import pytest
+from tests.unit.simulate.policies.conftest import Says, Stage, channel
 
 from foreroute.core.channel import Channel
 from foreroute.core.failure import FailureClass
@@ -9,7 +10,6 @@ from foreroute.core.ids import ChannelId
 from foreroute.simulate.policies.litellm import LiteLLM
 from foreroute.simulate.policies.lowest_latency import LowestLatency, LowestLatencySettings
 from foreroute.simulate.policies.peak_ewma import PeakEwma
-from tests.unit.simulate.policies.conftest import Says, Stage, channel
 
 A, B, C, NEW = (ChannelId(name) for name in ("a", "b", "c", "new"))
 DOWN = Says(status=503, failure=FailureClass.OVERLOADED, first_s=0.05)

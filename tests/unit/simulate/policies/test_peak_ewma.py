@@ -1,9 +1,10 @@
 from random import Random
 
+from tests.unit.simulate.policies.conftest import Says, Stage
+
 from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId
 from foreroute.simulate.policies.peak_ewma import PeakEwma
-from tests.unit.simulate.policies.conftest import Says, Stage
 
 A, B, C = (ChannelId(name) for name in "abc")
 DOWN = Says(status=503, failure=FailureClass.OVERLOADED, first_s=0.02)

@@ -1,10 +1,11 @@
 from collections.abc import Mapping
 
+from tests.unit.simulate.policies.conftest import Says, Stage
+
 from foreroute.core.channel import Channel
 from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId
 from foreroute.simulate.policies.plain import RoundRobin, StaticWeights
-from tests.unit.simulate.policies.conftest import Says, Stage
 
 A, B, C = (ChannelId(name) for name in "abc")
 

@@ -1,11 +1,11 @@
 import math
 
 import pytest
+from tests.unit.simulate.policies.conftest import Says, Stage, channel
 
 from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId
 from foreroute.simulate.policies.thresholds import Grade, Seen, Thresholds, ThresholdSettings, grade, ranked
-from tests.unit.simulate.policies.conftest import Says, Stage, channel
 
 SETTINGS = ThresholdSettings(limit_s=1.0)
 CLOUD, OTHER, HOME, GATE = (ChannelId(name) for name in ("cloud", "other", "home", "gate"))
