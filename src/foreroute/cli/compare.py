@@ -47,7 +47,7 @@ def compare(
         typer.Option(
             "--scenario",
             metavar="NAME",
-            help="A built-in scenario or a file; may be given again. Default: those whose names begin with compare-.",
+            help="A built-in scenario or a file; may be given again. Default: six of those whose names begin with compare-.",
         ),
     ] = None,
     policy: Annotated[

@@ -19,9 +19,10 @@ from foreroute.simulate.policies.litellm import LiteLLM
 from foreroute.simulate.policies.oracle import Loss
 from foreroute.simulate.policies.peak_ewma import PeakEwma
 from foreroute.simulate.policies.plain import RoundRobin, StaticWeights
-from foreroute.simulate.scenario import load_scenario
+from foreroute.simulate.scenario import load_scenario, scenario_names
 
 LOSS = Loss(limit_s=1.0)
+OTHERS = {name for name in scenario_names() if name.startswith("compare-")}
 STATIC = Entrant("static", "", lambda match, _upstreams: StaticWeights(match.weights))
 ROUND = Entrant("round_robin", "", lambda match, _upstreams: RoundRobin(list(match.weights)))
 SEEING = Entrant("clairvoyant", "", lambda match, upstreams: Clairvoyant(upstreams, match.loss))
@@ -164,7 +165,7 @@ def test_figures_survive_being_written_down() -> None:
     assert from_row(json.loads(json.dumps(to_row(found)))) == found
 
 
-@pytest.mark.parametrize("name", [*STANDARD, *QUICK])
+@pytest.mark.parametrize("name", sorted({*STANDARD, *QUICK, *OTHERS}))
 def test_the_standard_scenarios_can_be_compared(name: str) -> None:
     contest = contest_of(name, warm_up_s=60.0)
     assert contest.name == name
