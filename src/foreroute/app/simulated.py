@@ -1,6 +1,6 @@
 """A scenario with the gateway's own choice and the real control loop, on virtual time, one step after the other."""
 
-import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -29,12 +29,11 @@ from foreroute.simulate.request import Done
 from foreroute.simulate.run import Seen, Simulation
 from foreroute.simulate.scenario import Scenario, build_traffic, build_world
 from foreroute.simulate.scenario_schema import EventSpec, SurgeSpec
-from foreroute.simulate.story import faults_of, surge_of
+from foreroute.simulate.story import ends_s, faults_of, surge_of
 from foreroute.store.memory import MemoryStore
 
 _ALL: Final = 1_000_000
 _COURSE_S: Final = 300.0
-_log: Final = logging.getLogger("foreroute.simulate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +224,9 @@ def _changes(body: bytes, at: float) -> list[dict[str, Any]]:
 def told(event: EventSpec, since_at: float) -> dict[str, Any]:
     """An event as its file says it, and when it begins and ends; the end of what is for good is None."""
     said = event.model_dump(mode="json", by_alias=True, exclude_none=True)
-    parts = [getattr(event, name, 0.0) for name in ("rise", "for_", "fall")]
-    ends_at = since_at + event.at + sum(parts) if hasattr(event, "for_") else None
-    return {**said, "starts_at": since_at + event.at, "ends_at": ends_at}
+    starts_at, lasts_s = since_at + event.at, ends_s(event)
+    return {
+        **said,
+        "starts_at": starts_at,
+        "ends_at": None if math.isinf(lasts_s) else starts_at + lasts_s,
+    }

@@ -12,6 +12,7 @@ from foreroute.cli import (
     alerts,
     backtest,
     collect,
+    compare,
     detect,
     geo,
     imports,
@@ -20,6 +21,7 @@ from foreroute.cli import (
     read,
     scorecard,
     series,
+    simulate,
     start,
     steer,
     teams,
@@ -91,6 +93,8 @@ for _verbs in (
     collect,
     geo,
     scorecard,
+    simulate,
+    compare,
 ):
     _verbs.register(app)
 

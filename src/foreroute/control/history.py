@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from foreroute.core.ids import ChannelId
@@ -10,6 +11,15 @@ from foreroute.core.series import Metric, Series, count_of, value_of
 
 _Window = tuple[float, ChannelId]
 _NOTHING: Final = (math.nan, 0.0)
+
+
+@dataclass(slots=True)
+class _Line:
+    """A series as it was read last, and which of its steps have changed since."""
+
+    first: int
+    told: list[tuple[float, float]] = field(default_factory=list)
+    stale: set[int] = field(default_factory=set)
 
 
 class History:
@@ -28,17 +38,22 @@ class History:
         # What has been read from each window, by the number of its step since the epoch (instants are floats): reading
         # all of them again, every tick, would be most of its work.
         self._told: dict[tuple[int, ChannelId], tuple[_Window, dict[Metric, tuple[float, float]]]] = {}
+        self._lines: dict[ChannelId, dict[Metric, _Line]] = {}
 
     def add(self, rollups: Iterable[Rollup]) -> None:
         for rollup in rollups:
             key = rollup.window_start, rollup.channel
             self._windows.setdefault(key, {})[rollup.source] = rollup
-            self._told[self._step(rollup.window_start), rollup.channel] = key, {}
+            step = self._step(rollup.window_start)
+            self._told[step, rollup.channel] = key, {}
+            self._mark(step, rollup.channel)
 
     def forget(self, at: float) -> None:
         for key in [key for key in self._windows if key[0] < at - self._keep_s]:
             del self._windows[key]
-            self._told.pop((self._step(key[0]), key[1]), None)
+            step = self._step(key[0])
+            self._told.pop((step, key[1]), None)
+            self._mark(step, key[1])
 
     def earliest(self, otherwise: float) -> float:
         """The start of the oldest window that is kept."""
@@ -53,12 +68,38 @@ class History:
         """The metric over the whole time kept, on the grid that ends at `end_at`; NaN where no rollup is."""
         steps, step_s = round(self._keep_s / self._window_s), self._window_s
         start_at = end_at - steps * step_s
-        first = self._step(start_at)
-        found = [self._tell((number, channel), metric) for number in range(first, first + steps)]
-        values, counts = zip(*found, strict=True) if found else ((), ())
+        values, counts = self._line(channel, metric, self._step(start_at), steps)
         return Series(
             channel=channel, metric=metric, start_at=start_at, step_s=step_s, values=values, counts=counts
         )
+
+    def _line(
+        self, channel: ChannelId, metric: Metric, first: int, steps: int
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Values and counts of so many windows from the first on. Only what has changed since it was asked is looked up."""
+        lines = self._lines.setdefault(channel, {})
+        line = lines.get(metric)
+        if line is None or not line.first <= first <= line.first + len(line.told):
+            line = lines[metric] = _Line(first)
+        del line.told[: first - line.first]
+        line.first = first
+        del line.told[steps:]
+        for step in line.stale:
+            if 0 <= step - first < len(line.told):
+                line.told[step - first] = self._tell((step, channel), metric)
+        line.stale.clear()
+        line.told += [
+            self._tell((step, channel), metric) for step in range(first + len(line.told), first + steps)
+        ]
+        values, counts = zip(*line.told, strict=True) if line.told else ((), ())
+        return values, counts
+
+    def _mark(self, step: int, channel: ChannelId) -> None:
+        for line in self._lines.get(channel, {}).values():
+            line.stale.add(step)
+            if len(line.stale) > len(line.told):  # nobody has asked for long: it is read anew then
+                line.told.clear()
+                line.stale.clear()
 
     def _tell(self, step: tuple[int, ChannelId], metric: Metric) -> tuple[float, float]:
         """The value of one window and how many requests are behind it."""

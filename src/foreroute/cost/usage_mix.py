@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from foreroute.core.attempt import NO_USAGE, Usage
+from foreroute.core.attempt import Usage
 from foreroute.core.channel import Channel
 from foreroute.core.findings import ChannelCost
 from foreroute.core.ids import ChannelId
@@ -25,36 +25,42 @@ def channel_costs(
     channel when there are no groups, is priced with all traffic. Without traffic there is no mix, hence
     no cost. Tiered prices are read at the average request's length.
     """
-    return tuple(_channel_cost(at, rollups, channel, prices, groups) for channel in channels)
+    by_channel: dict[ChannelId, list[Rollup]] = {}
+    for rollup in rollups:
+        by_channel.setdefault(rollup.channel, []).append(rollup)
+    # Channels of the same routes share a mix: it is summed up once, not once for each of them.
+    mixes: dict[frozenset[ChannelId], Usage | None] = {}
+
+    def mix_of(channel: ChannelId) -> Usage | None:
+        kin = frozenset(member for group in groups if channel in group for member in group)
+        if kin not in mixes:
+            members = kin or by_channel
+            mixes[kin] = average_usage(one for member in members for one in by_channel.get(member, ()))
+        return mixes[kin]
+
+    def cost(channel: Channel) -> ChannelCost:
+        mix = mix_of(channel.id)
+        return ChannelCost(
+            channel=channel.id,
+            usd_per_request=None if mix is None else prices.cost_usd(channel, mix, at).cost_usd,
+            attempts=sum(rollup.attempts for rollup in by_channel.get(channel.id, ())),
+        )
+
+    return tuple(cost(channel) for channel in channels)
 
 
 def average_usage(rollups: Iterable[Rollup]) -> Usage | None:
     """Tokens of the average successful request, rounded to whole tokens; None without any."""
-    total, requests = NO_USAGE, 0
-    for rollup in rollups:
-        total, requests = total + rollup.usage, requests + rollup.successes
-    if requests == 0 or total == NO_USAGE:
+    found = list(rollups)
+    requests = sum(rollup.successes for rollup in found)
+    usages = [rollup.usage for rollup in found]
+    totals = (
+        sum(usage.input_tokens for usage in usages),
+        sum(usage.cached_input_tokens for usage in usages),
+        sum(usage.cache_write_tokens for usage in usages),
+        sum(usage.output_tokens for usage in usages),
+        sum(usage.reasoning_tokens for usage in usages),
+    )
+    if requests == 0 or not any(totals):
         return None
-    return Usage(
-        round(total.input_tokens / requests),
-        round(total.cached_input_tokens / requests),
-        round(total.cache_write_tokens / requests),
-        round(total.output_tokens / requests),
-        round(total.reasoning_tokens / requests),
-    )
-
-
-def _channel_cost(
-    at: float,
-    rollups: Sequence[Rollup],
-    channel: Channel,
-    prices: PriceBook,
-    groups: Sequence[Collection[ChannelId]],
-) -> ChannelCost:
-    kin = {member for group in groups if channel.id in group for member in group}
-    mix = average_usage(rollup for rollup in rollups if not kin or rollup.channel in kin)
-    return ChannelCost(
-        channel=channel.id,
-        usd_per_request=None if mix is None else prices.cost_usd(channel, mix, at).cost_usd,
-        attempts=sum(rollup.attempts for rollup in rollups if rollup.channel == channel.id),
-    )
+    return Usage(*(round(total / requests) for total in totals))

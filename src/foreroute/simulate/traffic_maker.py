@@ -67,6 +67,8 @@ class Traffic:
         self._seed = seed
         self._places = spec.places or (PlaceSpec(region="anywhere"),)
         self._is_anywhere = not spec.places
+        self._known_minute = -1.0
+        self._known: tuple[float, list[float]] = (0.0, [])
         self._replayed: list[Arrival] | None = None
         if spec.replay is not None:
             path = spec.replay.file if folder is None else folder / spec.replay.file
@@ -93,15 +95,21 @@ class Traffic:
             at = until
 
     def rate(self, at: float) -> float:
-        """Requests a second, bursts and surges left out."""
-        spec = self._spec
-        base = spec.requests_per_minute / 60.0
-        if spec.hours:
-            level = profile_at(spec.hours, at)
-        else:
+        """Requests a second, bursts and surges left out; the same for the whole of a minute."""
+        return self._minute(at)[0]
+
+    def _minute(self, at: float) -> tuple[float, list[float]]:
+        """(rate, weight of each place)."""
+        minute = at // _MINUTE_S
+        if minute != self._known_minute:
+            middle = (minute + 0.5) * _MINUTE_S
+            weights = [place.share * self._level(place, middle) for place in self._places]
             total = sum(place.share for place in self._places)
-            level = sum(place.share * self._level(place, at) for place in self._places) / total
-        return base * level * (1.0 - spec.weekend * weekend_share(at))
+            level = profile_at(self._spec.hours, middle) if self._spec.hours else sum(weights) / total
+            level *= 1.0 - self._spec.weekend * weekend_share(middle)
+            self._known_minute = minute
+            self._known = self._spec.requests_per_minute / 60.0 * level, weights
+        return self._known
 
     def _level(self, place: PlaceSpec, at: float) -> float:
         local = at + place.utc_offset
@@ -169,12 +177,14 @@ class Traffic:
         uniform = rng.random()
         if self._is_anywhere:
             return ANYWHERE
-        places = self._places
+        weights = self._minute(at)[1]
         if surging:
             named = {name for one in self._surges if one.share(at) for name in one.places}
-            places = tuple(place for place in places if place.region in named) or places
-        weights = [place.share * self._level(place, at) for place in places]
-        return RegionId(places[_drawn(weights, uniform)].region)
+            weights = [
+                weight if not named or place.region in named else 0.0
+                for place, weight in zip(self._places, weights, strict=True)
+            ]
+        return RegionId(self._places[_drawn(weights, uniform)].region)
 
     def _route(self, rng: Random) -> RouteName:
         return self._routes[_drawn([route.share for route in self._routes], rng.random())].name

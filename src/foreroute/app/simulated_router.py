@@ -1,0 +1,104 @@
+"""Foreroute itself as a policy among others: the gateway's own choice, steered by the real control loop.
+
+The loop runs on the world's clock with everything in memory; nothing of it is a stand-in. What is left out is what
+happens beside the loop: no model is fitted in other processes, and nobody is alerted.
+"""
+
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from foreroute.app.data_plane import gateway_settings
+from foreroute.app.simulated_plane import SteppedClock, build_plane
+from foreroute.app.stages import build_stages, guardrails, loop_settings
+from foreroute.control.collect import Collection as Collected
+from foreroute.control.controls import Steering
+from foreroute.control.loop import ControlLoop
+from foreroute.control.stages import Key
+from foreroute.core.attempt import Attempt
+from foreroute.core.findings import Forecast, ForecastSkill
+from foreroute.core.series import Series
+from foreroute.monitor.fold import merge_rollups
+from foreroute.settings import Settings
+from foreroute.settings.convert import objectives_of
+from foreroute.simulate.gateway_router import GatewayRouter
+from foreroute.simulate.limits import LimitsLeft
+from foreroute.simulate.request import Request
+from foreroute.simulate.routing import Asking, Hold, Pick
+from foreroute.store.memory import MemoryStore
+
+_SOURCE: Final = "simulated"
+
+
+class NoForecasts:
+    """A `ForecastStage` that never says anything: what is left is the reactive policy of the same loop."""
+
+    def warm(self, series: Sequence[Series]) -> None: ...
+
+    def update(self, series: Sequence[Series]) -> Mapping[Key, Forecast]:  # noqa: ARG002 - it does not look
+        return {}
+
+    def skills(self, keys: Collection[Key]) -> tuple[ForecastSkill, ...]:  # noqa: ARG002 - it has none
+        return ()
+
+
+class SimulatedForeroute:
+    """A `Router` that ticks. Until `live_at` the configured weights serve and the loop only listens; then it starts with
+    that as its history, as after a restart. `forecasts` off: the same loop without its forecast stage.
+    """
+
+    def __init__(
+        self, settings: Settings, *, start_at: float, live_at: float, forecasts: bool = True
+    ) -> None:
+        self._clock = SteppedClock(start_at)
+        self._live_at = live_at
+        plane = build_plane(settings, start_at)
+        stages = build_stages(settings, plane, MemoryStore(merge_rollups), source=_SOURCE)
+        self._stages = stages if forecasts else replace(stages, forecast=NoForecasts())
+        self._listening: Collected | None = Collected(self._stages)
+        self._intake = plane.intake
+        self._gateway = GatewayRouter(
+            plane.plans, {channel.id: channel for channel in plane.channels}, gateway_settings(settings)
+        )
+        self._settings = settings
+        self.loop = ControlLoop(
+            loop_settings(settings),
+            guardrails(settings),
+            self._stages,
+            clock=self._clock,
+            steering=Steering(autopilot=settings.autopilot),
+            configured=plane.configured,
+            objectives=objectives_of(settings),
+        )
+        self.tick_s = settings.loop.tick
+
+    def pick(self, asking: Asking) -> Pick | Hold | None:
+        return self._gateway.pick(asking)
+
+    def started(self, pick: Pick, request: Request, number: int, at: float) -> None:
+        self._gateway.started(pick, request, number, at)
+
+    def ended(self, attempt: Attempt, limits: LimitsLeft | None) -> None:
+        self._gateway.ended(attempt, limits)
+        self._intake.record(attempt)
+
+    def tick(self, at: float) -> None:
+        self._clock.at = at
+        if self._listening is None:
+            _finish(self.loop.tick(at))
+            return
+        self._listening.take(at)
+        if at >= self._live_at:
+            _finish(self._listening.save())
+            self._listening = None
+            _finish(self.loop.start())
+
+
+def _finish(work: Coroutine[Any, Any, Any]) -> None:
+    """Runs what never has to wait, as everything here is in memory, without an event loop."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    work.close()
+    raise RuntimeError("a simulated control loop waited for something outside its world")
