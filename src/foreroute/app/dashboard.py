@@ -52,7 +52,7 @@ async def serve_dashboard(
     dashboard = Dashboard(
         Sources(
             board=lambda: loop.board,
-            controls=loop,
+            controls=loop.operator,
             ledger=store.ledger,
             records=store.records,
             past_predictions=stages.past_predictions,

@@ -35,10 +35,7 @@ from foreroute.settings.serving import (
     GatewaySettings,
     TimeoutSettings,
 )
-from foreroute.settings.steering import (
-    GuardrailSettings,
-    LoopSettings,
-)
+from foreroute.settings.steering import GuardrailSettings, LoopSettings, RolloutSettings
 from foreroute.settings.telling import (
     AlertReceiverSettings,
     AlertRouteSettings,
@@ -74,6 +71,7 @@ __all__ = [
     "PriceSettings",
     "RegionSettings",
     "RetrainSettings",
+    "RolloutSettings",
     "RouteSettings",
     "Settings",
     "StoreSettings",
@@ -89,6 +87,7 @@ class Settings(Section):
     dashboard: DashboardSettings = DashboardSettings()
     autopilot: Autopilot = Autopilot.OBSERVE
     """`observe` records what it would do, `suggest` proposes it, `act` does it within the guardrails."""
+    rollout: RolloutSettings = RolloutSettings()
     guardrails: GuardrailSettings = GuardrailSettings()
     loop: LoopSettings = LoopSettings()
     collect: CollectSettings = CollectSettings()
