@@ -17,8 +17,10 @@ from foreroute.core.keys import Role
 from foreroute.core.ports import Clock, KeyedStore, Store
 from foreroute.dashboard.alerts import alert_routes
 from foreroute.dashboard.door import Door
+from foreroute.dashboard.forecast_record import RecordSources, record_routes
 from foreroute.dashboard.key_desk import KeySources
 from foreroute.dashboard.keys import key_routes
+from foreroute.dashboard.rollout import rollout_routes
 from foreroute.dashboard.routes import Dashboard
 from foreroute.dashboard.sources import Sources
 from foreroute.serving import Server, serve_asgi
@@ -68,6 +70,15 @@ async def serve_dashboard(
             *_key_routes(store, clock, keys_changed),
             *_reload_route(reload),
             *alert_routes(desk, store.records, clock),
+            *rollout_routes(lambda: loop.board, loop.operator),
+            *record_routes(
+                RecordSources(
+                    board=lambda: loop.board,
+                    records=store.records,
+                    rollups=store.rollups,
+                    standings=stages.standings,
+                )
+            ),
         ],
     )
     loop.on_board.append(dashboard.advance)

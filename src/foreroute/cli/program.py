@@ -16,6 +16,8 @@ from foreroute.cli import (
     keys,
     models,
     read,
+    replay,
+    rollout,
     series,
     start,
     steer,
@@ -73,7 +75,21 @@ def _top(
     pass
 
 
-for _verbs in (start, read, steer, alerts, backtest, models, keys, teams, imports, series, collect):
+for _verbs in (
+    start,
+    read,
+    steer,
+    alerts,
+    backtest,
+    models,
+    keys,
+    teams,
+    imports,
+    series,
+    collect,
+    replay,
+    rollout,
+):
     _verbs.register(app)
 
 

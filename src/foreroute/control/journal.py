@@ -1,6 +1,6 @@
 """What a tick leaves on record: what it knew and decided, what was found, what was said of the future, what came of moves."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from foreroute.control.decision_log import anomaly_record, incident_record, tick_record
 from foreroute.control.forecast_log import forecast_record
@@ -19,7 +19,7 @@ def journal(
     decision: Decision,
     findings: Findings,
     moves: Iterable[Move],
-    steering: Iterable[Key],
+    steering: Sequence[Key],
 ) -> list[Record]:
     """`steering`: the series whose forecasts may move shares."""
     said = forecast_record(snapshot.at, findings.forecasts, steering)
