@@ -50,11 +50,8 @@ def autopilot(
         answer = {"autopilot": api.get("status").get("autopilot")}
         _say(answer, f"autopilot: {answer['autopilot']}", as_json=as_json)
     else:
-        _say(
-            api.post("autopilot", mode=mode.value, force=force, reason=reason),
-            f"autopilot: {mode.value}",
-            as_json=as_json,
-        )
+        forced = {"force": True, "reason": reason} if force else {}
+        _say(api.post("autopilot", mode=mode.value, **forced), f"autopilot: {mode.value}", as_json=as_json)
 
 
 def reload(as_json: AsJson = False, url: Url = URL, key: Key = None) -> None:

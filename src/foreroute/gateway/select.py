@@ -119,18 +119,28 @@ def propensity(target: Target, free: Sequence[Target], choice: Choice) -> float 
         return None
     if len(free) == 1:
         return 1.0
-    total = sum(_share(other, choice) for other in free)
-    if total <= 0.0:
+    share, slow, load = (
+        _share(target, choice),
+        choice.slowdown(target.channel),
+        choice.in_flight(target.channel),
+    )
+    if share <= 0.0:
         return None
-    stays, taken = 0.0, 0.0
+    now, then = slow * load / share, slow * (load + 1) / share
+    total, kept = share, share
     for other in free:
-        part = _share(other, choice) / total
-        if other is target or _better_by(other, target, choice) is None:
-            stays += part
-        if other is not target and _better_by(target, other, choice) is not None:
-            taken += part
-    share = _share(target, choice) / total
-    return share * (choice.explore_ratio + (1.0 - choice.explore_ratio) * (stays + taken))
+        if other is target:
+            continue
+        part, pace = _share(other, choice), choice.slowdown(other.channel)
+        running = choice.in_flight(other.channel)
+        total += part
+        if part <= 0.0:
+            continue
+        # As `_better_by` compares them, both ways; spelt out, since this is done for every request.
+        other_wins = slow >= _MUCH_SLOWER * pace or pace * (running + 1) / part < now
+        wins = pace >= _MUCH_SLOWER * slow or then < pace * running / part
+        kept += part * (wins + (not other_wins))
+    return share / total * (choice.explore_ratio + (1.0 - choice.explore_ratio) * kept / total)
 
 
 def _pick(
