@@ -14,6 +14,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Final
 
@@ -223,10 +224,17 @@ def _blocks(samples: Sequence[Sample]) -> list[int]:
 
 
 def _error(parts: Sequence[float], blocks: Sequence[int]) -> float:
-    """The standard error of the mean of influences, those of one stretch of time summed first."""
+    """The standard error of the mean of influences, from how much neighbouring stretches of time differ.
+
+    What rises and falls slowly over the day is no uncertainty about that day (von Neumann et al. 1941), and the part
+    of it that neighbours do not share makes the interval wider, never narrower.
+    """
     sums: dict[int, float] = defaultdict(float)
     for block, part in zip(blocks, parts, strict=True):
         sums[block] += part
-    many = len(sums)
-    spread = math.fsum(value * value for value in sums.values()) * many / max(many - 1, 1)
-    return math.sqrt(spread) / len(parts)
+    ordered = [sums[block] for block in sorted(sums)]
+    many = len(ordered)
+    if many < 2:
+        return math.inf
+    steps = math.fsum((after - before) ** 2 for before, after in pairwise(ordered))
+    return math.sqrt(steps / 2.0 * many / (many - 1)) / len(parts)
