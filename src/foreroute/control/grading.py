@@ -152,11 +152,17 @@ def _grade(move: Move, source: Side, sink: Side, came: bool | None, rules: Gradi
 def _differs(source: Side, sink: Side, rules: GradingRules) -> int:
     """−1: clearly fewer bad ones where the requests went; 1: clearly more; 0: no matter, or it may be chance."""
     difference = sink.bad_ratio - source.bad_ratio
-    pooled = (source.bad_ratio * source.judged + sink.bad_ratio * sink.judged) / (source.judged + sink.judged)
-    error = math.sqrt(pooled * (1.0 - pooled) * (1.0 / source.judged + 1.0 / sink.judged))
+    error = math.sqrt(_variance(source) + _variance(sink))
     if abs(difference) < rules.bad_ratio_min or abs(difference) < rules.z_min * error:
         return 0
     return 1 if difference > 0 else -1
+
+
+def _variance(side: Side) -> float:
+    """Of its bad ratio, with one good and one bad attempt added: few attempts prove little (Agresti & Caffo 2000)."""
+    count = side.judged + 2
+    ratio = (side.bad_ratio * side.judged + 1.0) / count
+    return ratio * (1.0 - ratio) / count
 
 
 def _relative(before: float | None, after: float | None) -> float:

@@ -12,7 +12,8 @@ from foreroute.alerts.evidence import Evidence
 from foreroute.control.controls import Steering
 from foreroute.control.loop import ControlLoop
 from foreroute.control.loop_settings import LoopSettings
-from foreroute.control.stages import AlertStage, CostStage, Healed, Stages
+from foreroute.control.reckoning import RolloutSettings
+from foreroute.control.stages import AlertStage, CostStage, Fold, Healed, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt, Outcome, PickReason
 from foreroute.core.channel import Channel
@@ -246,6 +247,9 @@ class House:
         self.price: Callable[[Sequence[Attempt]], Sequence[LedgerEntry]] = self.priced
         self.healed: Callable[[float, Sequence[Rollup]], Healed] = lambda at, rollups: Healed()
         self.steering = Steering(autopilot=autopilot)
+        self.rollout: RolloutSettings | None = None
+        self.fold: Fold = OneRollupEach()
+        self.merge: Callable[[Sequence[Rollup]], Rollup] = merge
         configured = Route(name=CHAT, targets=(Target(channel=A, weight=0.5), Target(channel=B, weight=0.5)))
         self.configured = RoutingPlan(version=0, made_at=0.0, valid_until=0.0, routes={CHAT: configured})
         self.loop = self.make()
@@ -254,8 +258,8 @@ class House:
         stages = Stages(
             channels=(channel(A), channel(B)),
             intake=self.inbox,
-            fold=OneRollupEach(),
-            merge=merge,
+            fold=self.fold,
+            merge=self.merge,
             work=self.work,
             expectations=lambda forecasts: self.expected,
             learners={"work": self.work},
@@ -289,6 +293,7 @@ class House:
             configured=self.configured,
             objectives={CHAT: Objective(metric=P95, limit_s=0.6)},
             states=self.kept,
+            rollout=self.rollout,
         )
 
     @staticmethod
