@@ -45,23 +45,24 @@ class GradingRules:
 
 def verdict(move: Move, rollups: Sequence[Rollup], merge: Merge, rules: GradingRules) -> Verdict:
     """`rollups`: the minutes of all channels from `move.at` to `move.due_at`, and only those are looked at."""
-    found: dict[ChannelId, list[Rollup]] = {}
+    found: dict[float, dict[ChannelId, Rollup]] = {}
     for one in rollups:
-        if move.at <= one.window_start < move.due_at and one.attempts:
-            found.setdefault(one.channel, []).append(one)
-    whole = {channel: merge(mine) for channel, mine in found.items()}
-    came = _came(move, found.get(move.channel, []) if move.channel else [], merge, rules)
+        if move.at <= one.window_start < move.due_at and _judged(one):
+            found.setdefault(one.window_start, {})[one.channel] = one
+    own = [minute[move.channel] for minute in found.values() if move.channel in minute]
+    came = _came(move, own, merge, rules)
     gave, took = _flows(move)
-    source, sink = _side(move, gave, whole), _side(move, took, whole)
-    total = sum(one.attempts for name, one in whole.items() if name in move.before) or 0
-    requests = sum(gave.values()) * total / max(sum(move.before.values()), 1e-9)
+    # A relieved channel is asked little while it is ill and much once it is well. So each minute counts by all the
+    # traffic of the route's channels, and only minutes in which both sides were measured count at all.
+    minutes = [m for m in found.values() if gave.keys() & m.keys() and took.keys() & m.keys()]
+    source, sink = _side(move, gave, minutes), _side(move, took, minutes)
+    requests = sum(gave.values()) * sum(_traffic(move, m) for m in found.values())
     if source is None or sink is None or min(source.judged, sink.judged) < rules.samples_min:
         measured = 0 if source is None else source.judged
         detail = f"not to be told: {measured} attempts where the requests came from"
         return Verdict(grade=Grade.UNKNOWN, at=move.due_at, came=came, detail=detail, requests=requests)
-    grade = _grade(move, source, sink, came, rules)
     return Verdict(
-        grade=grade,
+        grade=_grade(move, source, sink, came, rules),
         at=move.due_at,
         came=came,
         detail=_sentence(move, source, sink, came),
@@ -71,6 +72,13 @@ def verdict(move: Move, rollups: Sequence[Rollup], merge: Merge, rules: GradingR
     )
 
 
+def _traffic(move: Move, minute: Mapping[ChannelId, Rollup]) -> float:
+    """Requests of the route in a minute, as far as the channels of the move tell: all of them as a rule."""
+    share = sum(move.before.values())
+    mine = sum(one.attempts for name, one in minute.items() if name in move.before)
+    return mine / share if share > 0 else 0.0
+
+
 def _flows(move: Move) -> tuple[dict[ChannelId, float], dict[ChannelId, float]]:
     """How much each channel gave and took."""
     change = {name: share - move.before.get(name, 0.0) for name, share in move.after.items()}
@@ -78,20 +86,26 @@ def _flows(move: Move) -> tuple[dict[ChannelId, float], dict[ChannelId, float]]:
     return gave, {name: moved for name, moved in change.items() if moved > 0}
 
 
-def _side(move: Move, flows: Mapping[ChannelId, float], whole: Mapping[ChannelId, Rollup]) -> Side | None:
-    """None where nothing was measured."""
-    parts = [
-        (weight, whole[name]) for name, weight in flows.items() if name in whole and _judged(whole[name])
-    ]
-    if not parts:
+def _side(
+    move: Move, flows: Mapping[ChannelId, float], minutes: Sequence[Mapping[ChannelId, Rollup]]
+) -> Side | None:
+    """None where nothing was measured. Each minute weighs by its traffic, each channel in it by its flow."""
+    parts = []
+    for minute in minutes:
+        known = {name: flow for name, flow in flows.items() if name in minute}
+        total, traffic = sum(known.values()), _traffic(move, minute)
+        parts += [(traffic * flow / total, minute[name]) for name, flow in known.items()]
+    if not parts or not sum(weight for weight, _ in parts):
         return None
-    usd = [(w, float(one.cost_usd) / one.attempts) for w, one in parts if not one.unpriced_attempts]
+    priced = [(w, float(one.cost_usd) / one.attempts) for w, one in parts if not one.unpriced_attempts]
     means = [(w, mean) for w, one in parts if (mean := _latency(move, one).mean_s) is not None]
+    weight = sum(weight for weight, _ in parts)
     return Side(
-        judged=sum(_judged(one) for _, one in parts),
-        bad_ratio=_mean([(weight, _bad_ratio(move, one)) for weight, one in parts]) or 0.0,
+        # Attempts that would say as much, had they all weighed the same (Kish 1965).
+        judged=round(weight * weight / sum(w * w / _judged(one) for w, one in parts)),
+        bad_ratio=_mean([(w, _bad_ratio(move, one)) for w, one in parts]) or 0.0,
         mean_s=_mean(means),
-        usd_per_request=_mean(usd) if len(usd) == len(parts) else None,
+        usd_per_request=_mean(priced) if len(priced) == len(parts) else None,
     )
 
 
@@ -114,21 +128,21 @@ def _mean(pairs: Sequence[tuple[float, float]]) -> float | None:
     return sum(w * value for w, value in pairs) / weight if weight > 0 else None
 
 
-def _came(move: Move, rollups: Sequence[Rollup], merge: Merge, rules: GradingRules) -> bool | None:
-    """Whether any window of its time shows what the move was made for."""
+def _came(move: Move, own: Sequence[Rollup], merge: Merge, rules: GradingRules) -> bool | None:
+    """Whether any window of its time shows what the move was made for; None where most of the time shows nothing."""
     if move.code not in _FAILURE_TROUBLES | _SLOW_TROUBLES:
         return None
-    seen = False
-    for last in rollups:
+    seen_s = 0.0
+    for last in own:
         end = last.window_start + last.window_s
-        window = merge([one for one in rollups if end - rules.window_s <= one.window_start < end])
+        window = merge([one for one in own if end - rules.window_s <= one.window_start < end])
         if _judged(window) < rules.window_samples_min:
             continue
-        seen = True
+        seen_s += last.window_s
         failing = move.code in _FAILURE_TROUBLES and (window.failure_ratio or 0.0) > rules.failure_ratio_max
         if failing or (move.code in _SLOW_TROUBLES and _is_late(move, window)):
             return True
-    return False if seen else None
+    return False if seen_s >= (move.due_at - move.at) / 2.0 else None
 
 
 def _is_late(move: Move, window: Rollup) -> bool:
@@ -171,7 +185,8 @@ def _relative(before: float | None, after: float | None) -> float:
 
 
 def _sentence(move: Move, source: Side, sink: Side, came: bool | None) -> str:
-    trouble = {True: "the trouble came; ", False: "the trouble did not come; ", None: ""}[came]
+    words = ("came", "did not come") if move.code is ReasonCode.FORECAST else ("went on", "was over")
+    trouble = {True: f"the trouble {words[0]}; ", False: f"the trouble {words[1]}; ", None: ""}[came]
     were = "were" if move.executed else "would have been"
     parts = [f"{source.bad_ratio:.1%} failed or late → {sink.bad_ratio:.1%}"]
     if source.mean_s is not None and sink.mean_s is not None:

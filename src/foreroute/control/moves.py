@@ -52,7 +52,7 @@ class Side:
     """What was measured on the channels that requests were moved from, or to, weighted by how much each gave or took."""
 
     judged: int
-    """Attempts that say something about the channels."""
+    """Attempts that say something about the channels, as many as would say so much had all weighed the same."""
     bad_ratio: float
     """Those that failed or took longer than the objective, 0…1."""
     mean_s: float | None = None

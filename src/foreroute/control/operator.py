@@ -57,6 +57,8 @@ class Operator:
     async def raise_stage(self, capability: Capability, *, force: bool = False, why: str = "") -> Autopilot:
         """One stage up; returns the new one. Raises RolloutRefusedError with what is missing."""
         view = self._reckoning.view(capability, self._clock.now())
+        if not view.exists:
+            raise _absent(view)
         if view.next is None:
             raise RolloutRefusedError(f"{capability} acts already", "there is no stage above")
         self._check(view, view.next, force=force, why=why)
@@ -64,7 +66,10 @@ class Operator:
 
     async def lower_stage(self, capability: Capability, *, why: str = "") -> Autopilot:
         """One stage down, always; what it has moved returns step by step. Raises RolloutRefusedError at the bottom."""
-        rank = _rank(self._helm.steering.stage(capability))
+        view = self._reckoning.view(capability, self._clock.now())
+        if not view.exists:
+            raise _absent(view)
+        rank = _rank(view.stage)
         if rank == 0:
             raise RolloutRefusedError(f"{capability} only observes already", "there is no stage below")
         return await self._move(capability, RANKS[rank - 1], _reason(why))
@@ -108,8 +113,6 @@ class Operator:
         return self._reckoning.views(self._clock.now())
 
     def _check(self, view: CapabilityView, wanted: Autopilot, *, force: bool, why: str) -> None:
-        if not view.exists:
-            raise RolloutRefusedError(f"{view.capability} cannot be raised: {view.missing[0]}")
         if _rank(wanted) <= _rank(view.granted) or not view.missing:
             return
         if not force:
@@ -151,6 +154,10 @@ def _reason(why: str) -> str:
 
 def _forced(why: str, *, force: bool) -> str:
     return f", forced: {why.strip()}" if force else _reason(why)
+
+
+def _absent(view: CapabilityView) -> RolloutRefusedError:
+    return RolloutRefusedError(f"{view.capability} has no stage: {view.missing[0]}")
 
 
 def _gone(name: str) -> RolloutRefusedError:

@@ -147,7 +147,18 @@ def test_what_was_not_measured_is_not_told() -> None:
     found = verdict(move, minutes(B, 0.3), merge_rollups, RULES)
     assert (found.grade, found.came) == (Grade.UNKNOWN, None)
     few = minutes(A, 0.9, count=1)[:5]
+    assert verdict(move, few + minutes(B, 0.3), merge_rollups, RULES).came is None
     assert verdict(move, few + minutes(B, 0.3), merge_rollups, RULES).grade is Grade.UNKNOWN
+
+
+def test_a_channel_that_is_asked_little_while_it_is_ill_is_not_taken_for_well() -> None:
+    """Eight minutes of failures seen by two attempts each, then ten good ones with forty."""
+    (move,) = moved(60.0, 0.5, 0.03, ReasonCode.FAILING)
+    ill, well = minutes(A, 0.3, failed=1.0, count=2)[:8], minutes(A, 0.3, count=40)[8:]
+    found = verdict(move, ill + well + minutes(B, 0.3, count=60), merge_rollups, RULES)
+    assert found.source is not None
+    assert 0.3 < found.source.bad_ratio < 0.5
+    assert (found.grade, found.came) == (Grade.HELPED, True)
 
 
 def test_minutes_outside_its_time_say_nothing_about_a_move() -> None:
