@@ -22,7 +22,7 @@ def test_a_route_has_minutes_of_its_own(open_house, at_pace) -> None:
             await control.end()
             counts = await house.count(control)
             assert counts.rollups == counts.ledger == counts.gateway == 100
-            seen = control.plane.loop._history.rollups(start_at=0.0, end_at=1e12)
+            seen = control.plane.loop._analysis._history.rollups(start_at=0.0, end_at=1e12)
             assert seen
             assert {rollup.segment for rollup in seen} == {""}, "the stages look at whole channels"
             store = await open_store(house.settings)

@@ -15,7 +15,15 @@ from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.keys import load_keys
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
 from foreroute.app.simulator import Simulator
-from foreroute.app.stages import build_stages, guardrails, loop_settings, retention_of, segments_of
+from foreroute.app.stages import (
+    build_stages,
+    guardrails,
+    loop_settings,
+    retention_of,
+    rollout_settings,
+    segments_of,
+    stages_of,
+)
 from foreroute.clock import SystemClock
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
@@ -194,7 +202,7 @@ class ControlPlane:
         settings = self.settings
         retention = retention_of(settings)
         if self.steering is None:
-            self.steering = Steering(autopilot=settings.autopilot)
+            self.steering = Steering(autopilot=settings.autopilot, stages=stages_of(settings))
 
         async def prune(at: float) -> None:
             await keep_house(store, retention, at)
@@ -210,6 +218,7 @@ class ControlPlane:
             fits=fits,
             prune=prune,
             states=StateFiles(state_folder(settings)) if settings.store.kind == "sqlite" else None,
+            rollout=rollout_settings(settings),
         )
 
     async def _farewell(self, store: Store, fits: Fits[Any, Any] | None) -> None:

@@ -19,8 +19,10 @@ from foreroute.core.ports import Clock, KeyedStore, Store
 from foreroute.dashboard.alerts import alert_routes
 from foreroute.dashboard.anomalies import anomaly_routes
 from foreroute.dashboard.door import Door
+from foreroute.dashboard.forecast_record import RecordSources, record_routes
 from foreroute.dashboard.key_desk import KeySources
 from foreroute.dashboard.keys import key_routes
+from foreroute.dashboard.rollout import rollout_routes
 from foreroute.dashboard.routes import Dashboard
 from foreroute.dashboard.simulator import simulator_routes
 from foreroute.dashboard.sources import Sources
@@ -55,7 +57,7 @@ async def serve_dashboard(
     section = settings.dashboard
     sources = Sources(
         board=lambda: loop.board,
-        controls=loop,
+        controls=loop.operator,
         ledger=store.ledger,
         records=store.records,
         past_predictions=stages.past_predictions,
@@ -75,6 +77,15 @@ async def serve_dashboard(
             *alert_routes(desk, store.records, clock),
             *anomaly_routes(sources),
             *([] if simulator is None else simulator_routes(simulator)),
+            *rollout_routes(lambda: loop.board, loop.operator),
+            *record_routes(
+                RecordSources(
+                    board=lambda: loop.board,
+                    records=store.records,
+                    rollups=store.rollups,
+                    standings=stages.standings,
+                )
+            ),
         ],
     )
     loop.on_board.append(dashboard.advance)

@@ -15,6 +15,7 @@ from foreroute.app.control_plane import ControlOptions, ControlPlane
 from foreroute.app.one_gateway import OneGateway
 from foreroute.app.places import check_places
 from foreroute.app.plane import Plane
+from foreroute.app.stages import stages_of
 from foreroute.app.workers import Workers
 from foreroute.clock import SystemClock
 from foreroute.control.thread import ControlThread
@@ -103,8 +104,7 @@ class Service:
         before = self._control
         steering = None if before is None else before.steering
         if before is not None and steering is not None:
-            if settings.autopilot != before.settings.autopilot:
-                steering.autopilot = settings.autopilot
+            steering.configure(settings.autopilot, stages_of(settings))
             settings = _with_same_port(settings, before.dashboard_url)
         control = ControlPlane(
             settings,

@@ -8,11 +8,15 @@ from typing import Final
 from foreroute.app.forecasting import build_forecasting
 from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
-from foreroute.control.loop import LoopSettings
+from foreroute.control.grading import GradingRules
+from foreroute.control.loop_settings import LoopSettings
 from foreroute.control.outlooks import SLOWDOWNS
+from foreroute.control.reckoning import RolloutSettings
+from foreroute.control.rollout import Thresholds
 from foreroute.control.stages import AlertStage, CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
+from foreroute.core.decision import Autopilot, Capability
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
@@ -137,6 +141,43 @@ def guardrails(settings: Settings) -> Guardrails:
         dwell_s=section.dwell,
         actions_per_hour_max=section.actions_per_hour_max,
         plan_valid_s=section.plan_valid,
+        young_measured_min=section.young_measured_min,
+        young_samples_min=section.young_samples_min,
+        young_breach_probability_min=section.young_breach_probability_min,
+    )
+
+
+def stages_of(settings: Settings) -> dict[Capability, Autopilot]:
+    """The capabilities to which the file gives a stage of their own."""
+    section = settings.rollout
+    named = {
+        Capability.ROUTING: section.routing,
+        Capability.BUDGET: section.budget,
+        Capability.TUNING: section.tuning,
+        Capability.PLAYBOOKS: section.playbooks,
+    }
+    return {capability: stage for capability, stage in named.items() if stage is not None}
+
+
+def rollout_settings(settings: Settings) -> RolloutSettings:
+    section, loop, rails = settings.rollout, settings.loop, settings.guardrails
+    return RolloutSettings(
+        thresholds=Thresholds(
+            graded_min=section.graded_min,
+            helped_ratio_min=section.helped_ratio_min,
+            wrong_ratio_max=section.wrong_ratio_max,
+            hurt_ratio_max=section.hurt_ratio_max,
+            stage_s_min=section.stage_min,
+            evidence_s=section.evidence,
+        ),
+        rules=GradingRules(
+            window_s=loop.observe,
+            window_samples_min=rails.samples_min,
+            failure_ratio_max=rails.failure_ratio_max,
+        ),
+        grade_after_s=loop.horizon + loop.observe,
+        suggestion_valid_s=section.suggestion_valid,
+        gap_s=max(rails.dwell, 2 * loop.tick),
     )
 
 

@@ -32,6 +32,25 @@ def show(answer: Row) -> None:
         line = f"  {change.get('channel')} on {change.get('route')}: "
         line += f"{percent(change.get('before'))} → {percent(change.get('after'))}"
         out.print(text(line, "bold"), text(f" {change.get('code')}: {change.get('detail')}"))
+    for move in decision.get("moves", ()):
+        out.print(text(f"  {outcome(move)}"))
+
+
+def outcome(move: Row) -> str:
+    """What became of a move, in one line."""
+    grade = move.get("grade")
+    if grade is None:
+        return f"graded from {clock(move.get('due_at'))} on"
+    return f"{_GRADES.get(str(grade), str(grade))}: {move.get('detail')}"
+
+
+_GRADES: Final = {
+    "helped": "it helped",
+    "no_difference": "it made no difference",
+    "hurt": "it hurt",
+    "false_alarm": "a false alarm",
+    "unknown": "what it was worth",
+}
 
 
 def headline(answer: Row) -> str:

@@ -19,6 +19,8 @@ from foreroute.cli import (
     keys,
     models,
     read,
+    replay,
+    rollout,
     scorecard,
     series,
     simulate,
@@ -95,6 +97,8 @@ for _verbs in (
     scorecard,
     simulate,
     compare,
+    replay,
+    rollout,
 ):
     _verbs.register(app)
 

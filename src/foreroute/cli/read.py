@@ -95,12 +95,28 @@ def forecast(
         str | None,
         typer.Option("--horizon", help="How far ahead: 5m, 1h. Default: 15m and 1h.", metavar="DURATION"),
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Instead: what was said over the last days, beside what came."),
+    ] = False,
+    since: Annotated[
+        str, typer.Option("--since", help="With --record: how far back, 7d at most.", metavar="DURATION")
+    ] = "24h",
     as_json: AsJson = False,
     url: Url = URL,
     key: Key = None,
 ) -> None:
     """Say what is expected of a channel. How sure that is, and how good such forecasts were so far."""
     from foreroute.cli.api import AdminApi
+
+    if record:
+        from foreroute.cli.forecast_record import show as show_record
+        from foreroute.cli.series_store import duration_of
+
+        since_s = f"{duration_of(since, '--since'):.0f}"
+        told = AdminApi(url, key).get("forecasts", "record", channel=channel, metric=metric, since_s=since_s)
+        print_json(told) if as_json else show_record(told)
+        return
     from foreroute.cli.forecast import horizons, show, with_horizon
 
     wanted = horizons(horizon)

@@ -31,11 +31,18 @@ def autopilot(
             metavar="observe|suggest|act",
         ),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Though not enough has been shown yet; needs --reason.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Goes on record.")] = "",
     as_json: AsJson = False,
     url: Url = URL,
     key: Key = None,
 ) -> None:
-    """Say or set how far the loop may go. Without an argument it says how far that is."""
+    """Say or set how far the loop may go, all its capabilities at once. Without an argument it says how far that is.
+
+    Farther than the configuration says only after enough graded moves: `foreroute rollout show`.
+    """
     from foreroute.cli.api import AdminApi
 
     api = AdminApi(url, key)
@@ -43,7 +50,8 @@ def autopilot(
         answer = {"autopilot": api.get("status").get("autopilot")}
         _say(answer, f"autopilot: {answer['autopilot']}", as_json=as_json)
     else:
-        _say(api.post("autopilot", mode=mode.value), f"autopilot: {mode.value}", as_json=as_json)
+        forced = {"force": True, "reason": reason} if force else {}
+        _say(api.post("autopilot", mode=mode.value, **forced), f"autopilot: {mode.value}", as_json=as_json)
 
 
 def reload(as_json: AsJson = False, url: Url = URL, key: Key = None) -> None:

@@ -1,10 +1,28 @@
-"""What an operator can do to the loop: autopilot, kill switch, undo. Each takes effect at once and is on record."""
+"""The operator's standing wishes: how far each capability may go, the kill switch, and what an undo needs to know."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
-from foreroute.core.decision import Autopilot, Cause, Decision, Reason, ReasonCode, ShareChange
+import orjson
+
+from foreroute.core.decision import (
+    DECIDED,
+    Autopilot,
+    Capability,
+    Cause,
+    Decision,
+    Reason,
+    ReasonCode,
+    ShareChange,
+)
+from foreroute.core.errors import StoreCorrupt
 from foreroute.core.ids import ChannelId, DecisionId
 from foreroute.core.plan import RoutingPlan
+from foreroute.decide.snapshot import Approval
+
+RANKS: Final = (Autopilot.OBSERVE, Autopilot.SUGGEST, Autopilot.ACT)
+"""From the least that a capability may do to the most."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -12,12 +30,45 @@ class Steering:
     """The operator's standing wishes, and what an undo needs to know. Owned by the loop."""
 
     autopilot: Autopilot
+    """How far those capabilities may go that have no stage of their own."""
+    stages: dict[Capability, Autopilot] = field(default_factory=dict)
+    granted: dict[Capability, Autopilot] = field(default_factory=dict)
+    """What the configuration allows: up to there no proof is asked for."""
+    since_at: dict[Capability, float] = field(default_factory=dict)
+    """When each capability came to its stage, where that is known."""
+    approved: tuple[Approval, ...] = ()
     kill_switch: bool = False
     suppressed_until: dict[ChannelId, float] = field(default_factory=dict)
     applied: list[tuple[RoutingPlan, Decision]] = field(default_factory=list)
     """Applied decisions, newest last, each with the plan before it."""
 
     _KEEP = 50
+
+    def __post_init__(self) -> None:
+        if not self.granted:
+            self.granted = {one: self.stage(one) for one in Capability}
+
+    def stage(self, capability: Capability) -> Autopilot:
+        return self.stages.get(capability, self.autopilot)
+
+    @property
+    def highest(self) -> Autopilot:
+        """How far any capability may go that something here makes moves for."""
+        return max((self.stage(one) for one in DECIDED), key=RANKS.index)
+
+    def move(self, capability: Capability, stage: Autopilot, at: float) -> None:
+        """Approvals of a capability whose stage changes are void."""
+        if stage is self.stage(capability):
+            return
+        self.stages[capability], self.since_at[capability] = stage, at
+        self.approved = tuple(one for one in self.approved if one.capability is not capability)
+
+    def configure(self, autopilot: Autopilot, stages: Mapping[Capability, Autopilot]) -> None:
+        """What a configuration says that says something new; the same as before changes nothing."""
+        granted = {one: stages.get(one, autopilot) for one in Capability}
+        if granted != self.granted:
+            self.autopilot, self.stages, self.granted = autopilot, dict(stages), granted
+            self.since_at, self.approved = {}, ()
 
     def remember(self, before: RoutingPlan, decision: Decision) -> None:
         self.applied.append((before, decision))
@@ -28,6 +79,30 @@ class Steering:
 
     def applied_since(self, at: float) -> int:
         return sum(1 for _, decision in self.applied if decision.at >= at)
+
+    def dump(self) -> bytes:
+        """The stages, for the next run, with the configuration that they came from."""
+        body = {
+            "granted": self.granted,
+            "stages": {one: self.stage(one) for one in Capability},
+            "since_at": self.since_at,
+        }
+        return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+
+    def load(self, state: bytes) -> None:
+        """Takes up the stages of an earlier run, unless the configuration has changed since. Raises StoreCorrupt."""
+        try:
+            body = orjson.loads(state)
+            granted, stages = _stages_of(body["granted"]), _stages_of(body["stages"])
+            since_at = {Capability(name): float(at) for name, at in body["since_at"].items()}
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise StoreCorrupt(f"the stages of the rollout cannot be read: {error}") from None
+        if granted == self.granted:
+            self.stages, self.since_at = stages, since_at
+
+
+def _stages_of(fields: Mapping[str, str]) -> dict[Capability, Autopilot]:
+    return {Capability(name): Autopilot(stage) for name, stage in fields.items()}
 
 
 def undo(

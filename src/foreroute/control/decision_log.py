@@ -56,6 +56,14 @@ def decision_record(decision: Decision, autopilot: Autopilot) -> Record:
         "plan_version": decision.plan.version,
         "changes": [_change(change) for change in decision.changes],
         "reasons": [_reason(reason) for reason in decision.reasons],
+        "proposals": [
+            {
+                "capability": proposal.capability.value,
+                "stage": proposal.stage.value,
+                "changes": [_change(change) for change in proposal.changes],
+            }
+            for proposal in decision.proposals
+        ],
     }
     return Record(kind=DECISION, id=decision.id, at=decision.at, body=orjson.dumps(body))
 

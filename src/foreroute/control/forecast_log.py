@@ -6,7 +6,7 @@ One `forecast` record a tick, named by its origin. Outcomes are not stored with 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -35,45 +35,70 @@ class Graded:
     upper80: float
     outcome: float
     last: float
+    floor_ratio: float = math.nan
+    """The mean relative error that nobody could have beaten."""
+    model: str = ""
 
     @property
     def is_inside(self) -> bool:
         return self.lower80 <= self.outcome <= self.upper80
 
 
-def forecast_record(at: float, forecasts: Mapping[_Key, Forecast], keys: Iterable[_Key]) -> Record | None:
+def forecast_record(at: float, forecasts: Mapping[_Key, Forecast], keys: Sequence[_Key]) -> Record | None:
     """What is said at this origin about these series; None if that is nothing."""
     said = {
-        f"{channel}/{metric.value}": [_numbers(window) for window in forecast.windows]
-        for channel, metric in keys
-        if (forecast := forecasts.get((channel, metric))) is not None and forecast.windows
+        _name(key): [_numbers(window) for window in forecast.windows]
+        for key in keys
+        if (forecast := forecasts.get(key)) is not None and forecast.windows
     }
     if not said:
         return None
-    return Record(kind=FORECAST, id=f"{at:.0f}", at=at, body=orjson.dumps({"origin_at": at, "said": said}))
+    models = {name: forecasts[key].model for key in keys if (name := _name(key)) in said}
+    body = orjson.dumps({"origin_at": at, "said": said, "models": models})
+    return Record(kind=FORECAST, id=f"{at:.0f}", at=at, body=body)
 
 
-def graded(records: Sequence[Record], series: Series) -> Iterator[Graded]:
-    """What the records say about this series beside what it became, by origin; those that are not due yet are left out."""
-    key = f"{series.channel}/{series.metric.value}"
-    for record in records:
-        body = orjson.loads(record.body)
-        for target, horizon_s, value, lower, upper in body["said"].get(key, ()):
-            if record.at + horizon_s <= series.end_at:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One record, opened: by series, rows of target, horizon, value, 80 % interval and floor; and who said it."""
+
+    at: float
+    rows: Mapping[str, Sequence[Sequence[Any]]]
+    models: Mapping[str, str]
+
+
+def opened(records: Iterable[Record]) -> list[Said]:
+    """Once for all series: a record holds them all."""
+    bodies = ((record.at, orjson.loads(record.body)) for record in records)
+    return [Said(at, body["said"], body.get("models", {})) for at, body in bodies]
+
+
+def graded(journal: Sequence[Said], series: Series) -> Iterator[Graded]:
+    """What was said about this series beside what it became, by origin; what is not due yet is left out."""
+    key = _name((series.channel, series.metric))
+    for one in journal:
+        for target, horizon_s, value, lower, upper, *more in one.rows.get(key, ()):
+            if one.at + horizon_s <= series.end_at:
                 yield Graded(
-                    issued_at=record.at,
+                    issued_at=one.at,
                     horizon_s=horizon_s,
                     target=WindowTarget(target),
                     value=_number(value),
                     lower80=_number(lower),
                     upper80=_number(upper),
-                    outcome=_outcome(series, record.at, horizon_s, WindowTarget(target)),
-                    last=_at(series, record.at),
+                    outcome=_outcome(series, one.at, horizon_s, WindowTarget(target)),
+                    last=_at(series, one.at),
+                    floor_ratio=_number(more[0] if more else None),
+                    model=one.models.get(key, ""),
                 )
 
 
+def _name(key: _Key) -> str:
+    return f"{key[0]}/{key[1].value}"
+
+
 def _numbers(window: WindowForecast) -> list[object]:
-    numbers = (window.value, window.lower80, window.upper80)
+    numbers = (window.value, window.lower80, window.upper80, window.floor_ratio)
     return [window.target.value, window.horizon_s, *(round(number, _DIGITS) for number in numbers)]
 
 

@@ -82,7 +82,9 @@ def channel_states(
     metrics: Mapping[ChannelId, Metric],
     findings: Findings,
     outlooks: Mapping[ChannelId, Outlook],
+    measured: Mapping[ChannelId, int],
 ) -> dict[ChannelId, ChannelState]:
+    """`measured`: in how many windows each channel's metric was."""
     prices = {cost.channel: cost.usd_per_request for cost in findings.costs}
     states = {}
     for channel in metrics:
@@ -93,6 +95,7 @@ def channel_states(
             judged=seen.judged,
             outlook=outlooks.get(channel),
             usd_per_request=prices.get(channel),
+            measured=measured.get(channel),
             remedies=tuple(remedy for remedy in findings.remedies if remedy.channel == channel),
         )
     return states

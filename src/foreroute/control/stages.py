@@ -9,6 +9,7 @@ from foreroute.control.learnt import Learner
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
 from foreroute.core.channel import Channel
+from foreroute.core.decision import DECIDED, Capability
 from foreroute.core.findings import (
     Anomaly,
     BudgetStatus,
@@ -143,6 +144,9 @@ class Stages:
     """All that is forecast of each channel, the objective's metric among them."""
     learners: Mapping[str, Learner] = field(default_factory=dict)
     """What is kept across restarts, by name."""
+    capabilities: frozenset[Capability] = frozenset(DECIDED)
+    """Whose moves are made here. A room that makes moves of its own adds its capability, asks the steering for its
+    stage, and notes its moves."""
     alerts: AlertStage | None = None
     windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()
     """What is expected over the next quarter of an hour and hour, for many series at little cost."""

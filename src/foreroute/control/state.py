@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from foreroute.control.observe import NOTHING_OBSERVED, Observed
+from foreroute.control.rollout import CapabilityView
+from foreroute.control.suggestions import Suggestion
 from foreroute.core.channel import Channel, Health
 from foreroute.core.decision import Autopilot, Decision, Reason
 from foreroute.core.findings import Findings
@@ -64,5 +66,9 @@ class Board:
     decision: Decision | None = None
     """The newest decision that changed something, or proposed to."""
     forecast_record: ForecastRecord = field(default_factory=ForecastRecord)
+    rollout: tuple[CapabilityView, ...] = ()
+    """Where each capability stands, and what it has yet to show."""
+    suggestions: tuple[Suggestion, ...] = ()
+    """What waits for an operator's yes."""
     stage_errors: Mapping[str, str] = field(default_factory=dict)
     """Stage name → what went wrong in the newest tick."""

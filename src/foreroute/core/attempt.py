@@ -155,6 +155,8 @@ class Attempt:
     rule: PickRule = PickRule.WEIGHT
     candidates: tuple[Candidate, ...] = ()
     """Empty when the shares alone decided and every channel was free."""
+    propensity: float | None = None
+    """How likely this channel was among those that could be asked, 0…1; None where it was not left to chance."""
 
     @property
     def ended_at(self) -> float:
@@ -188,4 +190,5 @@ class Attempt:
             asked=self.asked,
             rule=self.rule,
             candidates=self.candidates,
+            propensity=self.propensity,
         )

@@ -18,6 +18,7 @@ from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
 
 _TOKENS_MAX: Final = 10**15
+_DIGITS: Final = 6
 
 
 def tokens_of(usage: Usage) -> list[int]:
@@ -59,6 +60,8 @@ def attempt_fields(attempt: Attempt) -> dict[str, Any]:
         fields["candidates"] = [
             [one.channel, one.standing, one.share, one.slowdown, one.in_flight] for one in attempt.candidates
         ]
+    if attempt.propensity is not None:
+        fields["propensity"] = round(attempt.propensity, _DIGITS)
     return fields
 
 
@@ -97,6 +100,7 @@ def attempt_of(
         trace=fields.get("trace"),
         asked=Asked(*fields["asked"]) if "asked" in fields else NOTHING_ASKED,
         rule=PickRule(fields.get("rule", PickRule.WEIGHT)),
+        propensity=fields.get("propensity"),
         candidates=tuple(Candidate(ChannelId(name), *rest) for name, *rest in fields.get("candidates", ())),
     )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
 from foreroute.core.plan import RoutingPlan
@@ -36,8 +37,42 @@ class ReasonCode(StrEnum):
     """A stage failed in this tick; its findings are missing."""
     AUTOPILOT_OFF = "autopilot_off"
     """Autopilot observes or suggests: the change is recorded, not made."""
+    YOUNG = "young"
+    """The channel has been measured for too short a time: what would move another one does not move it yet."""
     KILL_SWITCH = "kill_switch"
     """The kill switch holds the configured weights."""
+
+
+class Capability(StrEnum):
+    """What the loop can do by itself. Each has a stage of its own: see `Autopilot`."""
+
+    ROUTING = "routing"
+    """Moves shares by forecasts and by what is seen."""
+    BUDGET = "budget"
+    """Moves shares to cheaper channels when a budget is going to overrun."""
+    TUNING = "tuning"
+    """Sets timeouts, breakers and limits."""
+    PLAYBOOKS = "playbooks"
+    """Bounds a channel's share while a playbook treats it."""
+
+
+DECIDED: Final = (Capability.ROUTING, Capability.BUDGET, Capability.PLAYBOOKS)
+"""Those whose moves `decide` makes. The others are known by name until something makes theirs."""
+
+_CAPABILITIES: Final = {
+    ReasonCode.FORECAST: Capability.ROUTING,
+    ReasonCode.SLOW: Capability.ROUTING,
+    ReasonCode.FAILING: Capability.ROUTING,
+    ReasonCode.FORECAST_CLEARED: Capability.ROUTING,
+    ReasonCode.RECOVERED: Capability.ROUTING,
+    ReasonCode.REMEDY: Capability.PLAYBOOKS,
+    ReasonCode.BUDGET: Capability.BUDGET,
+}
+
+
+def capability_of(code: ReasonCode) -> Capability | None:
+    """Whose move it is that this reason stands for; None where it is an operator's or a guardrail's."""
+    return _CAPABILITIES.get(code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +138,15 @@ class Autopilot(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What a capability would have changed in this tick, had it been allowed to act."""
+
+    capability: Capability
+    stage: Autopilot
+    changes: tuple[ShareChange, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The outcome of one `decide()`. `plan` is what the gateway shall serve, already under autopilot's rule;
     `changes` is what was decided, also when autopilot did not let it pass (`applied` is False then).
@@ -116,3 +160,5 @@ class Decision:
     causes: tuple[Cause, ...] = ()
     reasons: tuple[Reason, ...] = ()
     actions: tuple[Action, ...] = field(default=())
+    proposals: tuple[Proposal, ...] = ()
+    """Of the capabilities that observe or suggest."""

@@ -1,5 +1,6 @@
 """The seams of the house. Each has at most three methods; a back end passes the contract test of its port."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -115,6 +116,10 @@ class LedgerStore(Protocol):
 class KeptLedger(LedgerStore, Protocol):
     """A ledger whose old rows are let go, as a `Store` holds one."""
 
+    async def entries(self, *, start_at: float, end_at: float) -> list[LedgerEntry]:
+        """All rows with start_at ≤ started_at < end_at, by started_at. Ask for an hour at a time: days are many."""
+        ...
+
     async def prune(self, before_at: float) -> int:
         """Forget the attempts of whole hours (of the epoch) that ended by then; returns how many attempts.
 
@@ -140,8 +145,10 @@ class Record:
 class RecordStore(Protocol):
     async def append(self, records: Sequence[Record]) -> None: ...
 
-    async def read(self, kind: str, *, since_at: float = 0.0, limit: int = 1000) -> list[Record]:
-        """The newest `limit` records of a kind with at ≥ since_at, oldest first."""
+    async def read(
+        self, kind: str, *, since_at: float = 0.0, until_at: float = math.inf, limit: int = 1000
+    ) -> list[Record]:
+        """The newest `limit` records of a kind with since_at ≤ at < until_at, oldest first."""
         ...
 
     async def prune(self, before_at: float) -> int: ...

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from foreroute.control.decision_log import ANOMALY, DECISION, INCIDENT
+from foreroute.control.rollout import RolloutRefusedError
 from foreroute.control.state import Board
 from foreroute.core.decision import Autopilot
 from foreroute.core.ids import ChannelId
@@ -22,6 +23,7 @@ from foreroute.dashboard.answers import Refusal, body_of, json_of, refused
 from foreroute.dashboard.charts import SHOWN_S, channel_of, sparks_of
 from foreroute.dashboard.forecasts import forecasts_of, short_forecasts
 from foreroute.dashboard.money import spend_of
+from foreroute.dashboard.moves import with_moves
 from foreroute.dashboard.sources import Sources
 from foreroute.dashboard.status import Row, status_of
 from foreroute.dashboard.ticker import READERS_MAX, Ticker
@@ -73,11 +75,9 @@ class Dashboard:
         board = self._board()
         channel = _known_channel(board, request.path_params["channel"])
         since_at = board.at - SHOWN_S
-        decisions = [
-            row
-            for row in await self._read(DECISION, since_at=since_at, limit=_RECORDS_MAX)
-            if _is_about(row, channel)
-        ]
+        recent = await self._read(DECISION, since_at=since_at, limit=_RECORDS_MAX)
+        about = [row for row in recent if _is_about(row, channel)]
+        decisions = await with_moves(about, self._sources.records)
         anomalies = await self._read(ANOMALY, since_at=since_at, limit=_RECORDS_MAX)
         mine = [row for row in anomalies if row["channel"] == channel]
         return channel_of(board, self._sources, channel, decisions=decisions, anomalies=mine)
@@ -97,7 +97,7 @@ class Dashboard:
 
     async def _decisions(self, request: Request) -> Row:
         limit = _limit(request.query_params.get("limit", "50"))
-        return {"decisions": await self._read(DECISION, limit=limit)}
+        return {"decisions": await with_moves(await self._read(DECISION, limit=limit), self._sources.records)}
 
     async def _spend(self, _request: Request) -> Row:
         return await spend_of(self._sources, self._board().at)
@@ -114,7 +114,7 @@ class Dashboard:
         return {
             "request_id": name,
             "attempts": [_attempt(entry) for entry in entries],
-            "decision": behind[0] if behind else None,
+            "decision": (await with_moves(behind[:1], self._sources.records))[0] if behind else None,
         }
 
     async def _stream(self, _request: Request) -> Response:
@@ -139,7 +139,11 @@ class Dashboard:
             mode = Autopilot(body["mode"])
         except (KeyError, ValueError):
             raise Refusal(400, "mode must be observe, suggest or act", 'send {"mode": "observe"}') from None
-        await self._sources.controls.set_autopilot(mode)
+        force, why = body.get("force") is True, str(body.get("reason") or "")
+        try:
+            await self._sources.controls.set_autopilot(mode, force=force, why=why)
+        except RolloutRefusedError as error:
+            raise Refusal(409, str(error), error.hint) from None
         return {"autopilot": mode.value}
 
     async def _kill_switch(self, body: Row) -> Row:

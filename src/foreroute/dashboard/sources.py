@@ -16,7 +16,9 @@ from foreroute.forecast.bank.standings import Standing
 class Controls(Protocol):
     """What an operator can do. Takes effect at once and is on record."""
 
-    async def set_autopilot(self, mode: Autopilot) -> None: ...
+    async def set_autopilot(self, mode: Autopilot, *, force: bool = False, why: str = "") -> None:
+        """All capabilities at once. Raises RolloutRefusedError."""
+        ...
 
     async def kill_switch(self, *, on: bool) -> None: ...
 

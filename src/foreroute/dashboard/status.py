@@ -12,6 +12,7 @@ from foreroute.core.findings import Forecast
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route, RoutingPlan
 from foreroute.core.series import Metric
+from foreroute.dashboard.rollout import rollout_row
 from foreroute.dashboard.sources import Sources
 
 HORIZONS_S: Final = (900.0, 3600.0)
@@ -57,6 +58,7 @@ def status_of(board: Board, sources: Sources, incidents: Sequence[Row]) -> Row:
         "incidents": list(incidents),
         "anomalies": board.findings.anomalies,
         "forecast_record": board.forecast_record,
+        "rollout": rollout_row(board),
     }
 
 

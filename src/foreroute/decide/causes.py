@@ -68,11 +68,41 @@ def _is_clear(before: Cause, snapshot: Snapshot, rails: Guardrails) -> bool:
 def _worst(snapshot: Snapshot, route: RouteName, channel: ChannelId, rails: Guardrails) -> Cause | None:
     state = snapshot.channels.get(channel, UNKNOWN_STATE)
     objective = snapshot.objectives.get(route)
-    for code, bound, detail in _troubles(state, objective, snapshot.at, rails):
+    for code, bound, detail in _troubles(state, objective, snapshot.at, _rails_of(state, rails)):
         return Cause(
             route=route, channel=channel, code=code, since_at=snapshot.at, bound=bound, detail=detail
         )
     return None
+
+
+def is_young(state: ChannelState, rails: Guardrails) -> bool:
+    return state.measured is not None and state.measured < rails.young_measured_min
+
+
+def held_back(
+    snapshot: Snapshot, route: RouteName, channel: ChannelId, rails: Guardrails
+) -> tuple[ReasonCode, str] | None:
+    """What would move a channel that were not young; None where that makes no difference."""
+    state = snapshot.channels.get(channel, UNKNOWN_STATE)
+    if not is_young(state, rails):
+        return None
+    objective = snapshot.objectives.get(route)
+    grown, young = (
+        next(_troubles(state, objective, snapshot.at, used), None)
+        for used in (rails, _rails_of(state, rails))
+    )
+    return None if grown is None or young is not None else (grown[0], grown[2])
+
+
+def _rails_of(state: ChannelState, rails: Guardrails) -> Guardrails:
+    """Stricter ones for a young channel: a few minutes prove little."""
+    if not is_young(state, rails):
+        return rails
+    return replace(
+        rails,
+        samples_min=max(rails.samples_min, rails.young_samples_min),
+        breach_probability_min=max(rails.breach_probability_min, rails.young_breach_probability_min),
+    )
 
 
 def _troubles(
@@ -106,7 +136,8 @@ def _slowness(
     if outlook is not None and outlook.has_vote:
         probability = breach_probability(outlook, limit)
         if probability >= rails.breach_probability_min:
-            bound = _DRAIN if probability >= (1.0 + rails.breach_probability_min) / 2.0 else _RELIEVE
+            sure = probability >= (1.0 + rails.breach_probability_min) / 2.0
+            bound = _DRAIN if sure and not is_young(state, rails) else _RELIEVE
             yield ReasonCode.FORECAST, bound, _forecast_detail(outlook, limit, probability, state.now_s)
 
 

@@ -1,7 +1,7 @@
 """Snapshot in, decision out. Pure: no clock, no chance, no I/O.
 
 For each route: find the causes, turn them into bounds, bounds into the shares that should be, and take one
-step there within the guardrails. Autopilot then says whether the step is made or only recorded.
+step there within the guardrails. The stage of each capability then says whether its step is made or only recorded.
 """
 
 from collections.abc import Sequence
@@ -9,20 +9,24 @@ from dataclasses import dataclass, replace
 
 from foreroute.core.attempt import PickReason
 from foreroute.core.decision import (
+    DECIDED,
     Action,
     ActionKind,
-    Autopilot,
+    Capability,
     Cause,
     Decision,
+    Proposal,
     Reason,
     ReasonCode,
     ShareChange,
+    capability_of,
 )
 from foreroute.core.plan import Route, RoutingPlan
-from foreroute.decide.causes import causes_of
+from foreroute.decide.causes import causes_of, held_back
 from foreroute.decide.explain import overrun_of, share_changes, shares_of
 from foreroute.decide.guardrails import Guardrails
 from foreroute.decide.snapshot import UNKNOWN_STATE, Snapshot
+from foreroute.decide.staged import acting, beyond, idle_reasons, only, stage_of, withdrawn
 from foreroute.decide.weights import Shares, bounds_of, cheaper, desired_shares, one_step
 
 
@@ -36,20 +40,61 @@ class _RouteDecision:
 
 def decide(snapshot: Snapshot, rails: Guardrails) -> Decision:
     """What the gateway shall serve from now on, and why. Never raises on a valid snapshot."""
-    routes = snapshot.configured.values()
     if snapshot.kill_switch:
+        routes = snapshot.configured.values()
         return _decision(snapshot, rails, [_as_configured(snapshot, route) for route in routes], applied=True)
-    applied = snapshot.autopilot is Autopilot.ACT
-    return _decision(
-        snapshot, rails, [_decide_route(snapshot, route, rails) for route in routes], applied=applied
+    may_act = acting(snapshot)
+    if may_act.issuperset(DECIDED):
+        return _decision(snapshot, rails, _decide_routes(snapshot, rails), applied=True)
+    return _staged(snapshot, rails, may_act)
+
+
+def _staged(snapshot: Snapshot, rails: Guardrails, may_act: frozenset[Capability]) -> Decision:
+    """Those that act decide without the others; each of the others says what it would have done beside them."""
+    served = [_withdrawn(part, snapshot, may_act) for part in _decide_routes(only(snapshot, may_act), rails)]
+    proposals, causes = [], []
+    for capability in DECIDED:
+        if capability in may_act:
+            continue
+        beside = _decide_routes(only(snapshot, may_act | {capability}), rails)
+        causes += [
+            cause for part in beside for cause in part.causes if capability_of(cause.code) is capability
+        ]
+        changes = tuple(
+            change
+            for part, base in zip(beside, served, strict=True)
+            for change in beyond(part.changes, base.route)
+        )
+        if changes:
+            stage = stage_of(snapshot, capability)
+            proposals.append(Proposal(capability=capability, stage=stage, changes=changes))
+    applied = bool(may_act or snapshot.approved or any(part.changes for part in served))
+    decision = _decision(
+        snapshot, rails, served if applied else _decide_routes(snapshot, rails), applied=applied
     )
+    mine = {(cause.route, cause.channel, cause.code) for part in served for cause in part.causes}
+    others = [cause for cause in causes if (cause.route, cause.channel, cause.code) not in mine]
+    return replace(
+        decision,
+        causes=(*(cause for part in served for cause in part.causes), *others),
+        proposals=tuple(proposals),
+        reasons=(*idle_reasons(snapshot, [one.capability for one in proposals]), *decision.reasons),
+    )
+
+
+def _withdrawn(part: _RouteDecision, snapshot: Snapshot, may_act: frozenset[Capability]) -> _RouteDecision:
+    return replace(part, changes=tuple(withdrawn(change, snapshot, may_act) for change in part.changes))
+
+
+def _decide_routes(snapshot: Snapshot, rails: Guardrails) -> list[_RouteDecision]:
+    return [_decide_route(snapshot, route, rails) for route in snapshot.configured.values()]
 
 
 def _decide_route(snapshot: Snapshot, configured: Route, rails: Guardrails) -> _RouteDecision:
     causes = causes_of(snapshot, configured, rails)
     current = snapshot.current.routes.get(configured.name, configured)
     shares: Shares = {}
-    reasons = list(_without_vote(snapshot, configured))
+    reasons = [*_without_vote(snapshot, configured), *_young(snapshot, configured, rails)]
     for priority in sorted({target.priority for target in configured.targets}):
         tier, tier_reasons = _decide_tier(snapshot, configured, current, priority, causes, rails)
         shares |= tier
@@ -120,10 +165,28 @@ def _pick_reason(snapshot: Snapshot, causes: Sequence[Cause]) -> PickReason:
 
 def _without_vote(snapshot: Snapshot, route: Route) -> list[Reason]:
     return [
-        Reason(target.channel, ReasonCode.NO_VOTE, f"{outlook.model} is no better than the last value here")
+        Reason(
+            target.channel,
+            ReasonCode.NO_VOTE,
+            f"{outlook.model} is no better than the last value here; what is seen decides",
+        )
         for target in route.targets
         if (outlook := snapshot.channels.get(target.channel, UNKNOWN_STATE).outlook) and not outlook.has_vote
     ]
+
+
+def _young(snapshot: Snapshot, route: Route, rails: Guardrails) -> list[Reason]:
+    found = []
+    for target in route.targets:
+        held = held_back(snapshot, route.name, target.channel, rails)
+        if held is not None:
+            measured = snapshot.channels[target.channel].measured
+            detail = (
+                f"{measured} of {rails.young_measured_min} minutes measured: too little to move it, "
+                f"its share stays ({held[1]})"
+            )
+            found.append(Reason(target.channel, ReasonCode.YOUNG, detail))
+    return found
 
 
 def _as_configured(snapshot: Snapshot, configured: Route) -> _RouteDecision:
@@ -138,8 +201,6 @@ def _general_reasons(snapshot: Snapshot) -> list[Reason]:
     ]
     if snapshot.kill_switch:
         reasons.append(Reason(None, ReasonCode.KILL_SWITCH, "the configured weights serve"))
-    elif snapshot.autopilot is not Autopilot.ACT:
-        reasons.append(Reason(None, ReasonCode.AUTOPILOT_OFF, f"autopilot is on {snapshot.autopilot}"))
     return reasons
 
 

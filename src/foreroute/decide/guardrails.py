@@ -30,3 +30,9 @@ class Guardrails:
     plan_valid_s: float = 600.0
     budget_price_exponent: float = 1.0
     """How strongly an expected overrun favours cheap channels: weight × (cheapest / price) ** exponent."""
+    young_measured_min: int = 30
+    """A channel with fewer measured windows is young: its forecasts know little but the last values."""
+    young_samples_min: int = 10
+    """`samples_min` of a young channel."""
+    young_breach_probability_min: float = 0.8
+    """`breach_probability_min` of a young channel. A forecast relieves it, and never drains it."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from foreroute.core.decision import Autopilot, Cause
+from foreroute.core.decision import Autopilot, Capability, Cause
 from foreroute.core.findings import BudgetStatus, Remedy
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
 from foreroute.core.plan import Objective, Route, RoutingPlan
@@ -35,9 +35,19 @@ class ChannelState:
     outlook: Outlook | None = None
     usd_per_request: Decimal | None = None
     remedies: tuple[Remedy, ...] = ()
+    measured: int | None = None
+    """Windows in which the objective's metric was measured, as far back as the loop looks; None: not told."""
 
 
 UNKNOWN_STATE = ChannelState()
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """An operator's yes to what a capability suggests about one channel; None: about no single one, as a budget does."""
+
+    capability: Capability
+    channel: ChannelId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +69,7 @@ class Snapshot:
     """Channels that an operator's undo protects from automatic changes, until when."""
     actions_last_hour: int = 0
     missing_stages: tuple[str, ...] = ()
+    stages: Mapping[Capability, Autopilot] = field(default_factory=dict)
+    """How far each capability may go; those that are not named go as far as `autopilot`."""
+    approved: tuple[Approval, ...] = ()
+    """What may be done though its capability only suggests."""

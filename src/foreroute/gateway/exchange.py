@@ -226,6 +226,7 @@ class Exchange:
             trust=lambda channel: works.fleet.trust(channel, now),
             prefix=self._request.prefix() if served.route.sticky else None,
             explore=works.rng.random() < works.settings.explore_ratio,
+            explore_ratio=works.settings.explore_ratio,
         )
 
     def _begin(self, pick: Pick, plan_version: int, *, hedge: bool = False) -> Dialogue:
@@ -243,6 +244,7 @@ class Exchange:
             hedge=hedge,
         )
         trial.peers, trial.rule, trial.candidates = self._route.targets, pick.rule, pick.candidates
+        trial.propensity = None if hedge else pick.propensity
         self._trial = trial
         return Dialogue(self._works, self._request, self._origin, trial, self._tab)
 

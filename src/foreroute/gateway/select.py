@@ -19,6 +19,8 @@ from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route, Target
 
 _MUCH_SLOWER: Final = 2.0
+_WEIGHED_MAX: Final = 16
+"""Among more channels than this nobody works out how likely each was: it is done for every request."""
 _CACHE_WORTH: Final = 2.0
 """A channel that may have the prompt cached is left only when it has this much more to do."""
 
@@ -47,6 +49,10 @@ class Pick:
     rule: PickRule = PickRule.WEIGHT
     candidates: tuple[Candidate, ...] = ()
     """Empty when the shares alone decided and every channel was free: most picks, which need no explanation."""
+    propensity: float | None = None
+    """How likely this target was among the free ones of its priority; None where chance did not decide alone: for a
+    sticky prompt, after a failed attempt, or as the last resort.
+    """
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +73,8 @@ class Choice:
     """A digest, at most 64 bytes, of the prompt's beginning: equal ones go to the same channel, which may have them cached."""
     explore: bool = False
     """Take the first draw as it is, so that what is known of every channel stays fresh."""
+    explore_ratio: float = 0.0
+    """How often `explore` is set."""
 
 
 def choose(choice: Choice) -> Pick | None:
@@ -85,9 +93,8 @@ def choose(choice: Choice) -> Pick | None:
             spilled = passed_over or wanted not in free
             first = _first(free, choice) if len(free) < len(group) else wanted
             target, rule = _less_delayed(first, free, choice)
-            return _pick(
-                choice, target, _reason(choice, spilled=spilled), rule, plain=len(free) == len(weighted)
-            )
+            reason, plain = _reason(choice, spilled=spilled), len(free) == len(weighted)
+            return _pick(choice, target, reason, rule, plain=plain, likely=propensity(target, free, choice))
         passed_over = True
     return _last_resort(choice)
 
@@ -102,11 +109,53 @@ def again(choice: Choice) -> Pick | None:
     return None
 
 
-def _pick(choice: Choice, target: Target, reason: PickReason, rule: PickRule, *, plain: bool = False) -> Pick:
+def propensity(target: Target, free: Sequence[Target], choice: Choice) -> float | None:
+    """P(target) over both draws and over exploring, given how the channels stand; None where it is not all chance.
+
+    The first draw stays unless the second is better, so a target is taken when it comes first and no better one
+    second, or second and better than the first.
+    """
+    if choice.tried or choice.prefix is not None or len(free) > _WEIGHED_MAX:
+        return None
+    if len(free) == 1:
+        return 1.0
+    share, slow, load = (
+        _share(target, choice),
+        choice.slowdown(target.channel),
+        choice.in_flight(target.channel),
+    )
+    if share <= 0.0:
+        return None
+    now, then = slow * load / share, slow * (load + 1) / share
+    total, kept = share, share
+    for other in free:
+        if other is target:
+            continue
+        part, pace = _share(other, choice), choice.slowdown(other.channel)
+        running = choice.in_flight(other.channel)
+        total += part
+        if part <= 0.0:
+            continue
+        # As `_better_by` compares them, both ways; spelt out, since this is done for every request.
+        other_wins = slow >= _MUCH_SLOWER * pace or pace * (running + 1) / part < now
+        wins = pace >= _MUCH_SLOWER * slow or then < pace * running / part
+        kept += part * (wins + (not other_wins))
+    return share / total * (choice.explore_ratio + (1.0 - choice.explore_ratio) * kept / total)
+
+
+def _pick(
+    choice: Choice,
+    target: Target,
+    reason: PickReason,
+    rule: PickRule,
+    *,
+    plain: bool = False,
+    likely: float | None = None,
+) -> Pick:
     if plain and rule is PickRule.WEIGHT and not choice.tried:
-        return Pick(target, reason)
+        return Pick(target, reason, propensity=likely)
     if len(choice.route.targets) == 1:
-        return Pick(target, reason, PickRule.ALONE)
+        return Pick(target, reason, PickRule.ALONE, propensity=likely)
     group = [other for other in choice.route.targets if other.priority == target.priority]
     total = sum(_share(other, choice) for other in group) or 1.0
     seen = (
@@ -119,7 +168,7 @@ def _pick(choice: Choice, target: Target, reason: PickReason, rule: PickRule, *,
         )
         for other in choice.route.targets
     )
-    return Pick(target, reason, rule, tuple(seen))
+    return Pick(target, reason, rule, tuple(seen), likely)
 
 
 def _reason(choice: Choice, *, spilled: bool) -> PickReason:

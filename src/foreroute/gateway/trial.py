@@ -67,6 +67,7 @@ class Trial:
         """Whether its failure says something about the channel itself."""
         self.rule = PickRule.WEIGHT
         self.candidates: tuple[Candidate, ...] = ()
+        self.propensity: float | None = None
         self.peers: tuple[Target, ...] = ()
         """The targets of the route, this one included."""
         self._number = number
@@ -133,6 +134,7 @@ class Trial:
             hedge=self.hedge,
             rule=self.rule,
             candidates=self.candidates,
+            propensity=self.propensity,
             error="" if evidence is None else evidence.message[:200],
             trace=origin.trace,
             asked=origin.asked,

@@ -55,6 +55,16 @@ def quantiles(sketch: bytes, ranks: Sequence[float]) -> list[float | None]:
     return found
 
 
+def share_above(sketch: bytes, limit: float) -> float | None:
+    """The part of the values that are above a limit, 0…1, each value within 1 % of its own; None for an empty sketch."""
+    bins = _unpack(sketch)
+    if not bins:
+        return None
+    mapping = LogarithmicMapping(RELATIVE_ACCURACY)
+    above = sum(count for key, count in bins if mapping.value(key) > limit)
+    return above / sum(count for _, count in bins)
+
+
 def _pack(counts: dict[int, int]) -> bytes:
     if not counts:
         return b""

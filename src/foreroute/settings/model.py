@@ -36,10 +36,7 @@ from foreroute.settings.serving import (
     GatewaySettings,
     TimeoutSettings,
 )
-from foreroute.settings.steering import (
-    GuardrailSettings,
-    LoopSettings,
-)
+from foreroute.settings.steering import GuardrailSettings, LoopSettings, RolloutSettings
 from foreroute.settings.telling import (
     AlertReceiverSettings,
     AlertRouteSettings,
@@ -76,6 +73,7 @@ __all__ = [
     "PriceSettings",
     "RegionSettings",
     "RetrainSettings",
+    "RolloutSettings",
     "RouteSettings",
     "Settings",
     "StoreSettings",
@@ -91,6 +89,7 @@ class Settings(Section):
     dashboard: DashboardSettings = DashboardSettings()
     autopilot: Autopilot = Autopilot.OBSERVE
     """`observe` records what it would do, `suggest` proposes it, `act` does it within the guardrails."""
+    rollout: RolloutSettings = RolloutSettings()
     guardrails: GuardrailSettings = GuardrailSettings()
     loop: LoopSettings = LoopSettings()
     collect: CollectSettings = CollectSettings()

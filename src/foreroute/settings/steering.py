@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from foreroute.core.decision import Autopilot
 from foreroute.settings.section import Section
 from foreroute.settings.units import Duration, Ratio
 
@@ -33,6 +34,39 @@ class GuardrailSettings(Section):
     """Automatic changes of the plan; 0 makes none."""
     plan_valid: Duration = 600.0
     """After this long without the control loop the configured weights serve."""
+    young_measured_min: int = Field(30, ge=0)
+    """A channel with fewer measured minutes is young: the next two bounds hold for it."""
+    young_samples_min: int = Field(10, ge=1)
+    """`samples_min` of a young channel."""
+    young_breach_probability_min: Ratio = 0.8
+    """`breach_probability_min` of a young channel. A forecast takes a part of its share, never nearly all."""
+
+
+class RolloutSettings(Section):
+    """How far each capability may go, and what it must have shown before a running server lets it go farther."""
+
+    routing: Autopilot | None = None
+    """Shares moved by forecasts and by what is seen. Unset: as `autopilot`."""
+    budget: Autopilot | None = None
+    """Shares moved to cheaper channels when a budget is going to overrun. Unset: as `autopilot`."""
+    tuning: Autopilot | None = None
+    """Timeouts, breakers and limits. Unset: as `autopilot`."""
+    playbooks: Autopilot | None = None
+    """Shares bounded while a playbook treats a channel. Unset: as `autopilot`."""
+    graded_min: int = Field(20, ge=1)
+    """So many moves must be graded, done or only proposed."""
+    helped_ratio_min: Ratio = 0.5
+    """At least this part of them must have helped."""
+    wrong_ratio_max: Ratio = 0.3
+    """At most this part may have hurt or answered a false alarm."""
+    hurt_ratio_max: Ratio = 0.1
+    """At most this part may have hurt."""
+    stage_min: Duration = 86_400.0
+    """So long a capability stays at a stage before it may be raised."""
+    evidence: Duration = 30 * 86_400.0
+    """Older moves do not count."""
+    suggestion_valid: Duration = 1800.0
+    """How long a suggestion waits for an answer."""
 
 
 class LoopSettings(Section):

@@ -1,5 +1,6 @@
 """The reference back end: plain dictionaries. What a real store must do is what these do."""
 
+import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -71,6 +72,10 @@ class MemoryLedger:
         found = [e for key, e in self._entries.items() if key[0] == request_id or key[0].startswith(start)]
         return newest_request(sorted(found, key=lambda entry: entry.attempt.number))
 
+    async def entries(self, *, start_at: float, end_at: float) -> list[LedgerEntry]:
+        found = [e for e in self._entries.values() if start_at <= e.attempt.started_at < end_at]
+        return sorted(found, key=lambda entry: entry.attempt.started_at)
+
     async def prune(self, before_at: float) -> int:
         end_at = before_at // HOUR_S * HOUR_S
         old = [entry for hour in self._hours if hour < end_at for entry, _ in self._hours[hour]]
@@ -88,8 +93,11 @@ class MemoryRecords:
         for record in records:
             self._records[record.kind, record.id] = record
 
-    async def read(self, kind: str, *, since_at: float = 0.0, limit: int = 1000) -> list[Record]:
-        found = [record for record in self._records.values() if record.kind == kind and record.at >= since_at]
+    async def read(
+        self, kind: str, *, since_at: float = 0.0, until_at: float = math.inf, limit: int = 1000
+    ) -> list[Record]:
+        mine = [record for record in self._records.values() if record.kind == kind]
+        found = [record for record in mine if since_at <= record.at < until_at]
         found.sort(key=lambda record: (record.at, record.id))
         return found[-limit:] if limit > 0 else []
 

@@ -5,6 +5,7 @@ what was answered is there afterwards, what was not is there whole or not at all
 last seconds, never the file (`synchronous = NORMAL`).
 """
 
+import math
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -104,6 +105,15 @@ class SqliteLedger:
 
         return await self._reader.run(work)
 
+    async def entries(self, *, start_at: float, end_at: float) -> list[LedgerEntry]:
+        query = (
+            f"SELECT {rows.LEDGER_COLUMNS} FROM ledger WHERE started_at >= ? AND started_at < ? "  # noqa: S608
+            "ORDER BY started_at"
+        )
+        return await self._reader.run(
+            lambda db: [rows.entry_of(row) for row in db.execute(query, (start_at, end_at))]
+        )
+
     async def prune(self, before_at: float) -> int:
         return await delete(self._writer, "ledger", "rowid", "started_at", before_at // HOUR_S * HOUR_S)
 
@@ -116,10 +126,12 @@ class SqliteRecords:
         statement = insert("REPLACE", "records", rows.RECORD_COLUMNS)
         await self._writer.insert(statement, [rows.record_row(record) for record in records])
 
-    async def read(self, kind: str, *, since_at: float = 0.0, limit: int = 1000) -> list[Record]:
-        query = f"SELECT {rows.RECORD_COLUMNS} FROM records WHERE kind = ? AND at >= ? \
+    async def read(
+        self, kind: str, *, since_at: float = 0.0, until_at: float = math.inf, limit: int = 1000
+    ) -> list[Record]:
+        query = f"SELECT {rows.RECORD_COLUMNS} FROM records WHERE kind = ? AND at >= ? AND at < ? \
             ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608
-        wanted = (kind, since_at, max(0, limit))
+        wanted = (kind, since_at, until_at, max(0, limit))
         newest = await self._reader.run(lambda db: [rows.record_of(row) for row in db.execute(query, wanted)])
         return newest[::-1]
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from foreroute.control.forecast_log import FORECAST, forecast_record, graded
+from foreroute.control.forecast_log import FORECAST, forecast_record, graded, opened
 from foreroute.core.findings import Forecast, WindowForecast, WindowTarget
 from foreroute.core.ids import ChannelId
 from foreroute.core.series import Metric, Series
@@ -53,7 +53,7 @@ def test_a_forecast_meets_its_outcome() -> None:
     assert record is not None
     assert (record.kind, record.id, record.at) == (FORECAST, "300", 300.0)
     whole = a_series(1, 1, 1, 1, 5, 1, 2, 3, 9, counts=(1, 1, 1, 1, 1, 1, 1, 8, 1))
-    mean, point = graded([record], whole)
+    mean, point = graded(opened([record]), whole)
     assert (mean.target, mean.value, mean.issued_at) == (WindowTarget.MEAN, 2.0, 300.0)
     assert mean.outcome == pytest.approx((1 + 2 + 8 * 3) / 10)
     assert (point.outcome, point.last, point.is_inside) == (3.0, 5.0, True)
@@ -67,12 +67,12 @@ def test_what_is_not_due_is_left_out_and_what_was_not_measured_is_nan() -> None:
         [KEY],
     )
     assert record is not None
-    assert list(graded([record], a_series(*[1.0] * 7))) == []
-    (found,) = graded([record], a_series(*[1.0] * 7, math.nan))
+    assert list(graded(opened([record]), a_series(*[1.0] * 7))) == []
+    (found,) = graded(opened([record]), a_series(*[1.0] * 7, math.nan))
     assert math.isnan(found.outcome)
     assert not found.is_inside
     other = Series(channel=ChannelId("b"), metric=KEY[1], start_at=0.0, step_s=60.0, values=(1.0,) * 9)
-    assert list(graded([record], other)) == []
+    assert list(graded(opened([record]), other)) == []
 
 
 def test_nothing_said_is_nothing_on_record() -> None:

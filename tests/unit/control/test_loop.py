@@ -10,8 +10,10 @@ import pytest
 
 from foreroute.alerts.evidence import Evidence
 from foreroute.control.controls import Steering
-from foreroute.control.loop import ControlLoop, LoopSettings
-from foreroute.control.stages import AlertStage, CostStage, Healed, Stages
+from foreroute.control.loop import ControlLoop
+from foreroute.control.loop_settings import LoopSettings
+from foreroute.control.reckoning import RolloutSettings
+from foreroute.control.stages import AlertStage, CostStage, Fold, Healed, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt, Outcome, PickReason
 from foreroute.core.channel import Channel
@@ -245,6 +247,9 @@ class House:
         self.price: Callable[[Sequence[Attempt]], Sequence[LedgerEntry]] = self.priced
         self.healed: Callable[[float, Sequence[Rollup]], Healed] = lambda at, rollups: Healed()
         self.steering = Steering(autopilot=autopilot)
+        self.rollout: RolloutSettings | None = None
+        self.fold: Fold = OneRollupEach()
+        self.merge: Callable[[Sequence[Rollup]], Rollup] = merge
         configured = Route(name=CHAT, targets=(Target(channel=A, weight=0.5), Target(channel=B, weight=0.5)))
         self.configured = RoutingPlan(version=0, made_at=0.0, valid_until=0.0, routes={CHAT: configured})
         self.loop = self.make()
@@ -253,8 +258,8 @@ class House:
         stages = Stages(
             channels=(channel(A), channel(B)),
             intake=self.inbox,
-            fold=OneRollupEach(),
-            merge=merge,
+            fold=self.fold,
+            merge=self.merge,
             work=self.work,
             expectations=lambda forecasts: self.expected,
             learners={"work": self.work},
@@ -288,6 +293,7 @@ class House:
             configured=self.configured,
             objectives={CHAT: Objective(metric=P95, limit_s=0.6)},
             states=self.kept,
+            rollout=self.rollout,
         )
 
     @staticmethod
@@ -349,7 +355,8 @@ async def test_what_cannot_be_used_is_set_aside_and_learnt_anew() -> None:
     await house.loop.start()
     house.inbox.waiting = [attempt(n) for n in range(4)]
     await house.loop.tick(60.0)
-    assert house.kept == {"work.unusable": b"half a fi", "work": b"4"}
+    assert house.kept["work.unusable"] == b"half a fi"
+    assert house.kept["work"] == b"4"
     assert house.loop.board is not None
     assert house.loop.board.stage_errors == {}
 
@@ -360,7 +367,7 @@ async def test_what_is_expected_goes_down_with_every_plan() -> None:
     await house.loop.start()
     await house.loop.tick(60.0)
     assert house.published.plans[-1].expectations == house.expected
-    await house.loop.kill_switch(on=True)
+    await house.loop.operator.kill_switch(on=True)
     assert house.published.plans[-1].expectations == house.expected
 
 
@@ -487,11 +494,11 @@ async def test_undo_takes_the_last_decision_back_and_keeps_the_automatic_away() 
     house.inbox.waiting = [attempt(n) for n in range(20)]
     await house.loop.tick(60.0)
     assert house.share(A) < 0.5
-    assert await house.loop.undo()
+    assert await house.loop.operator.undo()
     assert house.share(A) == 0.5
     await house.loop.tick(120.0)
     assert house.share(A) == 0.5
-    assert not await house.loop.undo()
+    assert not await house.loop.operator.undo()
     codes = {c["code"] for r in await house.store.records.read("decision") for c in _changes(r.body)}
     assert "manual" in codes
 
@@ -502,11 +509,11 @@ async def test_the_kill_switch_works_at_once_and_until_it_is_off() -> None:
     await house.loop.start()
     house.inbox.waiting = [attempt(n) for n in range(20)]
     await house.loop.tick(60.0)
-    await house.loop.kill_switch(on=True)
+    await house.loop.operator.kill_switch(on=True)
     assert house.share(A) == 0.5
     await house.loop.tick(120.0)
     assert house.share(A) == 0.5
-    await house.loop.kill_switch(on=False)
+    await house.loop.operator.kill_switch(on=False)
     await house.loop.tick(180.0)
     assert house.share(A) < 0.5
 
@@ -519,7 +526,7 @@ async def test_observing_moves_nothing_but_says_what_it_would_do() -> None:
     assert decision.changes
     assert not decision.applied
     assert house.share(A) == 0.5
-    await house.loop.set_autopilot(Autopilot.ACT)
+    await house.loop.operator.set_autopilot(Autopilot.ACT, force=True, why="a test")
     await house.loop.tick(120.0)
     assert house.share(A) < 0.5
 
@@ -595,7 +602,7 @@ async def test_alerts_are_told_of_a_tick_after_its_decision() -> None:
     assert evidence.traffic[A].attempts_per_minute == pytest.approx(20 / 3)
     assert evidence.limits == {A: 0.6, B: 0.6}
     assert evidence.acts
-    await house.loop.set_autopilot(Autopilot.OBSERVE)
+    await house.loop.operator.set_autopilot(Autopilot.OBSERVE)
     await house.loop.tick(120.0)
     assert not listener.told[1].acts
 

@@ -202,7 +202,7 @@ class Levers:
     done: list[object] = field(default_factory=list)
     undoable: bool = True
 
-    async def set_autopilot(self, mode: Autopilot) -> None:
+    async def set_autopilot(self, mode: Autopilot, *, force: bool = False, why: str = "") -> None:
         self.done.append(mode)
 
     async def kill_switch(self, *, on: bool) -> None:

@@ -10,6 +10,7 @@ import { known, msUnit, percent } from './format.js';
 import { coded, has, language, rich, t } from './i18n.js';
 import { decisionRows } from './journal.js';
 import { inWords } from './phrases.js';
+import { trackPanel } from './track.js';
 
 const COLOURS = { act: 'info', bad: 'bad', warn: 'warn', ok: 'ok', off: 'off', idle: 'off' };
 
@@ -25,7 +26,7 @@ export function chartModel(channel, sparks, detail) {
   return { id: channel.id, limit_s: channel.limit_s, at, step_s, start_at, values: spark.values, forecast, past: null, anomalies: [], decisions: [] };
 }
 
-export function detailCard(channel, detail, geo, cursor) {
+export function detailCard(channel, detail, geo, cursor, record) {
   const state = stateOf(channel);
   const mine = detail?.id === channel.id ? detail : null;
   return [
@@ -39,6 +40,7 @@ export function detailCard(channel, detail, geo, cursor) {
         h('div', slider(channel, geo, cursor), bandChart(geo)),
         h('figcaption', { class: 'lgd' }, legend(geo))),
       mine && forecastPanel(mine),
+      mine && trackPanel(record, channel.id),
       mine && anomalyList(mine),
       h('div', { class: 'why' },
         h('h3', {}, t('why.share', { share: percent(channel.share) })),

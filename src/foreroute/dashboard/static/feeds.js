@@ -1,4 +1,4 @@
-// What is fetched beside the stream: the selected channel, the decisions, the spend, the alerts. Never twice at a time.
+// What is fetched beside the stream: the selected channel and its record, the decisions, the spend, the alerts. Never twice at a time.
 
 import { ApiError, get } from './api.js';
 
@@ -7,8 +7,10 @@ const PATHS = {
   decisions: () => '/api/decisions?limit=50',
   spend: () => '/api/spend',
   alerts: () => '/api/alerts',
+  record: ({ selected }) => `/api/forecasts/record?channel=${encodeURIComponent(selected)}`,
 };
-const PICK = { detail: (answer) => answer, decisions: (answer) => answer.decisions, spend: (answer) => answer, alerts: (answer) => answer };
+const PICK = { detail: (answer) => answer, decisions: (answer) => answer.decisions, spend: (answer) => answer, alerts: (answer) => answer, record: (answer) => answer };
+const OF_CHANNEL = new Set(['detail', 'record']);
 
 /** poll(name, youngMs) puts the answer into state[name], unless the last one is younger than that. */
 export function makeFeeds({ state, onChange, onKey }) {
@@ -16,7 +18,7 @@ export function makeFeeds({ state, onChange, onKey }) {
   const busy = new Set();
 
   return async function poll(name, youngMs) {
-    if (busy.has(name) || (name === 'detail' && state.selected === null)) return;
+    if (busy.has(name) || (OF_CHANNEL.has(name) && state.selected === null)) return;
     if (fetchedAt[name] && performance.now() - fetchedAt[name] < youngMs) return;
     busy.add(name);
     const asked = state.selected;
@@ -30,6 +32,6 @@ export function makeFeeds({ state, onChange, onKey }) {
       fetchedAt[name] = performance.now();
       busy.delete(name);
     }
-    if (name === 'detail' && asked !== state.selected) poll(name, 0);
+    if (OF_CHANNEL.has(name) && asked !== state.selected) poll(name, 0);
   };
 }

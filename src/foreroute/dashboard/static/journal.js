@@ -5,6 +5,7 @@ import { icon, spanBar } from './charts.js';
 import { count, duration, known, percent, points, when } from './format.js';
 import { coded, language, t } from './i18n.js';
 import { inWords } from './phrases.js';
+import { gradeOf } from './rollout.js';
 
 const MERGE_S = 1800;
 
@@ -44,9 +45,15 @@ function summary(decision, channel) {
   const others = moved.filter((c) => c !== main && c.after > c.before && main.after < main.before);
   return {
     id: decision.id, at: decision.at, first: decision.at, applied: decision.applied, autopilot: decision.autopilot,
-    outcome: decision.outcome ?? null, steps: 1, others: others.map((c) => ({ channel: c.channel, gain: c.after - c.before })),
+    graded: moveOf(decision, main), steps: 1, others: others.map((c) => ({ channel: c.channel, gain: c.after - c.before })),
     channel: main.channel, before: main.before, after: main.after, code: main.code, detail: main.detail,
   };
+}
+
+/** The move that this change was a step of; steps of one trouble have one grade. */
+function moveOf(decision, change) {
+  const mine = (decision.moves ?? []).filter((move) => move.executed === decision.applied && move.route === change.route);
+  return mine.find((move) => move.channel === change.cause_channel) ?? mine[0] ?? null;
 }
 
 const direction = (move) => Math.sign(move.after - move.before);
@@ -54,7 +61,7 @@ const direction = (move) => Math.sign(move.after - move.before);
 function sameMove(later, earlier) {
   return later.channel === earlier.channel && later.code === earlier.code && later.applied === earlier.applied &&
     later.first - earlier.at <= MERGE_S && direction(later) === direction(earlier) &&
-    Math.abs(earlier.after - later.before) < 0.005 && later.outcome === null && earlier.outcome === null;
+    Math.abs(earlier.after - later.before) < 0.005 && later.graded?.id === earlier.graded?.id;
 }
 
 function moveRow(move, now) {
@@ -72,7 +79,7 @@ function moveRow(move, now) {
       h('p', { class: 'detail', lang: words === move.detail && language() === 'ko' ? 'en' : null }, words),
       move.others.length > 0 && move.steps === 1 && h('p', { class: 'detail' },
         t('dec.others', { list: move.others.map((o) => `${o.channel} ${points(o.gain) || '+0'}`).join(', ') })),
-      move.outcome !== null && h('p', { class: 'detail' }, t('dec.outcome', { outcome: inWords(move.outcome) }))));
+      gradeOf(move.graded, now)));
 }
 
 export function incidentsCard(status) {

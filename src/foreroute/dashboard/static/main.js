@@ -17,17 +17,21 @@ import { decisionsCard, incidentsCard } from './journal.js';
 import { kpiStrip } from './kpis.js';
 import { budgetCard, spendCard } from './money.js';
 import { stageNotice } from './notices.js';
+import { isWorthShowing, rolloutCard } from './rollout.js';
+import { wireRollout } from './rollout-acts.js';
 import { askForKey, wireKeyForm, wireShell } from './shell.js';
 import { follow, meaning } from './stream.js';
 
 const QUICK_POLL_MS = 5_000;
+const RECORD_POLL_MS = 30_000;
 const STALE_TICKS = 3;
 const STALE_MIN_MS = 4_000;
 const DEMO_START_MS = 20_000;
 const SILENCE_POLL_S = 5;
 
 const state = {
-  status: null, sparks: null, decisions: null, spend: null, detail: null, alerts: null,
+  status: null, sparks: null, decisions: null, spend: null, detail: null, alerts: null, record: null,
+  rolloutAsked: false, forcing: null,
   selected: null, chosen: false, cursor: null, geo: null,
   link: 'connecting', heardAt: performance.now(), intervals: [], width: { detail: 500, budget: 400 },
 };
@@ -55,6 +59,7 @@ function take(status, sparks) {
   poll('decisions', planMoved ? 0 : QUICK_POLL_MS);
   poll('spend', QUICK_POLL_MS);
   poll('alerts', 0);
+  poll('record', RECORD_POLL_MS);
 }
 
 /** What a person chose stays; until then the channel that the headline is about. */
@@ -108,6 +113,7 @@ function draw() {
   patch($('headline'), title);
   patch($('subline'), [sub, stageNotice(status)]);
   document.title = `${$('headline').textContent} · Foreroute`;
+  drawRollout();
   patch($('kpis'), kpiStrip(status));
   patch($('channels'), channelTable(status, sparks, state.selected));
   drawDetail();
@@ -119,12 +125,20 @@ function draw() {
   $('foot').textContent = t('foot', { version: status.version, store: t(`store.${status.store}`) });
 }
 
+function drawRollout() {
+  const { status } = state;
+  const shown = isWorthShowing(status, state.rolloutAsked);
+  $('rollout').hidden = !shown;
+  $('rollout-show').setAttribute('aria-expanded', String(shown));
+  patch($('rollout'), shown ? rolloutCard(status, state.forcing) : []);
+}
+
 function drawDetail() {
   const channel = state.status.channels.find((c) => c.id === state.selected);
   $('detail').hidden = !channel;
   if (!channel) return;
   state.geo = geometry(chartModel(channel, state.sparks, state.detail), state.width.detail);
-  patch($('detail'), detailCard(channel, state.detail, state.geo, state.cursor));
+  patch($('detail'), detailCard(channel, state.detail, state.geo, state.cursor, state.record));
   drawCursorLayer();
 }
 
@@ -164,6 +178,7 @@ function select(id, focus = false) {
   state.cursor = null;
   draw();
   poll('detail', 0);
+  poll('record', 0);
   if (!focus) return;
   const row = [...$('channels').querySelectorAll('tr.row')].find((tr) => tr.dataset.channel === id);
   row?.querySelector('button').focus({ preventScroll: true });
@@ -190,6 +205,10 @@ wireShell({ onLanguage: () => { controls.show(); draw(); } });
 const controls = wireControls({ onDone: snapshot, onKey: () => onLink('key') });
 const poll = makeFeeds({ state, onChange: schedule, onKey: () => onLink('key') });
 wireAlerts({ send: controls.send, find: (id) => state.alerts?.alerts.find((one) => one.id === id) });
+wireRollout({
+  send: controls.send, state, draw,
+  find: (id) => state.status?.rollout.capabilities.find((one) => one.capability === id),
+});
 wireGestures({ state, select, step, moveCursor });
 wireKeyForm({
   tryKey: async () => {

@@ -39,6 +39,17 @@ const KOREAN = [
     (name, state, spent, end, limit) => `예산 ${name}: 현재 ${spent}, 기간 말 ${end} 예상, 한도 ${limit}${state === 'is spent' ? ' (소진됨)' : ''}`],
   [/^the control loop did not tick: the gateway served the last plan, then the configured weights$/,
     () => '제어 루프가 돌지 않는 동안 게이트웨이는 마지막 계획으로, 그 뒤에는 설정된 가중치로 처리함'],
+  [/^(\d+) of (\d+) moves are graded$/, (n, all) => `조치 ${all}건 중 ${n}건만 평가됨`],
+  [/^(\S+) of them helped, at least (\S+) must$/, (share, least) => `그중 ${share}만 도움이 됨 (최소 ${least})`],
+  [/^(\S+) were wrong \(hurt or false alarm\), at most (\S+) may$/, (share, most) => `${share}가 틀림 (최대 ${most})`],
+  [/^(\S+) hurt, at most (\S+) may$/, (share, most) => `${share}가 해가 됨 (최대 ${most})`],
+  [/^(\S+) of (\S+) hours at this stage have passed$/, (n, all) => `이 단계에서 ${all}시간 중 ${n}시간 경과`],
+  [/^(?:the trouble (came|did not come|went on|was over); )?moved requests (were|would have been): (\S+) failed or late → (\S+)((?:, .+)?)$/,
+    (came, did, before, after, rest) =>
+      `${came ? `문제가 ${{ came: '발생함', 'went on': '이어짐', 'was over': '이미 끝남' }[came] ?? '발생하지 않음'}. ` : ''}옮긴 요청${did === 'were' ? '' : '이었다면'}: 실패·지연 ${before} → ${after}${rest.replace(' per 1000', ' (1000건당)')}`],
+  [/^not to be told: (\d+) attempts where the requests came from$/, (n) => `판단 불가: 옮기기 전 채널의 시도 ${n}건`],
+  [/^(routing|budget|playbooks|tuning) does not act any more; its share returns$/,
+    (name) => `${{ routing: '라우팅', budget: '예산', playbooks: '플레이북', tuning: '자동 조정' }[name]} 기능이 더는 실행하지 않아 비중을 되돌림`],
 ];
 
 export function inWords(sentence) {
