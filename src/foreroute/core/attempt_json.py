@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from foreroute.core.attempt import (
     NOTHING_ASKED,
+    ArmMark,
     Asked,
     Attempt,
     Candidate,
@@ -59,6 +60,8 @@ def attempt_fields(attempt: Attempt) -> dict[str, Any]:
         fields["candidates"] = [
             [one.channel, one.standing, one.share, one.slowdown, one.in_flight] for one in attempt.candidates
         ]
+    if attempt.arms:
+        fields["arms"] = [[mark.run, mark.arm, mark.unit] for mark in attempt.arms]
     return fields
 
 
@@ -98,6 +101,7 @@ def attempt_of(
         asked=Asked(*fields["asked"]) if "asked" in fields else NOTHING_ASKED,
         rule=PickRule(fields.get("rule", PickRule.WEIGHT)),
         candidates=tuple(Candidate(ChannelId(name), *rest) for name, *rest in fields.get("candidates", ())),
+        arms=tuple(ArmMark(*mark) for mark in fields.get("arms", ())),
     )
 
 
