@@ -17,6 +17,7 @@ from foreroute.core.keys import Role
 from foreroute.core.ports import Clock, KeyedStore, Store
 from foreroute.dashboard.alerts import alert_routes
 from foreroute.dashboard.door import Door
+from foreroute.dashboard.experiments import ExperimentSources, experiment_routes
 from foreroute.dashboard.key_desk import KeySources
 from foreroute.dashboard.keys import key_routes
 from foreroute.dashboard.routes import Dashboard
@@ -43,6 +44,7 @@ async def serve_dashboard(
     reload: Callable[[], Awaitable[ReloadResult]] | None = None,
     role_of: Callable[[str], Role | None] = lambda _: None,
     desk: AlertDesk | None = None,
+    experiments: ExperimentSources | None = None,
 ) -> Server:
     """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
 
@@ -68,6 +70,7 @@ async def serve_dashboard(
             *_key_routes(store, clock, keys_changed),
             *_reload_route(reload),
             *alert_routes(desk, store.records, clock),
+            *([] if experiments is None else experiment_routes(experiments)),
         ],
     )
     loop.on_board.append(dashboard.advance)

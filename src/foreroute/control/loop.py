@@ -37,10 +37,12 @@ from foreroute.control.observe import (
     traffic_of,
 )
 from foreroute.control.outlooks import outlooks, steering_keys
+from foreroute.control.overrides import impose, in_force, with_overrides, withdraw
 from foreroute.control.stages import Healed, Key, Stages
 from foreroute.control.state import Board
 from foreroute.control.views import limits_of, views_of
 from foreroute.core.decision import Autopilot, Cause, Decision
+from foreroute.core.experiment import Override
 from foreroute.core.findings import Anomaly, BudgetStatus, ChannelCost, Findings, Forecast
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
 from foreroute.core.plan import Objective, RoutingPlan
@@ -146,7 +148,8 @@ class ControlLoop:
         past = await self._try("store", self._read_history(at), [])
         self._history.add(past)
         last = await self._try("store", self._stages.records.read(DECISION, limit=1), [])
-        self._plan = replace(self._configured, version=_plan_version(last) + 1)
+        first = with_overrides(self._steering, self._configured, self._configured)
+        self._plan = replace(first, version=_plan_version(last) + 1)
         series = self._series(at)
         self._guard("forecast", lambda: self._stages.forecast.warm(_measured(series)), None)
         self._guard("detect", lambda: self._stages.detect.warm(self._watched(_measured(series))), None)
@@ -192,6 +195,9 @@ class ControlLoop:
         self._history.forget(at)
         self._stages.fold.forget(at - self._settings.heal_s)
         await self._try("store", self._collection.save(), None)
+        experiments = self._stages.experiments
+        if experiments is not None and await self._try("experiments", experiments.update(at), False):
+            self._publish(self._plan)
 
     async def _analyse(self, at: float, rollups: list[Rollup]) -> Findings:
         series = self._series(at)
@@ -245,7 +251,7 @@ class ControlLoop:
             decision_id=DecisionId(f"d{at:.0f}"),
             autopilot=steering.autopilot,
             kill_switch=steering.kill_switch,
-            configured=self._configured.routes,
+            configured=in_force(steering, self._configured),
             current=self._plan,
             objectives=self._objectives,
             channels=channel_states(
@@ -294,7 +300,9 @@ class ControlLoop:
 
     def _publish(self, plan: RoutingPlan) -> None:
         self._plan = plan
-        self._stages.publisher.publish(replace(plan, expectations=self._expectations))
+        running = {} if self._steering.kill_switch else self._steering.experiments
+        told = replace(plan, expectations=self._expectations, experiments=running)
+        self._stages.publisher.publish(told)
 
     async def _record(self, snapshot: Snapshot, decision: Decision, findings: Findings) -> None:
         records = [tick_record(snapshot, self._rails, decision)]
@@ -338,6 +346,9 @@ class ControlLoop:
             self._causes = ()
             version, valid = self._plan.version + 1, at + self._rails.plan_valid_s
             self._publish(replace(self._configured, version=version, made_at=at, valid_until=valid))
+        elif self._steering.overrides:
+            plan = with_overrides(self._steering, self._configured, self._plan)
+            self._publish(replace(plan, version=plan.version + 1))
         await self._audit("kill_switch", "on" if on else "off")
 
     async def undo(self) -> bool:
@@ -354,6 +365,30 @@ class ControlLoop:
         await self._try("store", self._stages.records.append([record]), None)
         await self._audit("undo", decision.reasons[0].detail)
         return True
+
+    async def replan(self) -> None:
+        """What runs as an experiment has changed: the gateway hears of it now."""
+        self._publish(self._plan)
+
+    async def impose(self, override: Override) -> None:
+        """Puts a change on its routes at once, until it is undone or withdrawn."""
+        at = self._clock.now()
+        await self._put(impose(self._steering, self._configured, self._plan, override, at=at))
+
+    async def withdraw(self, name: str) -> bool:
+        decision = withdraw(self._steering, self._configured, self._plan, name, at=self._clock.now())
+        if decision is not None:
+            await self._put(decision)
+        return decision is not None
+
+    async def _put(self, decision: Decision) -> None:
+        """An operator's own change of the plan."""
+        if decision.changes:
+            self._last_change = decision
+        self._publish(decision.plan)
+        record = decision_record(decision, self._steering.autopilot)
+        await self._try("store", self._stages.records.append([record]), None)
+        await self._audit("routes", decision.reasons[0].detail)
 
     async def _audit(self, action: str, detail: str) -> None:
         record = audit_record(at=self._clock.now(), action=action, detail=detail)

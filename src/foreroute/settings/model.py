@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from foreroute.alerts.settings import DEFAULT_GROUP_BY
 from foreroute.core.channel import Dialect
 from foreroute.core.decision import Autopilot
+from foreroute.core.routes import Select
 from foreroute.core.series import Metric
+from foreroute.settings.experiments import ExperimentSettings
 from foreroute.settings.units import Duration, Ratio, Size, Usd
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$", max_length=128)]
@@ -300,6 +302,9 @@ class RouteSettings(_Section):
     """Prompts with the same beginning go to the same channel, which may have it cached."""
     hedge_after: Duration | None = None
     """When nothing has come after this long, a second channel is asked too, and the faster one serves. Both bill."""
+    select: Select = Select.BALANCED
+    """How one channel is chosen: `balanced` by shares, load and slowdown; `shares` by shares alone; or the best first
+    by `price`, `latency` or `throughput`."""
 
 
 class RetrainSettings(_Section):
@@ -502,6 +507,8 @@ class Settings(_Section):
     detect: DetectSettings = DetectSettings()
     budgets: tuple[BudgetSettings, ...] = ()
     """What a month may cost."""
+    experiments: tuple[ExperimentSettings, ...] = ()
+    """What can be tried; `foreroute experiment start ID` starts one."""
     heal: HealSettings = HealSettings()
     alerts: AlertsSettings = AlertsSettings()
     otel: OtelSettings = OtelSettings()
