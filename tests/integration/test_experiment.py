@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
+from tests.integration.conftest import standing_still
+
 from foreroute.app.control_plane import open_store
 from foreroute.core.attempt import PickReason
 from foreroute.core.experiment import SHADOW_NUMBER
@@ -15,7 +17,6 @@ from foreroute.experiment.measures import Measure
 from foreroute.experiment.runs import RunState, Verdict
 from foreroute.testing.fake_provider import ProviderAnswer, ProviderRequest
 from foreroute.testing.virtual_loop import VirtualTimeLoop, run_virtual
-from tests.integration.conftest import standing_still
 
 CHAT = RouteName("chat")
 ROUTES = [

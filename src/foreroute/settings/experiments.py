@@ -125,7 +125,9 @@ def definition_of(settings: ExperimentSettings) -> Definition:
         effect=settings.effect,
         alpha=settings.alpha,
         power=settings.power,
-        guardrails=tuple(Guardrail(measure=one.measure, worse_max=one.worse_max) for one in settings.guardrails),
+        guardrails=tuple(
+            Guardrail(measure=one.measure, worse_max=one.worse_max) for one in settings.guardrails
+        ),
         duration_s=settings.duration,
         warm_up_s=settings.warm_up or 0.0,
         slot_s=settings.slot,

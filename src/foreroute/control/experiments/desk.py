@@ -24,9 +24,9 @@ from foreroute.experiment.requests import Expected
 from foreroute.experiment.runs import Run, RunState
 from foreroute.experiment.tally import Tally
 
-_POINTS: Final = 300
+_POINTS_MAX: Final = 1000
+_POINTS_RATIO: Final = 50.0
 _JUDGE_EVERY_S: Final = 15.0
-_EARLY_S: Final = 1200.0
 
 
 class ExperimentDesk:
@@ -38,6 +38,7 @@ class ExperimentDesk:
         self.analyses: dict[str, Analysis] = {}
         """The newest of each run that was looked at."""
         self._judged_at = -math.inf
+        self._pointed_at: dict[str, float] = {}
 
     async def start(self, at: float) -> None:
         """Takes up what is stored: what runs goes on, what was promoted is in force."""
@@ -109,7 +110,7 @@ class ExperimentDesk:
 
     async def points(self, run: str) -> list[dict[str, Any]]:
         """The effects over time, oldest first: (arm, value, lower, upper, units, the control's units)."""
-        found = await self._records.read(f"experiment/{run}", limit=2 * _POINTS)
+        found = await self._records.read(f"experiment/{run}", limit=_POINTS_MAX)
         return [{"at": one.at, "effects": orjson.loads(one.body)} for one in found]
 
     async def note(self, action: str, detail: str, at: float) -> None:
@@ -136,17 +137,18 @@ class ExperimentDesk:
             await self.end(run, RunState.ENDED, "its time is over", at)
 
     async def _keep_point(self, run: Run, analysis: Analysis) -> None:
-        """Some hundred over its whole time: often at first, then as often as a chart can show."""
-        step_s = max(_JUDGE_EVERY_S, (run.ends_at - run.begins_at) / _POINTS)
-        early = analysis.at - run.begins_at < _EARLY_S
-        slot = analysis.at // (_JUDGE_EVERY_S if early else step_s)
+        """Often at first, then the less often the longer it runs: some hundred in all, at any age of a run."""
+        due_s = max(_JUDGE_EVERY_S, (analysis.at - run.begins_at) / _POINTS_RATIO)
+        if 0.0 <= analysis.at - self._pointed_at.get(run.id, -math.inf) < due_s:
+            return
+        self._pointed_at[run.id] = analysis.at
         body = [
             [one.arm, one.value, one.lower, one.upper, one.units, one.units_control]
             for one in analysis.effects
         ]
         record = Record(
             kind=f"experiment/{run.id}",
-            id=f"{int(early)}/{slot:.0f}",
+            id=f"{analysis.at:.3f}",
             at=analysis.at,
             body=orjson.dumps(body),
         )

@@ -4,7 +4,7 @@ import { h } from './dom.js';
 import { EN } from './text-en.js';
 import { KO } from './text-ko.js';
 
-const TEXTS = { en: EN, ko: KO };
+const TEXTS = { en: { ...EN }, ko: { ...KO } };
 let current = 'en';
 
 export const language = () => current;
@@ -12,6 +12,12 @@ export const language = () => current;
 export function setLanguage(name) {
   current = name === 'ko' ? 'ko' : 'en';
   document.documentElement.lang = current;
+}
+
+/** The texts of a page of its own, in both languages. */
+export function addTexts({ en, ko }) {
+  Object.assign(TEXTS.en, en);
+  Object.assign(TEXTS.ko, ko);
 }
 
 export const has = (key) => key in TEXTS[current];

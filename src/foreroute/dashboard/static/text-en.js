@@ -11,6 +11,7 @@ export const EN = {
   'in60.short': '+1 h',
   moved: '{before} → {after}',
   clock: '{day}, {time} UTC',
+  'nav.experiments': 'Experiments',
   'lang.other': '한국어',
   'theme.light': 'Light',
   'theme.dark': 'Dark',

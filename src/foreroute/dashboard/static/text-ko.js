@@ -11,6 +11,7 @@ export const KO = {
   'in60.short': '+1시간',
   moved: '{before} → {after}',
   clock: '{day} {time} UTC',
+  'nav.experiments': '실험',
   'lang.other': 'English',
   'theme.light': '라이트',
   'theme.dark': '다크',
