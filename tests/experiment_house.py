@@ -127,7 +127,7 @@ class ExperimentHouse:
 
     def _request(self, traffic: Traffic) -> list[LedgerEntry]:
         name = RequestId(f"q{self.rng.getrandbits(60):x}")
-        user = f"user-{int(self.rng.paretovariate(1.0)) % traffic.users}" if traffic.users else None
+        user = f"user-{int(self.rng.betavariate(0.6, 1.4) * traffic.users)}" if traffic.users else None
         units = {Unit.REQUEST: name, Unit.USER: user, Unit.KEY: None, Unit.SESSION: None}
         drawn = draw(self.steering.experiments.get(CHAT, ()), units.__getitem__, self.at)
         marks = tuple(one.mark for one in drawn)

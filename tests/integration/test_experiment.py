@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pickle
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from random import Random
@@ -267,7 +268,6 @@ def test_scores_are_counted_once_and_decide(open_house, at_pace) -> None:
 
 def test_the_plan_survives_the_pipe_to_other_processes(open_house) -> None:
     """Plans are pickled for workers: an experiment in one must not keep it from that."""
-    import pickle
 
     async def main(loop: VirtualTimeLoop) -> None:
         async with open_house(loop, {"a": Takes(0.2), "b": Takes(0.2)}, sections(experiment())) as house:

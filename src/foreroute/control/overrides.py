@@ -22,7 +22,7 @@ def impose(
     steering: Steering, configured: RoutingPlan, current: RoutingPlan, override: Override, *, at: float
 ) -> Decision:
     """Puts a change in force, to be taken back by an undo or by `withdraw`."""
-    name = DecisionId(f"p{at:.3f}")
+    name = DecisionId(f"p{at:.3f}/{override.name}")
     steering.overrides[name] = override
     decision = _decision(
         steering, configured, current, override, at=at, name=name, why=f"promoted {override.name}"
