@@ -12,6 +12,7 @@ from foreroute.alerts.desk import AlertDesk
 from foreroute.app.alerts import build_desk, with_alerts
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
+from foreroute.app.experiments import Experiments, build_experiments
 from foreroute.app.keys import load_keys
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
 from foreroute.app.simulator import Simulator
@@ -76,6 +77,7 @@ class ControlPlane:
     stages: Stages | None = None
     store: Store | None = None
     dashboard_url: str | None = None
+    experiments: Experiments | None = None
     steering: Steering | None = None
     """An earlier control plane's, when this one takes its place."""
     reload: Callable[[], Awaitable[ReloadResult]] | None = None
@@ -111,6 +113,7 @@ class ControlPlane:
             self._ring = await load_keys(store, self.data, self.clock)
             if self.options.prepare is not None:
                 await self.options.prepare(store, self.stages)
+            await self._start_experiments(store)
             self.loop = self._make_loop(self.stages, store, fits)
             await self._run(self.loop, self.stages, store, desk)
         finally:
@@ -167,6 +170,9 @@ class ControlPlane:
                 gateway_url=lambda: self.gateway_url,
                 demo=self.options.demo,
                 keys_changed=lambda: self._keys_changed(store),
+                experiments=None
+                if self.experiments is None
+                else self.experiments.sources(store, loop.operator),
                 reload=self.reload,
                 role_of=self._role_of,
                 desk=desk,
@@ -197,6 +203,18 @@ class ControlPlane:
     def _role_of(self, presented: str) -> Role | None:
         found = self._ring.find(presented, self.clock.now())
         return found.key.role if isinstance(found, Known) else None
+
+    async def _start_experiments(self, store: Store) -> None:
+        """Before the loop, so that its first plan has what is promoted and what runs."""
+        assert self.stages is not None  # noqa: S101 - made just before
+        if self.steering is None:
+            self.steering = Steering(autopilot=self.settings.autopilot, stages=stages_of(self.settings))
+        self.experiments = build_experiments(
+            self.settings, self.data, store, self.stages, self.steering, self.clock
+        )
+        if self.experiments is not None:
+            await self.experiments.desk.start(self.clock.now())
+            self.stages = replace(self.stages, experiments=self.experiments.desk)
 
     def _make_loop(self, stages: Stages, store: Store, fits: Fits[Any, Any] | None) -> ControlLoop:
         settings = self.settings

@@ -19,6 +19,7 @@ from foreroute.core.ports import Clock, KeyedStore, Store
 from foreroute.dashboard.alerts import alert_routes
 from foreroute.dashboard.anomalies import anomaly_routes
 from foreroute.dashboard.door import Door
+from foreroute.dashboard.experiments import ExperimentSources, experiment_routes
 from foreroute.dashboard.forecast_record import RecordSources, record_routes
 from foreroute.dashboard.key_desk import KeySources
 from foreroute.dashboard.keys import key_routes
@@ -49,6 +50,7 @@ async def serve_dashboard(
     role_of: Callable[[str], Role | None] = lambda _: None,
     desk: AlertDesk | None = None,
     simulator: Simulator | None = None,
+    experiments: ExperimentSources | None = None,
 ) -> Server:
     """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
 
@@ -77,6 +79,7 @@ async def serve_dashboard(
             *alert_routes(desk, store.records, clock),
             *anomaly_routes(sources),
             *([] if simulator is None else simulator_routes(simulator)),
+            *([] if experiments is None else experiment_routes(experiments)),
             *rollout_routes(lambda: loop.board, loop.operator),
             *record_routes(
                 RecordSources(

@@ -14,6 +14,7 @@ from foreroute.cli import (
     collect,
     compare,
     detect,
+    experiment,
     geo,
     imports,
     keys,
@@ -99,6 +100,7 @@ for _verbs in (
     compare,
     replay,
     rollout,
+    experiment,
 ):
     _verbs.register(app)
 

@@ -17,6 +17,7 @@ from foreroute.core.decision import (
     ShareChange,
 )
 from foreroute.core.errors import StoreCorrupt
+from foreroute.core.experiment import Override, Planned
 from foreroute.core.ids import ChannelId, DecisionId
 from foreroute.core.plan import RoutingPlan
 from foreroute.decide.snapshot import Approval
@@ -39,6 +40,10 @@ class Steering:
     approved: tuple[Approval, ...] = ()
     kill_switch: bool = False
     suppressed_until: dict[ChannelId, float] = field(default_factory=dict)
+    overrides: dict[DecisionId, Override] = field(default_factory=dict)
+    """What was promoted, by the decision that did it, oldest first."""
+    experiments: Planned = field(default_factory=dict)
+    """What runs now."""
     applied: list[tuple[RoutingPlan, Decision]] = field(default_factory=list)
     """Applied decisions, newest last, each with the plan before it."""
 
@@ -122,6 +127,7 @@ def undo(
     if not steering.applied:
         return None
     before, undone = steering.applied.pop()
+    steering.overrides.pop(undone.id, None)
     touched = {change.channel for change in undone.changes}
     steering.suppressed_until |= dict.fromkeys(touched, at + hold_s)
     reason = f"undid decision {undone.id}; held for {hold_s / 60:.0f} min"

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from foreroute.control.controls import Steering, undo
+from foreroute.control.overrides import impose, in_force, with_overrides, withdraw
 from foreroute.core.decision import Cause, Decision
-from foreroute.core.ids import ChannelId, DecisionId
-from foreroute.core.plan import RoutingPlan
+from foreroute.core.experiment import Override
+from foreroute.core.ids import ChannelId, DecisionId, RouteName
+from foreroute.core.plan import Route, RoutingPlan
 from foreroute.core.work import Expectation
 
 
@@ -26,8 +28,9 @@ class Helm:
         self._publish = publish
 
     def begin(self, version: int, at: float, valid_s: float) -> None:
-        """The configured weights, under a number that no earlier run has used."""
-        self._steer(replace(self.configured, version=version, made_at=at, valid_until=at + valid_s))
+        """The configured weights and what was promoted, under a number that no earlier run has used."""
+        plan = with_overrides(self.steering, self.configured, self.configured)
+        self._steer(replace(plan, version=version, made_at=at, valid_until=at + valid_s))
 
     def act(self, decision: Decision) -> None:
         if decision.changes and decision.applied:
@@ -42,6 +45,29 @@ class Helm:
         self.causes = ()
         self.begin(self.plan.version + 1, at, valid_s)
 
+    def let_go(self) -> None:
+        """The kill switch is off: what was promoted counts again."""
+        if self.steering.overrides:
+            plan = with_overrides(self.steering, self.configured, self.plan)
+            self._steer(replace(plan, version=plan.version + 1))
+
+    def in_force(self) -> Mapping[RouteName, Route]:
+        """The configured routes with what was promoted on them."""
+        return in_force(self.steering, self.configured)
+
+    def impose(self, override: Override, at: float) -> Decision:
+        """Puts a change on its routes at once, until it is undone or withdrawn."""
+        return self._put(impose(self.steering, self.configured, self.plan, override, at=at))
+
+    def withdraw(self, name: str, at: float) -> Decision | None:
+        """Takes back what was promoted under this name; None if nothing is in force."""
+        decision = withdraw(self.steering, self.configured, self.plan, name, at=at)
+        return None if decision is None else self._put(decision)
+
+    def publish_again(self) -> None:
+        """What runs as an experiment has changed: the gateway hears of it now."""
+        self._steer(self.plan)
+
     def undo(self, at: float, hold_s: float) -> Decision | None:
         """Takes back the newest applied decision; None if there is none."""
         name = DecisionId(f"u{at:.3f}")
@@ -51,6 +77,13 @@ class Helm:
             self._steer(decision.plan)
         return decision
 
+    def _put(self, decision: Decision) -> Decision:
+        if decision.changes:
+            self.last_change = decision
+        self._steer(decision.plan)
+        return decision
+
     def _steer(self, plan: RoutingPlan) -> None:
         self.plan = plan
-        self._publish(replace(plan, expectations=self.expectations))
+        running = {} if self.steering.kill_switch else self.steering.experiments
+        self._publish(replace(plan, expectations=self.expectations, experiments=running))

@@ -165,6 +165,11 @@ class ControlLoop:
         self._analysis.forget(at)
         self._stages.fold.forget(at - self._settings.heal_s)
         await self._boundary.wait("store", self._collection.save(), None)
+        experiments = self._stages.experiments
+        if experiments is not None and await self._boundary.wait(
+            "experiments", experiments.update(at), False
+        ):
+            self._helm.publish_again()
 
     def _snapshot(self, at: float, findings: Findings) -> Snapshot:
         steering, helm = self._steering, self._helm
@@ -174,7 +179,7 @@ class ControlLoop:
             decision_id=DecisionId(f"d{at:.0f}"),
             autopilot=steering.autopilot,
             kill_switch=steering.kill_switch,
-            configured=helm.configured.routes,
+            configured=helm.in_force(),
             current=helm.plan,
             objectives=self._objectives,
             channels=self._analysis.states(findings),

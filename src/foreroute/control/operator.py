@@ -9,7 +9,8 @@ from foreroute.control.decision_log import audit_record, decision_record
 from foreroute.control.helm import Helm
 from foreroute.control.reckoning import Reckoning
 from foreroute.control.rollout import CapabilityView, RolloutRefusedError
-from foreroute.core.decision import Autopilot, Capability
+from foreroute.core.decision import Autopilot, Capability, Decision
+from foreroute.core.experiment import Override
 from foreroute.core.ports import Clock, Record, RecordStore, StateStore
 
 ROLLOUT_STATE = "rollout"
@@ -96,6 +97,8 @@ class Operator:
         self._helm.steering.kill_switch = on
         if on:
             self._helm.hold(self._clock.now(), self._limits.plan_valid_s)
+        else:
+            self._helm.let_go()
         await self._audit("kill_switch", "on" if on else "off")
 
     async def undo(self) -> bool:
@@ -106,6 +109,21 @@ class Operator:
         await self._append([decision_record(decision, self._helm.steering.highest)])
         await self._audit("undo", decision.reasons[0].detail)
         return True
+
+    async def replan(self) -> None:
+        """What runs as an experiment has changed: the gateway hears of it now."""
+        self._helm.publish_again()
+
+    async def impose(self, override: Override) -> None:
+        """Puts a change on its routes at once, until it is undone or withdrawn."""
+        await self._put(self._helm.impose(override, self._clock.now()))
+
+    async def withdraw(self, name: str) -> bool:
+        """Takes back what was promoted under this name; False if nothing is in force."""
+        decision = self._helm.withdraw(name, self._clock.now())
+        if decision is not None:
+            await self._put(decision)
+        return decision is not None
 
     # How --------------------------------------------------------------------------------------------------------
 
@@ -135,6 +153,10 @@ class Operator:
         if self._states is not None:
             state = self._helm.steering.dump()
             await self._boundary.wait("store", self._states.write(ROLLOUT_STATE, state), None)
+
+    async def _put(self, decision: Decision) -> None:
+        await self._append([decision_record(decision, self._helm.steering.highest)])
+        await self._audit("routes", decision.reasons[0].detail)
 
     async def _audit(self, action: str, detail: str) -> None:
         await self._append([audit_record(at=self._clock.now(), action=action, detail=detail)])

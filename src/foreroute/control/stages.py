@@ -93,6 +93,12 @@ class AlertStage(Protocol):
         ...
 
 
+class ExperimentStage(Protocol):
+    async def update(self, at: float) -> bool:
+        """Counts what was stored, and judges. True: what runs has changed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healed:
     """Incidents that are open or have just closed, and what their playbooks ask for."""
@@ -148,6 +154,7 @@ class Stages:
     """Whose moves are made here. A room that makes moves of its own adds its capability, asks the steering for its
     stage, and notes its moves."""
     alerts: AlertStage | None = None
+    experiments: ExperimentStage | None = None
     windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()
     """What is expected over the next quarter of an hour and hour, for many series at little cost."""
     standings: Callable[[ChannelId, Metric], Sequence[Standing]] = lambda _channel, _metric: ()

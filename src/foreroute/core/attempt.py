@@ -41,6 +41,8 @@ class PickReason(StrEnum):
     """An earlier attempt of this request was slow to say anything: this one ran beside it."""
     PROBE = "probe"
     """No request at all: the gateway itself asked a channel that was out whether it is back."""
+    SHADOW = "shadow"
+    """A copy for an experiment: somebody else answers, and what comes is discarded."""
     STATIC = "static"
     """The plan had expired (the control loop is away): the configured weights serve."""
     LAST_RESORT = "last_resort"
@@ -121,6 +123,15 @@ class Candidate:
     in_flight: int
 
 
+@dataclass(frozen=True, slots=True)
+class ArmMark:
+    """The request takes part in a run of an experiment, in this arm. `unit` is a digest that names nobody."""
+
+    run: str
+    arm: str
+    unit: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try of one request on one channel. Identified by (request_id, number); number starts at 1."""
@@ -155,6 +166,8 @@ class Attempt:
     rule: PickRule = PickRule.WEIGHT
     candidates: tuple[Candidate, ...] = ()
     """Empty when the shares alone decided and every channel was free."""
+    arms: tuple[ArmMark, ...] = ()
+    """The experiments that the request takes part in."""
     propensity: float | None = None
     """How likely this channel was among those that could be asked, 0…1; None where it was not left to chance."""
 
@@ -188,6 +201,7 @@ class Attempt:
             error=self.error,
             trace=self.trace,
             asked=self.asked,
+            arms=self.arms,
             rule=self.rule,
             candidates=self.candidates,
             propensity=self.propensity,

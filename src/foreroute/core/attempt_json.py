@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from foreroute.core.attempt import (
     NOTHING_ASKED,
+    ArmMark,
     Asked,
     Attempt,
     Candidate,
@@ -60,6 +61,8 @@ def attempt_fields(attempt: Attempt) -> dict[str, Any]:
         fields["candidates"] = [
             [one.channel, one.standing, one.share, one.slowdown, one.in_flight] for one in attempt.candidates
         ]
+    if attempt.arms:
+        fields["arms"] = [[mark.run, mark.arm, mark.unit] for mark in attempt.arms]
     if attempt.propensity is not None:
         fields["propensity"] = round(attempt.propensity, _DIGITS)
     return fields
@@ -102,6 +105,7 @@ def attempt_of(
         rule=PickRule(fields.get("rule", PickRule.WEIGHT)),
         propensity=fields.get("propensity"),
         candidates=tuple(Candidate(ChannelId(name), *rest) for name, *rest in fields.get("candidates", ())),
+        arms=tuple(ArmMark(*mark) for mark in fields.get("arms", ())),
     )
 
 

@@ -122,6 +122,7 @@ class Gateway:
     async def aclose(self) -> None:
         if self._prober is not None:
             await self._prober.aclose()
+        await self._reception.shadows.aclose()
         await self._works.transport.aclose()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:

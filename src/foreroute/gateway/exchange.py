@@ -9,7 +9,7 @@ from foreroute.core.attempt import PickReason
 from foreroute.core.channel import Channel, Dialect
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
 from foreroute.core.ids import ChannelId
-from foreroute.core.plan import Route, Target
+from foreroute.core.plan import Route, Select, Target
 from foreroute.core.work import Work
 from foreroute.gateway import retry
 from foreroute.gateway.delivery import Delivery, passed_on
@@ -24,11 +24,17 @@ from foreroute.gateway.till import Tab
 from foreroute.gateway.trial import Origin, Trial
 from foreroute.gateway.wire import errors
 from foreroute.gateway.wire.paths import Endpoint
+from foreroute.gateway.wire.preferences import Sort
 from foreroute.gateway.wire.request import ModelRequest
 from foreroute.gateway.works import Works
 
 _REMEMBERED: Final = frozenset({Endpoint.RESPONSES, Endpoint.OPAQUE})
 """Later requests refer to what these have made."""
+_SORTS: Final = {
+    Select.PRICE: Sort.PRICE,
+    Select.LATENCY: Sort.LATENCY,
+    Select.THROUGHPUT: Sort.THROUGHPUT,
+}
 _LAST_WORDS: Final = frozenset({FailureFamily.REQUEST_FAULT, FailureFamily.REQUEST_MISMATCH})
 
 
@@ -74,7 +80,10 @@ class Exchange:
     async def _run(self, routes: Sequence[ServedRoute]) -> None:
         works, wants = self._works, self._wants(routes[0].route)
         for served in routes:
-            route = narrowed(served.route, wants, works.knowledge)
+            selected = (
+                wants if served.route.select is Select.BALANCED else _selected(wants, served.route.select)
+            )
+            route = narrowed(served.route, selected, works.knowledge)
             if not route.targets:
                 continue
             self._route = route
@@ -215,6 +224,7 @@ class Exchange:
 
     def _choice(self, served: ServedRoute) -> Choice:
         works, now = self._works, self._loop.time()
+        explore_ratio = 1.0 if served.route.select is Select.SHARES else works.settings.explore_ratio
         return Choice(
             route=served.route,
             standing=lambda target: works.fleet.standing(target, now),
@@ -225,8 +235,8 @@ class Exchange:
             slowdown=lambda channel: works.fleet.slowdown(channel, now),
             trust=lambda channel: works.fleet.trust(channel, now),
             prefix=self._request.prefix() if served.route.sticky else None,
-            explore=works.rng.random() < works.settings.explore_ratio,
-            explore_ratio=works.settings.explore_ratio,
+            explore=works.rng.random() < explore_ratio,
+            explore_ratio=explore_ratio,
         )
 
     def _begin(self, pick: Pick, plan_version: int, *, hedge: bool = False) -> Dialogue:
@@ -315,6 +325,14 @@ class Exchange:
             FAILURE_ADVICE[f.kind].family is FailureFamily.DOWN_UNTIL_CHANGE for f in self._failures
         )
         return await delivery.error(errors.all_failed(name, last.kind, wait_s, final=hopeless))
+
+
+def _selected(wants: Wants, select: Select) -> Wants:
+    """The route's own order, for a request that wishes none."""
+    sort = _SORTS.get(select)
+    if sort is None or wants.preferences.sort is not None or wants.preferences.order:
+        return wants
+    return replace(wants, preferences=replace(wants.preferences, sort=sort))
 
 
 def _home(route: Route, channels: Mapping[ChannelId, Channel]) -> ChannelId | None:

@@ -11,12 +11,14 @@ from foreroute.core.channel import Dialect
 from foreroute.core.ids import RegionId, RequestId, RouteName
 from foreroute.core.ports import Locator
 from foreroute.gateway.account_headers import limit_headers
+from foreroute.gateway.arms import Arms, unit_reader
 from foreroute.gateway.client import read_body, while_client_listens
 from foreroute.gateway.delivery import Delivery, Receive
 from foreroute.gateway.door import Caller
 from foreroute.gateway.exchange import Exchange
 from foreroute.gateway.plan_cell import ServedRoute
 from foreroute.gateway.pulse import Pulse
+from foreroute.gateway.shadow import Shadows
 from foreroute.gateway.till import Tab, Till
 from foreroute.gateway.trial import Origin
 from foreroute.gateway.wire import errors
@@ -44,6 +46,8 @@ class Reception:
         self._works = works
         self._locator = locator
         self._till = till
+        self._arms = Arms(works.plans)
+        self.shadows = Shadows(works, till)
 
     async def serve(
         self,
@@ -64,9 +68,15 @@ class Reception:
         )
         if isinstance(request, ErrorAnswer):
             return await delivery.error(request)
+        routes: Sequence[ServedRoute]
         routes = [served for served in self._routes(request) if caller.may_use(served.route.name)]
         if not routes:
             return await delivery.error(errors.unknown_model(request.model))
+        enrolled = None
+        if works.plans.current().experiments:
+            units = unit_reader(request, headers, caller.key_id, delivery.request_id)
+            enrolled = self._arms.enrol(request, routes, units, works.clock.now())
+            routes = routes if enrolled is None else enrolled.routes
         tab = self._open_tab(caller, request, routes, delivery)
         if isinstance(tab, ErrorAnswer):
             return await delivery.error(tab)
@@ -83,8 +93,11 @@ class Reception:
                 request.output_tokens_max,
                 request.tools,
             ),
+            arms=() if enrolled is None else enrolled.marks,
         )
         forwarded = {name.decode(): headers[name].decode("latin-1") for name in _FORWARDED if name in headers}
+        for copied in () if enrolled is None else enrolled.copies:
+            self.shadows.send(copied, request, origin, forwarded)
         exchange = Exchange(works, request, origin, delivery, forwarded, tab)
         on_disconnect = scope.get("extensions", {}).get("foreroute.on_disconnect")
         try:

@@ -6,6 +6,7 @@ from typing import Final
 from foreroute.core.attempt import (
     NO_USAGE,
     NOTHING_ASKED,
+    ArmMark,
     Asked,
     Attempt,
     Candidate,
@@ -38,6 +39,7 @@ class Origin:
     client_region: RegionId | None = None
     trace: str | None = None
     asked: Asked = NOTHING_ASKED
+    arms: tuple[ArmMark, ...] = ()
 
 
 class Trial:
@@ -138,4 +140,5 @@ class Trial:
             error="" if evidence is None else evidence.message[:200],
             trace=origin.trace,
             asked=origin.asked,
+            arms=origin.arms,
         )

@@ -103,6 +103,7 @@ def _route(route: RouteSettings, channels: Mapping[str, ChannelSettings], settin
         attempts_max=route.attempts_max,
         sticky=route.sticky,
         fallbacks=tuple(RouteName(name) for name in route.fallbacks),
+        select=route.select,
     )
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from foreroute.core.channel import Dialect
 from foreroute.gateway.any_llm_library import CLOUD_CREDENTIALS, adapter_names
 from foreroute.settings.cross_alerts import alert_problems
+from foreroute.settings.cross_experiments import experiment_problems
 from foreroute.settings.document import Path, Problem
 from foreroute.settings.model import RouteSettings, Settings
 from foreroute.settings.units import write_seconds
@@ -20,7 +21,9 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_twice("routes", "model", [route.model for route in settings.routes]),
         *_twice("regions", "name", [region.name for region in settings.regions]),
         *_twice("budgets", "name", [budget.name for budget in settings.budgets]),
+        *_twice("experiments", "id", [one.id for one in settings.experiments]),
         *alert_problems(settings),
+        *experiment_problems(settings),
         *_regions(settings),
         *_urls(settings),
         *_adapters(settings),

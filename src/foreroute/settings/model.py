@@ -6,6 +6,7 @@
 from pydantic import Field
 
 from foreroute.core.decision import Autopilot
+from foreroute.settings.experiments import ExperimentSettings
 from foreroute.settings.finding import (
     BudgetSettings,
     DetectSettings,
@@ -56,6 +57,7 @@ __all__ = [
     "CollectSettings",
     "DashboardSettings",
     "DetectSettings",
+    "ExperimentSettings",
     "ForecastSettings",
     "FoundationSettings",
     "GatewaySettings",
@@ -108,6 +110,8 @@ class Settings(Section):
     detect: DetectSettings = DetectSettings()
     budgets: tuple[BudgetSettings, ...] = ()
     """What a month may cost."""
+    experiments: tuple[ExperimentSettings, ...] = ()
+    """What can be tried; `foreroute experiment start ID` starts one."""
     heal: HealSettings = HealSettings()
     alerts: AlertsSettings = AlertsSettings()
     otel: OtelSettings = OtelSettings()

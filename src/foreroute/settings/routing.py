@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from foreroute.core.channel import Dialect
+from foreroute.core.routes import Select
 from foreroute.core.series import Metric
 from foreroute.settings.section import Name, Section
 from foreroute.settings.serving import TimeoutSettings
@@ -116,3 +117,6 @@ class RouteSettings(Section):
     """Prompts with the same beginning go to the same channel, which may have it cached."""
     hedge_after: Duration | None = None
     """When nothing has come after this long, a second channel is asked too, and the faster one serves. Both bill."""
+    select: Select = Select.BALANCED
+    """How one channel is chosen: `balanced` by shares, load and slowdown; `shares` by shares alone; or the best first
+    by `price`, `latency` or `throughput`."""

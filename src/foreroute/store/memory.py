@@ -1,7 +1,7 @@
 """The reference back end: plain dictionaries. What a real store must do is what these do."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from foreroute.core.attempt import Attempt
@@ -10,13 +10,16 @@ from foreroute.core.keys import KeyBook, Team, TeamId, VirtualKey
 from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.ports import Record
 from foreroute.core.rollup import Rollup
+from foreroute.store.memory_experiments import MemoryExperiments
 from foreroute.store.memory_rollups import MemoryRollups
 from foreroute.store.rows import to_picousd, to_usd
 from foreroute.store.spans import HOUR_S, Merge
 
 
 class MemoryLedger:
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[LedgerEntry], None] = lambda _: None) -> None:
+        """`told` hears of every new entry."""
+        self._told = told
         self._entries: dict[tuple[str, int], LedgerEntry] = {}
         self._hours: dict[float, list[tuple[LedgerEntry, Spend]]] = {}
         """Rows by the hour in which they started."""
@@ -30,6 +33,7 @@ class MemoryLedger:
             key = (entry.attempt.request_id, entry.attempt.number)
             if key not in self._entries:
                 self._entries[key] = entry
+                self._told(entry)
                 hour_at, spend = entry.attempt.started_at // HOUR_S * HOUR_S, _spend(entry)
                 self._hours.setdefault(hour_at, []).append((entry, spend))
                 totals = self._totals.setdefault(hour_at, {})
@@ -131,7 +135,8 @@ class MemoryStore:
 
     def __init__(self, merge: Merge) -> None:
         self.rollups = MemoryRollups(merge)
-        self.ledger = MemoryLedger()
+        self.experiments = MemoryExperiments()
+        self.ledger = MemoryLedger(self.experiments.marked.add)
         self.records = MemoryRecords()
         self.keys = MemoryKeys()
         self.key_spend = self.ledger

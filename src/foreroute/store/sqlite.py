@@ -19,6 +19,7 @@ from foreroute.core.rollup import Rollup
 from foreroute.store import rows
 from foreroute.store.memory import newest_request
 from foreroute.store.spans import HOUR_S, Merge
+from foreroute.store.sqlite_experiments import SqliteExperiments
 from foreroute.store.sqlite_keys import SqliteKeys, SqliteKeySpend
 from foreroute.store.sqlite_rollups import SqliteRollups
 from foreroute.store.sqlite_schema import check_owner, check_pages, check_small, migrate
@@ -36,6 +37,7 @@ class SqliteStore:
         self.records = SqliteRecords(self._writer, self._reader)
         self.keys = SqliteKeys(self._writer, self._reader)
         self.key_spend = SqliteKeySpend(self._reader)
+        self.experiments = SqliteExperiments(self._writer, self._reader)
 
     @classmethod
     async def open(cls, path: Path, merge: Merge) -> "SqliteStore":

@@ -12,6 +12,7 @@ export const EN = {
   moved: '{before} → {after}',
   clock: '{day}, {time} UTC',
   'nav.simulator': 'Simulator',
+  'nav.experiments': 'Experiments',
   'lang.other': '한국어',
   'theme.light': 'Light',
   'theme.dark': 'Dark',

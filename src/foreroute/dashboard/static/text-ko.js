@@ -12,6 +12,7 @@ export const KO = {
   moved: '{before} → {after}',
   clock: '{day} {time} UTC',
   'nav.simulator': '시뮬레이터',
+  'nav.experiments': '실험',
   'lang.other': 'English',
   'theme.light': '라이트',
   'theme.dark': '다크',

@@ -17,9 +17,11 @@ T = TypeVar("T")
 
 
 async def read_members(
-    body: bytes, names: Collection[str], *, depth_max: int
+    body: bytes, names: Collection[str], *, depth_max: int, also: Collection[str] = ()
 ) -> tuple[Mapping[str, Any], JsonLayout]:
-    """At least the named members that the object has, and where they are. Raises BadBody."""
+    """At least the named members that the object has, and where they are. Raises BadBody. Those in `also` are left
+    out where they are large.
+    """
     if len(body) <= LARGE_BYTES:
         return parse_members(body, names, depth_max=depth_max), UNREAD
     spans, found = list[Span](), dict[str, Span]()
@@ -28,7 +30,8 @@ async def read_members(
             await asyncio.sleep(0)
             continue
         spans.append(span)
-        if (name := span.name) in names:
+        small = span.end - span.start <= _FIELD_BYTES_MAX
+        if (name := span.name) in names or (small and name in also):
             found[name] = span
         else:
             _check(name, names)

@@ -25,6 +25,8 @@ _LOOK_BYTES: Final = 64 * 1024
 _READ: Final = frozenset(
     {"model", "stream", "stream_options", "n", "previous_response_id", *_OUTPUT_LIMITS, *OURS}
 )
+_WHO: Final = frozenset({"user", "safety_identifier", "metadata"})
+"""Members that may say whom the request is for: read where they are small, and never refused."""
 _REFERENCES: Final = ("input_file_id", "file_id", "training_file")
 """Members of bodies that are passed through, by which they refer to a file."""
 _READ_OPAQUE: Final = frozenset({"model", *_REFERENCES})
@@ -62,6 +64,8 @@ class ModelRequest:
     follows: str | None = None
     """An earlier answer or object that only one channel knows."""
     preferences: Preferences = field(default=NO_PREFERENCES)
+    user: str | None = None
+    """Whom the client says that it asks for, in its own words."""
 
     @property
     def names_no_model(self) -> bool:
@@ -97,7 +101,7 @@ async def read_request(call: Call, body: bytes, *, depth_max: int) -> ModelReque
     if len(body) <= LARGE_BYTES:
         return read_small_request(call, body, depth_max=depth_max)
     try:
-        fields, layout = await read_members(body, _READ, depth_max=depth_max)
+        fields, layout = await read_members(body, _READ, depth_max=depth_max, also=_WHO)
     except BadBody as error:
         return _bad_body(error)
     return _request(call, body, fields, layout, await in_turns(tokens_in_steps(body)))
@@ -188,6 +192,7 @@ def _request(
         choices=_positive(fields.get("n")) or 1,
         follows=_text(fields.get("previous_response_id")),
         preferences=preferences,
+        user=_user(fields),
     )
 
 
@@ -196,6 +201,12 @@ def _output_tokens_max(fields: Mapping[str, Any]) -> int | None:
         if key in fields and (limit := _positive(fields[key])):
             return limit
     return None
+
+
+def _user(fields: Mapping[str, Any]) -> str | None:
+    metadata = fields.get("metadata")
+    named = metadata.get("user_id") if isinstance(metadata, dict) else None
+    return _text(fields.get("user")) or _text(fields.get("safety_identifier")) or _text(named)
 
 
 def _positive(value: Any) -> int | None:

@@ -1,0 +1,1 @@
+"""Experiments as the control plane runs them: counted from the ledger, judged, stopped, promoted."""
