@@ -101,7 +101,11 @@ class ControlPlane:
 
     async def _serve(self, store: Store) -> None:
         workers = self.settings.loop.fit_workers
-        fits = Fits[Any, Any](run_job, lambda: process_pool(workers), _fit_failed) if workers else None
+        fits = (
+            Fits[Any, Any](run_job, lambda: process_pool(workers), _fit_failed, _fit_waits)
+            if workers
+            else None
+        )
         try:
             desk = build_desk(self.settings, store.records, self.clock)
             self.stages = build_stages(
@@ -272,6 +276,10 @@ async def save_leftovers(settings: Settings, stages: Stages) -> None:
         await collection.save()
     finally:
         await store.close()
+
+
+def _fit_waits(message: str) -> None:
+    _log.info("fit_waits", extra={"why": message})
 
 
 def _fit_failed(message: str) -> None:

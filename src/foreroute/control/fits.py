@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import Generic, TypeVar
 
+from foreroute.core.errors import TooLittleHistory
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -37,16 +39,20 @@ def _end_with_parent() -> None:
 
 class Fits(Generic[Job, Result]):
     """Sends jobs to a pool and collects results between ticks. A job that fails is reported and dropped; a pool whose
-    worker has died is made anew.
+    worker has died is made anew. `on_too_early` hears of jobs for which there is not enough to learn from yet: no failure.
     """
 
     def __init__(
-        self, run: Callable[[Job], Result], make_pool: Callable[[], Executor], on_error: Callable[[str], None]
+        self,
+        run: Callable[[Job], Result],
+        make_pool: Callable[[], Executor],
+        on_error: Callable[[str], None],
+        on_too_early: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._run = run
         self._make_pool = make_pool
         self._pool = make_pool()
-        self._on_error = on_error
+        self._on_error, self._on_too_early = on_error, on_too_early
         self._pending: set[asyncio.Future[Result]] = set()
 
     @property
@@ -80,7 +86,10 @@ class Fits(Generic[Job, Result]):
         self._pending.difference_update(done)
         results = []
         for future in done:
-            if (error := future.exception()) is not None:
+            error = future.exception()
+            if isinstance(error, TooLittleHistory):
+                self._on_too_early(str(error))
+            elif error is not None:
                 self._on_error(f"{type(error).__name__}: {error}")
             else:
                 results.append(future.result())

@@ -2,21 +2,26 @@ import operator
 from concurrent.futures import ThreadPoolExecutor
 
 from foreroute.control.fits import Fits, process_pool
+from foreroute.core.errors import TooLittleHistory
 
 
 def double(number: int) -> int:
     if number < 0:
         raise ValueError("negative")
+    if number == 0:
+        raise TooLittleHistory("one day more")
     return 2 * number
 
 
 async def test_results_are_collected_and_errors_reported() -> None:
     errors: list[str] = []
+    early: list[str] = []
     with ThreadPoolExecutor(1) as pool:
-        fits = Fits(double, lambda: pool, errors.append)
-        fits.submit([1, -1, 3])
+        fits = Fits(double, lambda: pool, errors.append, early.append)
+        fits.submit([1, -1, 0, 3])
         assert sorted(await fits.finished(wait=True)) == [2, 6]
         assert errors == ["ValueError: negative"]
+        assert early == ["one day more"], "what cannot be learnt yet has not failed"
         assert fits.pending == 0
         assert await fits.finished(wait=True) == []
 
