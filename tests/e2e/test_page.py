@@ -99,6 +99,22 @@ def test_the_levers_reach_the_loop(visit: Visit) -> None:
     assert api(page, "/api/status")["autopilot"] == "act"
 
 
+def test_a_capability_is_lowered_and_raised_beside_the_other_levers(visit: Visit) -> None:
+    page = visit.page
+    expect(page.locator("#rollout")).to_be_hidden()
+    page.locator("#rollout-show").click()
+    expect(page.locator("#rollout li")).to_have_count(4)
+    routing = page.locator("#rollout li").first
+    routing.locator("[data-roll=lower]").click()
+    expect(routing.locator(".steps .on")).to_have_text("Suggest")
+    assert api(page, "/api/rollout")["capabilities"][0]["stage"] == "suggest"
+    routing.locator("[data-roll=raise]").click()
+    expect(routing.locator(".steps .on")).to_have_text("Act")
+    expect(page.locator("#answer")).to_contain_text("Routing is now on")
+    page.locator("#rollout-show").click()
+    expect(page.locator("#rollout")).to_be_hidden()
+
+
 def test_it_speaks_korean_throughout_and_remembers(visit: Visit) -> None:
     page = visit.page
     page.locator("#lang").click()

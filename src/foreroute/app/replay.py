@@ -11,10 +11,12 @@ from foreroute.control.decision_log import TICK, TickRecord, read_tick
 from foreroute.control.offpolicy import Estimate, EstimateRules, estimate
 from foreroute.control.replay import Candidate, Course, Replay
 from foreroute.control.replay_traffic import MEASURES, Gathered, Traffic
+from foreroute.core.decision import DECIDED
 from foreroute.core.ids import RouteName
 from foreroute.core.plan import Route
 from foreroute.core.ports import Store
 from foreroute.decide.guardrails import Guardrails
+from foreroute.decide.staged import stage_of
 from foreroute.settings.convert import configured_plan, objectives_of
 from foreroute.settings.model import Settings
 
@@ -97,8 +99,11 @@ def differences(tick: TickRecord, candidate: Candidate) -> Iterator[str]:
         before, after = getattr(tick.rails, one.name), getattr(candidate.rails, one.name)
         if before != after:
             yield f"guardrails: {one.name} {before:g} → {after:g}"
-    if tick.snapshot.autopilot != candidate.autopilot:
-        yield f"autopilot {tick.snapshot.autopilot} → {candidate.autopilot}"
+    for capability in DECIDED:
+        was = stage_of(tick.snapshot, capability)
+        will = candidate.stages.get(capability, candidate.autopilot)
+        if was is not will:
+            yield f"{capability}: {was} → {will}"
     for name in sorted({*tick.snapshot.configured, *candidate.configured}):
         before_shares = _shares(tick.snapshot.configured.get(name))
         after_shares = _shares(candidate.configured.get(name))

@@ -130,6 +130,7 @@ def undo(
     steering.overrides.pop(undone.id, None)
     touched = {change.channel for change in undone.changes}
     steering.suppressed_until |= dict.fromkeys(touched, at + hold_s)
+    steering.approved = tuple(one for one in steering.approved if one.channel not in {None, *touched})
     reason = f"undid decision {undone.id}; held for {hold_s / 60:.0f} min"
     plan = replace(
         before,

@@ -209,6 +209,9 @@ class ControlLoop:
             decision_id=DecisionId(f"a{at:.3f}"),
             current=self._helm.plan,
             causes=self._helm.causes,
+            kill_switch=steering.kill_switch,
+            suppressed_until=dict(steering.suppressed_until),
+            actions_last_hour=steering.applied_since(at - 3600.0),
             approved=steering.approved,
             stages=dict(steering.stages),
         )

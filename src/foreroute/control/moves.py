@@ -196,7 +196,8 @@ class MoveBook:
         told = []
         for move in moves:
             known = self._newest.get(move.key)
-            if known is None or move.at - known[1] > self.gap_s:
+            ended = move.executed and known is not None and known[0] not in self.open
+            if known is None or ended or move.at - known[1] > self.gap_s:
                 self._newest[move.key] = move.id, move.at
                 self.open[move.id] = move
                 told.append(move)

@@ -65,8 +65,10 @@ class Estimate:
     unsupported_ratio: float
     """The part of the candidate's traffic that would have gone where nothing went then, 0…1."""
     logged: Interval | None = None
+    """As it was."""
     candidate: Interval | None = None
     difference: Interval | None = None
+    """From the shares that served, taken by themselves: without what load and chance added to them."""
     self_normalised: float | None = None
     refused: str | None = None
 
@@ -101,9 +103,13 @@ def _numbers(
     measure = bare.measure
     amounts = [one.values.get(measure, 0.0) for one in samples]
     present = [float(measure in one.values) for one in samples]
-    candidate = _ratio(_robust(samples, weights, amounts), _robust(samples, weights, present))
+    wished = [one.wished for one in samples]
+    served = [one.served for one in samples]
+    candidate = _ratio(_robust(samples, wished, amounts), _robust(samples, wished, present))
+    # The served shares are estimated in the same way to be compared: what both have in common then cancels.
+    same = _ratio(_robust(samples, served, amounts), _robust(samples, served, present))
     logged = _ratio(amounts, present)
-    if candidate is None or logged is None:
+    if candidate is None or logged is None or same is None:
         return _refused(bare, f"hardly any request would have a {measure}")
     blocks = _blocks(samples)
     z = NormalDist().inv_cdf((1.0 + rules.coverage) / 2.0)
@@ -112,7 +118,7 @@ def _numbers(
         error = z * _error(parts, blocks)
         return Interval(mean=mean, lower=mean - error, upper=mean + error)
 
-    between = [a - b for a, b in zip(candidate[1], logged[1], strict=True)]
+    between = [a - b for a, b in zip(candidate[1], same[1], strict=True)]
     shown = math.fsum(w * p for w, p in zip(weights, present, strict=True))
     return Estimate(
         measure=measure,
@@ -121,7 +127,7 @@ def _numbers(
         unsupported_ratio=bare.unsupported_ratio,
         logged=interval(*logged),
         candidate=interval(*candidate),
-        difference=interval(candidate[0] - logged[0], between),
+        difference=interval(candidate[0] - same[0], between),
         self_normalised=math.fsum(w * y for w, y in zip(weights, amounts, strict=True)) / shown
         if shown
         else None,
@@ -166,8 +172,12 @@ def _refusal(bare: Estimate, nowhere: Sequence[ChannelId], rules: EstimateRules)
     return None
 
 
-def _robust(samples: Sequence[Sample], weights: Sequence[float], values: Sequence[float]) -> list[float]:
-    """Each request's part of the doubly robust mean. The model of one half of the hours judges the other half."""
+def _robust(
+    samples: Sequence[Sample], shares: Sequence[Mapping[ChannelId, float]], values: Sequence[float]
+) -> list[float]:
+    """Each request's part of the doubly robust mean under these shares. The model of one half of the hours judges the
+    other half.
+    """
     folds: list[list[int]] = [[], []]
     for index, one in enumerate(samples):
         folds[int(one.at // _HOUR_S) % 2].append(index)
@@ -178,9 +188,10 @@ def _robust(samples: Sequence[Sample], weights: Sequence[float], values: Sequenc
         known = folds[other] or folds[mine]
         model = _model([samples[i] for i in known], [values[i] for i in known])
         for i in folds[mine]:
-            one = samples[i]
-            expected = math.fsum(share * model(name, one) for name, share in one.wished.items() if share > 0)
-            parts[i] = expected + weights[i] * (values[i] - model(one.channel, one))
+            one, among = samples[i], shares[i]
+            expected = math.fsum(share * model(name, one) for name, share in among.items() if share > 0)
+            weight = among.get(one.channel, 0.0) / one.propensity
+            parts[i] = expected + weight * (values[i] - model(one.channel, one))
     return parts
 
 

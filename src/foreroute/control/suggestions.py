@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from foreroute.control.moves import Move
+from foreroute.control.moves import TROUBLES, Move
 from foreroute.core.decision import Autopilot, Capability, ReasonCode
 from foreroute.core.ids import ChannelId, RouteName
 from foreroute.decide.snapshot import Approval
@@ -51,7 +51,7 @@ class SuggestionBook:
         proposed = {
             (one.capability, one.route, one.channel): one
             for one in moves
-            if not one.executed and one.stage is Autopilot.SUGGEST
+            if not one.executed and one.stage is Autopilot.SUGGEST and one.code in TROUBLES
         }
         for key in self._dismissed.keys() & proposed.keys():
             self._dismissed[key] = at

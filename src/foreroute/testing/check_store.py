@@ -131,9 +131,10 @@ async def check_ledger_takes_anything(store: LedgerStore) -> None:
 
 
 async def check_ledger_pruning(store: KeptLedger) -> None:
-    """Old attempts go by whole hours, their totals stay, and new ones are left alone."""
+    """Old attempts go by whole hours, their totals stay, and new ones are left alone. Rows come in order of time."""
     entries = [an_entry(1, request=f"h{n}", at=n * 1800.0, cost="0.1") for n in range(10)]
-    await store.append(entries)
+    await store.append(entries[::-1])
+    assert await store.entries(start_at=3600.0, end_at=9000.0) == entries[2:5]
     before = await store.spend(start_at=0.0, end_at=18000.0)
     assert await store.prune(3599.0) == 0
     assert await store.prune(7300.0) == 4
@@ -159,6 +160,8 @@ async def check_record_store(store: RecordStore) -> None:
     assert await store.read("decision") == records
     assert await store.read("decision", limit=3) == records[-3:]
     assert await store.read("decision", since_at=18.0) == records[18:]
+    assert await store.read("decision", since_at=5.0, until_at=8.0) == records[5:8]
+    assert await store.read("decision", until_at=8.0, limit=2) == records[6:8]
     assert await store.read("decision", limit=0) == []
     changed = record("decision", "d3", 3.0, b'{"changed":true}')
     await store.append([changed])

@@ -96,6 +96,16 @@ def test_the_steps_of_one_trouble_are_one_move() -> None:
     assert later.id != first.id
 
 
+def test_a_step_after_the_grade_is_a_move_of_its_own() -> None:
+    """No decision goes ungraded, however long its trouble lasts."""
+    book = MoveBook(gap_s=300.0)
+    (first,) = book.note(moved(60.0, 0.5, 0.35))
+    book.close(first)
+    (second,) = book.note(moved(120.0, 0.35, 0.2))
+    assert second.id != first.id
+    assert book.due(1e9) == [second]
+
+
 def test_a_proposal_that_is_repeated_is_asked_once() -> None:
     book = MoveBook(gap_s=300.0)
     told = [book.note(proposed(60.0 * minute)) for minute in range(1, 40)]

@@ -209,6 +209,21 @@ async def test_a_suggestion_that_is_approved_is_done_at_once() -> None:
     assert "does not wait" in await refused(house.loop.operator.approve(one.id))
 
 
+async def test_an_approval_is_undone_with_its_decision_and_waits_while_the_kill_switch_is_on() -> None:
+    house = await slow_house(SUGGEST)
+    assert house.loop.board is not None
+    await house.loop.operator.approve(house.loop.board.suggestions[0].id)
+    assert await house.loop.operator.undo()
+    await house.loop.tick(120.0)
+    assert house.share(A) == 0.5
+    held = await slow_house(SUGGEST)
+    assert held.loop.board is not None
+    name = held.loop.board.suggestions[0].id
+    await held.loop.operator.kill_switch(on=True)
+    await held.loop.operator.approve(name)
+    assert held.share(A) == 0.5
+
+
 async def test_a_suggestion_that_is_dismissed_moves_nothing() -> None:
     house = await slow_house(SUGGEST)
     assert house.loop.board is not None
