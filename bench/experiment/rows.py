@@ -8,7 +8,8 @@ import numpy as np
 
 from bench.experiment.streams import ALPHA, Floats, Looks, always_valid, joined, repeated_t, running
 from bench.report import Row
-from foreroute.experiment.contrast import failure_ratio
+from foreroute.experiment.contrast import difference, failure_ratio
+from foreroute.experiment.moments import Moments
 from foreroute.experiment.sequence import quantile_ranks, tightest_ratio
 from foreroute.experiment.size import sequential_units
 
@@ -136,11 +137,8 @@ def _naive(y: Floats, in_arm: np.ndarray) -> Looks:
     return repeated_t(*running(y, np.zeros_like(y), in_arm))
 
 
-def _removed(arm: object, control: object) -> float:
-    from foreroute.experiment.contrast import difference
-    from foreroute.experiment.moments import Moments
-
-    last = [Moments(*(value[:, -1] for value in one.dump())) for one in (arm, control)]  # type: ignore[attr-defined]
+def _removed(arm: Moments, control: Moments) -> float:
+    last = [Moments(*(np.asarray(value)[:, -1] for value in one.dump())) for one in (arm, control)]
     return float(np.mean(difference(*last).removed))
 
 
