@@ -30,6 +30,7 @@ async def prepared() -> ExperimentHouse:
         definition(id="guarded", guardrails=[{"measure": "failures", "worse_max": 0.2}]),
         definition(
             id="later",
+            layer="alone",
             arms=[{"name": "x"}, {"name": "y", "hedge_after": "2s"}, {"name": "z", "attempts_max": 1}],
         ),
     )
