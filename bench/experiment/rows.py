@@ -29,10 +29,7 @@ def deviation_of(tail: float) -> float:
 def false_alarms(repeats: int) -> list[Row]:
     rows = []
     for tail in TAILS:
-        deviation = deviation_of(tail)
-        logs = _repeat(repeats, lambda rng, d=deviation: rng.normal(0.0, d, (BATCH, REQUESTS)), _log)
-        means = _repeat(repeats, lambda rng, d=deviation: rng.lognormal(0.0, d, (BATCH, REQUESTS)), _mean)
-        naive = _repeat(repeats, lambda rng, d=deviation: rng.normal(0.0, d, (BATCH, REQUESTS)), _naive)
+        logs, means, naive = (_repeat(repeats, deviation_of(tail), look) for look in (_log, _mean, _naive))
         name = f"tail_{tail:g}".replace(".", "_")
         rows += [
             alarm_row(f"experiment.aa_false_positive_ratio.{name}", logs, naive, repeats, "log-mean latency"),
@@ -113,14 +110,12 @@ def alarm_row(name: str, looks: Looks, naive: Looks, repeats: int, what: str) ->
     )
 
 
-Draw = Callable[[np.random.Generator], Floats]
-
-
-def _repeat(repeats: int, draw: Draw, look: Callable[[Floats, np.ndarray], Looks]) -> Looks:
+def _repeat(repeats: int, deviation: float, look: Callable[[Floats, np.ndarray], Looks]) -> Looks:
+    """Logarithms of lognormal latencies."""
     parts = []
     for seed in range(repeats // BATCH):
         rng = np.random.default_rng([7, seed])
-        values = draw(rng)
+        values = rng.normal(0.0, deviation, (BATCH, REQUESTS))
         parts.append(look(values, rng.random(values.shape) < 0.5))
     return joined(parts)
 
@@ -130,7 +125,7 @@ def _log(y: Floats, in_arm: np.ndarray) -> Looks:
 
 
 def _mean(y: Floats, in_arm: np.ndarray) -> Looks:
-    return always_valid(*running(y, np.zeros_like(y), in_arm), REQUESTS / 2, as_ratio=True)
+    return always_valid(*running(np.exp(y), np.zeros_like(y), in_arm), REQUESTS / 2, as_ratio=True)
 
 
 def _naive(y: Floats, in_arm: np.ndarray) -> Looks:
