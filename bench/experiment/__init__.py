@@ -7,7 +7,7 @@ commonly done: a t-test at each look. Latencies are lognormal up to the heaviest
 replacement. Where the recording is absent its rows are left out.
 """
 
-from bench.experiment import clusters, recorded, rows, switchbacks
+from bench.experiment import assign, clusters, recorded, rows, switchbacks
 from bench.report import Row
 
 
@@ -19,4 +19,5 @@ def run(*, quick: bool) -> list[Row]:
         *recorded.rows(repeats),
         *clusters.rows(repeats),
         *switchbacks.rows(repeats),
+        *assign.rows(),
     ]

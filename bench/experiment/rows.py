@@ -8,7 +8,8 @@ import numpy as np
 
 from bench.experiment.streams import ALPHA, Floats, Looks, always_valid, joined, repeated_t, running
 from bench.report import Row
-from foreroute.experiment.contrast import failure_ratio
+from foreroute.experiment.contrast import difference, failure_ratio
+from foreroute.experiment.moments import Moments
 from foreroute.experiment.sequence import quantile_ranks, tightest_ratio
 from foreroute.experiment.size import sequential_units
 
@@ -28,10 +29,7 @@ def deviation_of(tail: float) -> float:
 def false_alarms(repeats: int) -> list[Row]:
     rows = []
     for tail in TAILS:
-        deviation = deviation_of(tail)
-        logs = _repeat(repeats, lambda rng, d=deviation: rng.normal(0.0, d, (BATCH, REQUESTS)), _log)
-        means = _repeat(repeats, lambda rng, d=deviation: rng.lognormal(0.0, d, (BATCH, REQUESTS)), _mean)
-        naive = _repeat(repeats, lambda rng, d=deviation: rng.normal(0.0, d, (BATCH, REQUESTS)), _naive)
+        logs, means, naive = (_repeat(repeats, deviation_of(tail), look) for look in (_log, _mean, _naive))
         name = f"tail_{tail:g}".replace(".", "_")
         rows += [
             alarm_row(f"experiment.aa_false_positive_ratio.{name}", logs, naive, repeats, "log-mean latency"),
@@ -112,14 +110,12 @@ def alarm_row(name: str, looks: Looks, naive: Looks, repeats: int, what: str) ->
     )
 
 
-Draw = Callable[[np.random.Generator], Floats]
-
-
-def _repeat(repeats: int, draw: Draw, look: Callable[[Floats, np.ndarray], Looks]) -> Looks:
+def _repeat(repeats: int, deviation: float, look: Callable[[Floats, np.ndarray], Looks]) -> Looks:
+    """Logarithms of lognormal latencies."""
     parts = []
     for seed in range(repeats // BATCH):
         rng = np.random.default_rng([7, seed])
-        values = draw(rng)
+        values = rng.normal(0.0, deviation, (BATCH, REQUESTS))
         parts.append(look(values, rng.random(values.shape) < 0.5))
     return joined(parts)
 
@@ -129,18 +125,15 @@ def _log(y: Floats, in_arm: np.ndarray) -> Looks:
 
 
 def _mean(y: Floats, in_arm: np.ndarray) -> Looks:
-    return always_valid(*running(y, np.zeros_like(y), in_arm), REQUESTS / 2, as_ratio=True)
+    return always_valid(*running(np.exp(y), np.zeros_like(y), in_arm), REQUESTS / 2, as_ratio=True)
 
 
 def _naive(y: Floats, in_arm: np.ndarray) -> Looks:
     return repeated_t(*running(y, np.zeros_like(y), in_arm))
 
 
-def _removed(arm: object, control: object) -> float:
-    from foreroute.experiment.contrast import difference
-    from foreroute.experiment.moments import Moments
-
-    last = [Moments(*(value[:, -1] for value in one.dump())) for one in (arm, control)]  # type: ignore[attr-defined]
+def _removed(arm: Moments, control: Moments) -> float:
+    last = [Moments(*(np.asarray(value)[:, -1] for value in one.dump())) for one in (arm, control)]
     return float(np.mean(difference(*last).removed))
 
 

@@ -75,7 +75,7 @@ def repeated_t(arm: Moments, control: Moments, *, once: bool = False) -> Looks:
 
 
 def _first(sure: NDArray[np.bool_], requests: Floats) -> Looks:
-    ever = sure.any(axis=1)
+    ever = np.asarray(sure.any(axis=1))
     at = sure.argmax(axis=1)
     after = np.where(ever, requests[np.arange(len(at)), at], np.nan)
     return Looks(ever, after)

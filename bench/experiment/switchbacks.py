@@ -49,7 +49,7 @@ def _slots(rng: np.random.Generator) -> np.ndarray:
     for slot in range(1, count):
         lasting[slot] = 0.9 * lasting[slot - 1] + rng.normal(0.0, 0.08)
     shape = 0.33 * np.sin(np.arange(count) * math.pi / 24.0)
-    return shape + lasting + rng.standard_t(4, count) * 0.07
+    return np.asarray(shape + lasting + rng.standard_t(4, count) * 0.07)
 
 
 def _differences(rng: np.random.Generator) -> list[float]:

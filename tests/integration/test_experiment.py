@@ -13,6 +13,7 @@ from tests.integration.conftest import standing_still
 from foreroute.app.control_plane import open_store
 from foreroute.core.attempt import PickReason
 from foreroute.core.experiment import SHADOW_NUMBER
+from foreroute.core.experiment_ports import ExperimentedStore
 from foreroute.core.ids import RouteName
 from foreroute.experiment.measures import Measure
 from foreroute.experiment.runs import RunState, Verdict
@@ -89,6 +90,7 @@ def sections(*experiments: dict[str, Any]) -> dict[str, Any]:
 
 async def ledger_of(house) -> list[Any]:
     store = await open_store(house.settings)
+    assert isinstance(store, ExperimentedStore)
     try:
         entries = await store.experiments.marked.recent(["chat"], 0.0, 10_000)
     finally:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from foreroute.core.experiment import ExperimentKind, Unit
+from foreroute.core.experiment import SHADOW_NUMBER, ExperimentKind, Unit
 from foreroute.core.ledger import LedgerEntry
 from foreroute.experiment.buckets import Buckets
 from foreroute.experiment.cells import Cells
@@ -15,7 +15,8 @@ from foreroute.experiment.requests import Expected, Requests, Seen
 from foreroute.experiment.runs import Run
 
 UNITS_MAX: Final = 200_000
-_PAIRS_MAX: Final = 20_000
+_PAIRS_MAX: Final = 5000
+"""Halves that wait for their other half: copies that were never sent do not pile up."""
 
 
 @dataclass(slots=True)
@@ -59,7 +60,10 @@ class Tally:
     def take(self, entries: Iterable[LedgerEntry], at: float) -> None:
         entries = list(entries)
         for entry in entries:
-            if any(mark.run == self.run.id for mark in entry.attempt.arms) and entry.attempt.number > 1000:
+            if (
+                any(mark.run == self.run.id for mark in entry.attempt.arms)
+                and entry.attempt.number >= SHADOW_NUMBER
+            ):
                 self.copies_usd += entry.cost_usd or Decimal(0)
         for seen in self.requests.take(entries, at):
             self._add(seen)

@@ -27,7 +27,7 @@ def ever_sure(y: np.ndarray, in_arm: np.ndarray, *, as_ratio: bool = False) -> n
     with np.errstate(divide="ignore", invalid="ignore"):
         lower, upper = difference(*arms, as_ratio=as_ratio).interval(REQUESTS / 4.0, ALPHA)
         sure = ((lower > 0.0) | (upper < 0.0)) & (np.minimum(arms[0].units, arms[1].units) >= UNITS_MIN)
-    return sure.any(axis=1)
+    return np.asarray(sure.any(axis=1))
 
 
 @pytest.mark.parametrize("as_ratio", [False, True], ids=["log-mean", "mean"])

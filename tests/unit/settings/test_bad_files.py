@@ -79,6 +79,25 @@ BAD = [
     Bad("bad_time_zone", "13: budgets[0].time_zone", "no time zone 'Asia/Soul'", "Asia/Seoul"),
     Bad("horizon_not_forecast", "2: loop.horizon", "30m is not one of the forecast horizons", "15m, 1h"),
     Bad("nearest_to_what", "11: routes[0].prefer", "gateway.region is not set", "region: us-east"),
+    Bad(
+        "experiment_unknown_channel",
+        "15: experiments[0].arms[1].channels.tow",
+        "there is no channel 'tow'",
+        "did you mean two? channels:",
+    ),
+    Bad(
+        "experiment_unknown_route",
+        "12: experiments[0].routes[0]",
+        "there is no route 'chatt'",
+        "did you mean chat?",
+    ),
+    Bad("experiment_unknown_key", "14: experiments[0].mesure", "no such setting", "did you mean measure?"),
+    Bad(
+        "experiment_shadow_for_free",
+        "10: experiments[0].budget_usd",
+        "a shadow costs money",
+        "budget_usd: 5",
+    ),
     Bad("alias_bomb", "", "more than 200000 values", "aliases"),
     Bad("alias_of_itself", "", "an alias holds itself", "channels:"),
 ]

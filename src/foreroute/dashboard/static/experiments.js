@@ -125,7 +125,7 @@ async function act(name, arm) {
     say(t(`exp.ans.${name === 'force' ? 'promote' : name}`, { run: answer.run.run, arm }));
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) askForKey();
-    say(error instanceof ApiError ? [error.message, error.hint].filter(Boolean).join(' ') : t('ans.unreachable'), true);
+    say(error instanceof ApiError ? [error.message, error.hint].filter(Boolean).join('. ') : t('ans.unreachable'), true);
   }
   await poll();
 }
