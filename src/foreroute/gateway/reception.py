@@ -82,6 +82,7 @@ class Reception:
                 request.input_tokens,
                 request.output_tokens_max,
                 request.tools,
+                request.tier,
             ),
         )
         forwarded = {name.decode(): headers[name].decode("latin-1") for name in _FORWARDED if name in headers}

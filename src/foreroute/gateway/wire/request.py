@@ -20,10 +20,11 @@ _NEVER_STREAMED: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.COUNT_TOKENS})
 _OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _OBJECT: Final = re.compile(rb"[ \t\r\n]*\{")
 _TOKENS_MAX: Final = 10**9
+_TIER: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _TOOLS: Final = b'"tools"'
 _LOOK_BYTES: Final = 64 * 1024
 _READ: Final = frozenset(
-    {"model", "stream", "stream_options", "n", "previous_response_id", *_OUTPUT_LIMITS, *OURS}
+    {"model", "stream", "stream_options", "n", "previous_response_id", "service_tier", *_OUTPUT_LIMITS, *OURS}
 )
 _REFERENCES: Final = ("input_file_id", "file_id", "training_file")
 """Members of bodies that are passed through, by which they refer to a file."""
@@ -62,6 +63,8 @@ class ModelRequest:
     follows: str | None = None
     """An earlier answer or object that only one channel knows."""
     preferences: Preferences = field(default=NO_PREFERENCES)
+    tier: str = ""
+    """The service tier that it asks for; empty: none, or a name that is none."""
 
     @property
     def names_no_model(self) -> bool:
@@ -188,6 +191,7 @@ def _request(
         choices=_positive(fields.get("n")) or 1,
         follows=_text(fields.get("previous_response_id")),
         preferences=preferences,
+        tier=_tier(fields.get("service_tier")),
     )
 
 
@@ -205,6 +209,10 @@ def _positive(value: Any) -> int | None:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _tier(value: Any) -> str:
+    return value if isinstance(value, str) and _TIER.fullmatch(value) else ""
 
 
 def _object_in(path: str) -> str | None:
