@@ -383,6 +383,13 @@ class BudgetSettings(_Section):
     """The month begins at midnight there: `Asia/Seoul`."""
 
 
+class CostSettings(_Section):
+    """How spend is reported."""
+
+    time_zone: str = "UTC"
+    """Days, weeks and months of reports begin at midnight there: `Asia/Seoul`."""
+
+
 class HealSettings(_Section):
     """How incidents are treated."""
 
@@ -522,6 +529,7 @@ class Settings(_Section):
     detect: DetectSettings = DetectSettings()
     budgets: tuple[BudgetSettings, ...] = ()
     """What a month may cost."""
+    cost: CostSettings = CostSettings()
     heal: HealSettings = HealSettings()
     alerts: AlertsSettings = AlertsSettings()
     otel: OtelSettings = OtelSettings()
