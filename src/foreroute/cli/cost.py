@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
     )
     verbs.command("show")(show)
     verbs.command("report")(report)
+    verbs.command("forecast")(forecast)
     verbs.command("prices")(prices)
     verbs.command("reconcile")(reconcile)
     verbs.command("reprice")(reprice)
@@ -103,6 +104,17 @@ def report(
         show_report(found.report)
         return
     put(found, wanted.value, output)
+
+
+def forecast(config: ConfigOption = None, as_json: AsJson = False) -> None:
+    """Say what the day, the week and the month will have cost at their end. With the interval that holds 80 %."""
+    from foreroute.cli.cost_forecast import forecasts, show_forecasts
+
+    answer = forecasts(config)
+    if as_json:
+        print_json(answer)
+    else:
+        show_forecasts(answer)
 
 
 def prices(config: ConfigOption = None, as_json: AsJson = False) -> None:

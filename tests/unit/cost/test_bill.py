@@ -84,7 +84,7 @@ def test_another_currency_needs_its_rate():
         ("date,usd\n2026-11-01,much\n", "b:2", "not an amount"),
         ("date,usd\n2026-11-01,nan\n", "b:2", "not an amount"),
         ("date,usd\n2026-11-01\n", "b:2", "fewer fields"),
-        ('date,usd\n2026-11-01,"1\n', "b:2", "unexpected end"),
+        ('date,usd\n2026-11-01,"1\n', "b:1", "unexpected end"),
         ("{}", "b", "no bill of a known shape"),
         ('{"cost": 1, "date": "2026-11-01"}\nnot json\n', "b:2", "not JSON"),
         ('{"ResultsByTime": [{}]}', "b, ResultsByTime 1", "Cost Explorer"),
