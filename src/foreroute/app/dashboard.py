@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from foreroute.alerts.desk import AlertDesk
 from foreroute.app.config_watch import ReloadResult
+from foreroute.app.costs import costs_of
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
 from foreroute.core.errors import ForerouteError
@@ -66,6 +67,7 @@ async def serve_dashboard(
         ),
         more=[
             *_key_routes(store, clock, keys_changed),
+            *costs_of(settings, store, clock),
             *_reload_route(reload),
             *alert_routes(desk, store.records, clock),
         ],

@@ -2,9 +2,12 @@
 
 from decimal import Decimal
 
+from foreroute.core.attempt import Usage
 from foreroute.core.ids import ChannelId
+from foreroute.cost.period_forecast import RequestPrice
 from foreroute.cost.pricebook import GenaiPriceBook, OwnPrices
 from foreroute.cost.unit_prices import UnitPrices
+from foreroute.settings.convert import channels_of
 from foreroute.settings.model import LimitSettings, PriceSettings, Settings
 
 
@@ -13,6 +16,17 @@ def price_book(settings: Settings) -> GenaiPriceBook:
         ChannelId(one.id): _own(one.price, one.limits) for one in settings.channels if one.price is not None
     }
     return GenaiPriceBook(own)
+
+
+def request_price(settings: Settings, at: float) -> RequestPrice:
+    """What a request costs on a channel of the configuration at this instant."""
+    book, channels = price_book(settings), {one.id: one for one in channels_of(settings)}
+
+    def price(name: str, usage: Usage) -> Decimal | None:
+        channel = channels.get(ChannelId(name))
+        return None if channel is None else book.cost_usd(channel, usage, at).cost_usd
+
+    return price
 
 
 def _own(price: PriceSettings, limits: LimitSettings) -> OwnPrices:

@@ -29,6 +29,10 @@ class Format(StrEnum):
 _Period = Annotated[
     PeriodName, typer.Option("--period", help="Calendar periods in the time zone of `cost.time_zone`.")
 ]
+_Since = Annotated[
+    str,
+    typer.Option("--since", metavar="DURATION", help="The traffic and the metrics of so long, such as 6h."),
+]
 _Back = Annotated[
     int, typer.Option("--back", min=0, max=1000, metavar="N", help="So many periods ago; 0: the present one.")
 ]
@@ -43,6 +47,8 @@ def register(app: typer.Typer) -> None:
     verbs.command("show")(show)
     verbs.command("report")(report)
     verbs.command("forecast")(forecast)
+    verbs.command("frontier")(frontier)
+    verbs.command("optimize")(optimize)
     verbs.command("prices")(prices)
     verbs.command("reconcile")(reconcile)
     verbs.command("reprice")(reprice)
@@ -115,6 +121,42 @@ def forecast(config: ConfigOption = None, as_json: AsJson = False) -> None:
         print_json(answer)
     else:
         show_forecasts(answer)
+
+
+def frontier(since: _Since = "24h", config: ConfigOption = None, as_json: AsJson = False) -> None:
+    """Say which channels are worth their price, route by route. Dominated ones are named with what is better in price,
+    latency, success and quality.
+    """
+    from foreroute.cli.cost_optimum import frontiers, show_frontiers
+
+    rows = frontiers(config, since)
+    if as_json:
+        print_json({"routes": rows})
+    else:
+        show_frontiers(rows)
+
+
+def optimize(
+    since: _Since = "24h",
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="USD", help="The most that a day may cost.")
+    ] = None,
+    fastest: Annotated[
+        bool, typer.Option("--fastest", help="The best latency within the budget, instead of the least cost.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the cheapest shares that keep every promise: latency, success, quality, regions, quotas and budget. Where
+    there are none, say what must give, and by how much. Changes nothing. Needs the extra `cost`.
+    """
+    from foreroute.cli.cost_optimum import optimum, show_optimum
+
+    row = optimum(config, since, budget, fastest=fastest)
+    if as_json:
+        print_json(row)
+    else:
+        show_optimum(row)
 
 
 def prices(config: ConfigOption = None, as_json: AsJson = False) -> None:

@@ -17,6 +17,7 @@ from foreroute.cost.budget import zone_of
 from foreroute.cost.calendar import Period
 from foreroute.cost.focus import focus_csv
 from foreroute.cost.report import Asked, By, Line, SpendReport, asked, share, spend_report
+from foreroute.cost.report_names import named
 from foreroute.cost.report_rows import plain, report_csv, report_row
 from foreroute.settings import load_settings
 from foreroute.store.sqlite import SqliteStore
@@ -51,33 +52,6 @@ def load(config: Path | None, period: str, back: int) -> Found:
 
     cells, book = on_file(settings, work)
     return Found(named(spend_report(wanted, cells), book), tuple(cells), wanted)
-
-
-def named(report: SpendReport, book: KeyBook) -> SpendReport:
-    """Keys and teams by their names, with the id where two have the same one."""
-    names: dict[By, dict[str, str]] = {
-        By.KEY: {str(key.id): key.name for key in book.keys},
-        By.TEAM: {str(team.id): team.name for team in book.teams},
-    }
-    by = dict(report.by)
-    for one, known in names.items():
-        by[one] = tuple(Line(_shown(line.name, known), line.metered) for line in by[one])
-    return SpendReport(
-        period=report.period,
-        window=report.window,
-        time_zone=report.time_zone,
-        at=report.at,
-        total=report.total,
-        before=report.before,
-        by=by,
-    )
-
-
-def _shown(name: str, known: dict[str, str]) -> str:
-    own = known.get(name)
-    if own is None:
-        return name
-    return own if list(known.values()).count(own) == 1 else f"{own} ({name})"
 
 
 def division(report: SpendReport, by: By) -> dict[str, Any]:

@@ -312,6 +312,10 @@ class RouteSettings(_Section):
     prefer: Literal["weights", "nearest"] = "weights"
     """`weights` shares traffic among all targets of a priority; `nearest` lets a farther region serve only when the
     nearer ones cannot (needs `gateway.region`)."""
+    quality_min: Ratio = 0.0
+    """The optimum of costs gives no share to channels whose `quality` is below it."""
+    regions: tuple[Name, ...] = ()
+    """The optimum of costs gives shares to channels of these regions alone; empty: of any."""
     attempts_max: int = Field(3, ge=1, le=10)
     """Tries of one request, the first included."""
     fallbacks: tuple[Name, ...] = ()

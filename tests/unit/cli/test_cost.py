@@ -19,6 +19,7 @@ from foreroute.cli.program import app
 from foreroute.core.attempt import Usage
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Seller
+from foreroute.monitor.fold import fold
 from foreroute.settings import load_settings
 from foreroute.testing.check_store import an_attempt
 
@@ -43,6 +44,26 @@ class Place:
             "channels": [{**channel, "id": "a", "price": self.price}, {**channel, "id": "b"}],
             "routes": [{"model": "chat", "targets": [{"channel": "a"}, {"channel": "b"}]}],
             "cost": cost,
+        }
+        self.config.write_text(json.dumps(document))
+
+    def write_two(self, prices: dict[str, tuple[float, float]], **route: Any) -> None:
+        """Both channels priced, in and out, and a route with these settings."""
+        channel = {
+            "provider": "nobody",
+            "region": "here",
+            "model": "m",
+            "base_url": "https://a.example.com/v1",
+        }
+        channels = [
+            {**channel, "id": name, "price": {"input_usd_per_mtok": in_, "output_usd_per_mtok": out}}
+            for name, (in_, out) in prices.items()
+        ]
+        targets = [{"channel": name} for name in prices]
+        document = {
+            "store": {"path": str(self.folder / "store.db")},
+            "channels": channels,
+            "routes": [{"model": "chat", "targets": targets, **route}],
         }
         self.config.write_text(json.dumps(document))
 
@@ -184,3 +205,66 @@ def test_without_a_store_it_says_where_it_looked(tmp_path):
     result = Place(tmp_path).run("show")
     assert result.exit_code == ExitCode.FAILED
     assert "store.db" in result.output
+
+
+def busy(place: Place) -> None:
+    """Two channels of a route: `a` costs 2 and answers in 1 s; `b` costs 0.5 and is slow one time in five."""
+    entries, attempts = [], []
+    for n in range(400):
+        channel = "ab"[n % 2]
+        slow = channel == "b" and n % 10 == 1
+        one = replace(
+            an_attempt(1, request=f"busy{n}", channel=ChannelId(channel), at=NOW - 600.0 + n),
+            usage=Usage(1_000_000, 0, 0, 500_000),
+            duration_s=4.0 if slow else 1.0,
+            hedge=False,
+        )
+        attempts.append(one)
+        entries.append(LedgerEntry(attempt=one, cost_usd=Decimal(1), price_source="config"))
+
+    async def work() -> None:
+        store = await open_store(load_settings(place.config))
+        await store.append(entries, fold(attempts, window_s=60.0, source="test"))
+        await store.close()
+
+    asyncio.run(work())
+
+
+def test_frontier_and_optimum(place):
+    place.write_two({"a": (1, 2), "b": (0.25, 0.5)})
+    busy(place)
+    (route,) = place.json("frontier", "--since", "1h")["routes"]
+    found = {one["channel"]: one for one in route["channels"]}
+    assert found["a"]["usd_per_request"] == pytest.approx(2.0, rel=0.02)
+    assert found["a"]["on_frontier"]
+    assert found["b"]["on_frontier"]
+    assert found["b"]["p95_s"] > 3.5
+    row = place.json("optimize", "--since", "1h")
+    assert row["feasible"]
+    (shares,) = [one["shares"] for one in row["routes"]]
+    # The configured half and half is late in one request of ten; the limit is 1.1 times its p95, which is b's slow 4 s.
+    assert shares["b"] == pytest.approx(1.0)
+    assert row["saved_ratio"] > 0.3
+    assert "frontier" in place.run("frontier", "--since", "1h").stdout
+    assert "an hour" in place.run("optimize", "--since", "1h").stdout
+
+
+def test_an_optimum_that_is_none_says_what_must_give(place):
+    place.write_two({"a": (1, 2), "b": (0.25, 0.5)}, quality_min=0.9)
+    busy(place)
+    row = place.json("optimize", "--since", "1h", "--budget", "1")
+    assert not row["feasible"]
+    (one,) = row["concessions"]
+    assert (one["promise"], one["bound"]) == ("budget", pytest.approx(1 / 24))
+    assert one["needed"] > 1
+    assert "would have to be" in place.run("optimize", "--since", "1h", "--budget", "1").stdout
+    for wrong in (["--budget", "much"], ["--fastest"], ["--since", "soon"]):
+        assert place.run("optimize", *wrong).exit_code == ExitCode.FAILED
+
+
+def test_a_forecast_without_days_on_record_says_so(place):
+    found = place.json("forecast")
+    assert set(found["periods"]) == {"day", "week", "month"}
+    total = found["periods"]["month"]["total"]
+    assert (total["spent_usd"], total["replays"]) == ("1.500000000001", 0)
+    assert "usual spread" in place.run("forecast").stdout
