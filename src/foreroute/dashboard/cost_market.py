@@ -26,6 +26,8 @@ QUARTER_S: Final = 900.0
 LATENCY_RISE_MAX: Final = 1.10
 """The optimum's p95 is at most so much of that of the configured weights."""
 LATE_MAX: Final = 0.05
+PLACES_USED_MAX: Final = 0.8
+"""Of a channel's places, on average: beyond that requests wait for one."""
 _STEPS: Final = 200
 
 
@@ -52,6 +54,8 @@ class Record:
     p95_s: float | None
     late: Callable[[float], float]
     """The share of answers that took longer."""
+    held_s: float | None = None
+    """How long an answer takes one of its places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,8 @@ class RouteMarket:
     baseline_usd_per_hour: float | None
     baseline_p95_s: float | None
     success_min: float
+    held_s: Mapping[str, float | None]
+    """By channel, how long an answer takes one of its places."""
     request_class: RequestClass | None
     """None: there is nothing to share out, or nothing is known."""
 
@@ -76,9 +82,12 @@ async def market_of(sources: MarketSources, *, start_at: float, end_at: float) -
     """The span is taken out to whole quarters of an hour."""
     start = start_at // QUARTER_S * QUARTER_S
     end = -(-end_at // QUARTER_S) * QUARTER_S
-    cells = await sources.costs.cells([(start, end)])
+    edges = [start + QUARTER_S * n for n in range(round((end - start) / QUARTER_S))]
+    cells = await sources.costs.cells([(one, one + QUARTER_S) for one in edges])
     rollups = await sources.rollups.read(start_at=start, end_at=end)
-    minutes = max(1.0, (min(end, end_at) - start) / 60.0)
+    # A ledger that began in the middle of the span has seen so much less of it.
+    began = min((cell.start_at for cell in cells), default=start)
+    minutes = max(1.0, (min(end, end_at) - began) / 60.0)
     return tuple(
         _route(sources, route, [c for c in cells if c.group.route == route.name], rollups, minutes, end_at)
         for route in sources.routes.values()
@@ -94,12 +103,22 @@ def programme_of(
 ) -> Programme:
     return Programme(
         classes=[one.request_class for one in markets if one.request_class is not None],
-        capacities={
-            str(one.id): Capacity(one.requests_per_minute_max, one.tokens_per_minute_max) for one in channels
-        },
+        capacities={str(one.id): _capacity(one, markets) for one in channels},
         usd_per_hour_max=usd_per_hour_max,
         fastest=fastest,
     )
+
+
+def _capacity(channel: Channel, markets: Sequence[RouteMarket]) -> Capacity:
+    """The quota, and what its places can serve: places ÷ time that each is taken (Little's law), with some to spare."""
+    held = [one.held_s.get(str(channel.id)) for one in markets]
+    longest = max((one for one in held if one), default=None)
+    bounds: list[float] = []
+    if channel.requests_per_minute_max is not None:
+        bounds.append(channel.requests_per_minute_max)
+    if channel.concurrency_max is not None and longest is not None:
+        bounds.append(PLACES_USED_MAX * channel.concurrency_max * 60.0 / longest)
+    return Capacity(min(bounds, default=None), channel.tokens_per_minute_max)
 
 
 def _route(
@@ -147,6 +166,7 @@ def _route(
         baseline_usd_per_hour=None if usd is None else usd * requests * 60.0,
         baseline_p95_s=p95,
         success_min=success or 0.0,
+        held_s={name: one.held_s for name, one in records.items()},
         request_class=_class(sources, route.name, requests, mix, offers, records, by_id, common),
     )
 
@@ -196,13 +216,18 @@ def _record(name: str, rollups: Sequence[Rollup], objective: Objective | None) -
     asked = sum(one.attempts - one.ignored for one in mine)
     served = sum(one.successes for one in mine)
     curve = _curve(found)
-    count, seconds = sum(one.count for one in found), sum(one.total_s for one in found)
     return Record(
         success=served / asked if asked else None,
-        mean_s=seconds / count if count else None,
+        mean_s=_mean(found),
+        held_s=_mean([one.latency for one in mine]),
         p95_s=None if curve is None else curve[round(0.95 * _STEPS)],
         late=lambda limit: 0.0 if curve is None else sum(one > limit for one in curve) / len(curve),
     )
+
+
+def _mean(found: Sequence[LatencySummary]) -> float | None:
+    count = sum(one.count for one in found)
+    return sum(one.total_s for one in found) / count if count else None
 
 
 def _curve(found: Sequence[LatencySummary]) -> list[float] | None:
