@@ -75,7 +75,7 @@ def _digest(name: str) -> int:
 
 
 def _sum(clients: dict[str, Floats], prefix: str) -> Floats:
-    return np.sum([values for name, values in clients.items() if name.startswith(prefix)], axis=0)
+    return np.asarray(np.sum([values for name, values in clients.items() if name.startswith(prefix)], axis=0))
 
 
 def _rows(period: str, hours: int, elapsed: int, figure: str, members: list[Floats]) -> Iterator[Row]:

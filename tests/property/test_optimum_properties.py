@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,7 +59,8 @@ def programmes(draw, *, budget: bool = True):
 def judged(asked: Programme, x: np.ndarray, slack: float = 1e-9) -> np.ndarray:
     """Which rows of shares (six columns) keep every promise: written down anew, from what the promises say."""
     fine = np.ones(len(x), dtype=bool)
-    requests, tokens = dict.fromkeys(NAMES, 0.0), dict.fromkeys(NAMES, 0.0)
+    requests: dict[str, Any] = dict.fromkeys(NAMES, 0.0)
+    tokens: dict[str, Any] = dict.fromkeys(NAMES, 0.0)
     for n, one in enumerate(asked.classes):
         mine = x[:, 3 * n : 3 * n + 3]
         fine &= mine @ [c.late_ratio for c in one.choices] <= one.late_max + slack
@@ -81,13 +83,13 @@ def judged(asked: Programme, x: np.ndarray, slack: float = 1e-9) -> np.ndarray:
 
 def costs(asked: Programme, x: np.ndarray) -> np.ndarray:
     per = [60 * one.requests_per_minute * c.usd for one in asked.classes for c in one.choices]
-    return x @ np.array(per)
+    return np.asarray(x @ np.array(per))
 
 
 def latencies(asked: Programme, x: np.ndarray) -> np.ndarray:
     total = sum(one.requests_per_minute for one in asked.classes)
     per = [one.requests_per_minute / total * c.latency_s for one in asked.classes for c in one.choices]
-    return x @ np.array(per)
+    return np.asarray(x @ np.array(per))
 
 
 def vector(found) -> np.ndarray:
@@ -167,7 +169,7 @@ def one_class(**more) -> Programme:
         Choice(channel="cheap", usd=0.01, latency_s=2.0, late_ratio=0.2, quality=0.7, region="us"),
         Choice(channel="quick", usd=0.03, latency_s=1.0, late_ratio=0.0, quality=0.9, region="eu"),
     )
-    parts = {"name": "chat", "requests_per_minute": 10.0, "choices": choices} | more
+    parts: dict[str, Any] = {"name": "chat", "requests_per_minute": 10.0, "choices": choices} | more
     return Programme(classes=[RequestClass(**parts)])
 
 
@@ -194,7 +196,8 @@ def test_what_must_give_is_named_with_how_much(more, promise, bound, needed):
     assert not found.feasible
     (one,) = found.concessions
     assert (one.promise, one.of) == (promise, "chat")
-    assert (one.bound, one.needed) == (pytest.approx(bound), pytest.approx(needed))
+    assert one.bound == pytest.approx(bound)
+    assert one.needed == pytest.approx(needed)
 
 
 def test_a_negative_price_is_refused():

@@ -56,7 +56,8 @@ class Table:
     @property
     def sums(self) -> Floats:
         """One row a class: its shares add up to 1."""
-        return (self._class == np.arange(len(self.programme.classes))[:, None]).astype(np.float64)
+        places = np.arange(len(self.programme.classes))[:, None]
+        return np.asarray(self._class == places, dtype=np.float64)
 
     def bounds(self) -> list[Bound]:
         found, sums = [], self.sums

@@ -1,3 +1,5 @@
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,7 +50,9 @@ def test_as_the_definition_says(offers):
     ]
     found = frontier(named)
     assert any(one.on_frontier for one in found)
-    values = {one.channel: (one.usd, one.latency_s, -one.success, -one.quality) for one in named}
+    values: dict[str, Any] = {
+        one.channel: (one.usd, one.latency_s, -one.success, -one.quality) for one in named
+    }
     for one in found:
         mine = values[one.offer.channel]
         better = {

@@ -35,7 +35,11 @@ METERED = st.builds(Metered, attempts=st.integers(1, 99), cost_usd=PICO, input_t
 def test_every_division_adds_up_to_the_total(found, zone):
     wanted = asked(Period.MONTH, AT, zone_of(zone), zone)
     windows = wanted.windows
-    cells = [SpendCell(*windows[n % len(windows)], group, metered) for group, metered, n in found]
+    spans = [windows[n % len(windows)] for _, _, n in found]
+    cells = [
+        SpendCell(start, end, group, metered)
+        for (start, end), (group, metered, _) in zip(spans, found, strict=True)
+    ]
     report = spend_report(wanted, cells)
     for by in By:
         assert sum((line.metered for line in report.by[by]), Metered()) == report.total
@@ -88,7 +92,11 @@ def test_tags_are_one_name_so_that_nothing_counts_twice():
         SpendCell(start, end, SpendGroup("c"), Metered(attempts=1, cost_usd=Decimal(4))),
     ]
     lines = spend_report(wanted, cells).by[By.TAG]
-    assert [(line.name, line.metered.cost_usd) for line in lines] == [("(none)", 4), ("a + b", 2), ("a", 1)]
+    assert [(line.name, line.metered.cost_usd) for line in lines] == [
+        ("(none)", Decimal(4)),
+        ("a + b", Decimal(2)),
+        ("a", Decimal(1)),
+    ]
 
 
 def test_a_name_is_no_formula_in_a_spreadsheet():

@@ -85,7 +85,7 @@ export function frontierChart(route, width) {
     path += path ? `H${x(one.usd_per_request).toFixed(1)}V${y(one.p95_s).toFixed(1)}` : `M${x(one.usd_per_request).toFixed(1)} ${y(one.p95_s).toFixed(1)}`;
     best = one.p95_s;
   }
-  const placed = route.limit_s === null ? [] : [[right - 60, y(route.limit_s) - 5]];
+  const named = labels(known.map((one) => [one.channel, x(one.usd_per_request), y(one.p95_s)]), route.limit_s === null ? null : y(route.limit_s), right);
   return h('svg', { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: 'img', 'aria-label': t('cost.frontier') },
     axisY.map((seconds) => [
       h('path', { class: 'gridl', d: `M${LEFT} ${y(seconds).toFixed(1)}H${right}` }),
@@ -97,15 +97,28 @@ export function frontierChart(route, width) {
     route.limit_s !== null && h('path', { class: 'slo', d: `M${LEFT} ${y(route.limit_s)}H${right}` }),
     route.limit_s !== null && h('text', { class: 'ax b halo', x: right, y: y(route.limit_s) - 5, 'text-anchor': 'end' }, t('cost.limit.s', { limit: msUnit(route.limit_s) })),
     h('path', { class: 'fcl', d: path || 'M0 0' }),
-    known.map((one) => {
-      const [cx, cy] = [x(one.usd_per_request), y(one.p95_s)];
-      const end = cx > right - 90;
-      let ty = cy - 8;
-      while (placed.some(([px, py]) => Math.abs(px - cx) < 110 && Math.abs(py - ty) < 12)) ty += 13;
-      placed.push([cx, ty]);
-      return [
-        h('circle', { class: one.on_frontier ? 'dot' : 'dot out', cx, cy, r: 4.5 }),
-        h('text', { class: 'ax i halo', x: cx + (end ? -8 : 8), y: ty, 'text-anchor': end ? 'end' : 'start' }, one.channel),
-      ];
-    }));
+    known.map((one) => h('circle', { class: one.on_frontier ? 'dot' : 'dot out', cx: x(one.usd_per_request), cy: y(one.p95_s), r: 4.5 })),
+    named.map(([name, lx, ly]) => h('text', { class: 'ax i halo', x: lx, y: ly }, name)));
 }
+
+/** Each name beside its dot, where it covers no other name, dot or limit; the table names those that find no place. */
+function labels(dots, limit, right) {
+  const taken = dots.map(([, cx, cy]) => [cx - 6, cy - 6, cx + 6, cy + 6]);
+  if (limit !== null) taken.push([LEFT, limit - 1, right, limit + 1], [right - 110, limit - 16, right, limit]);
+  const found = [];
+  for (const [name, cx, cy] of dots) {
+    const wide = 6.4 * name.length;
+    const places = [[cx + 8, cy + 4], [cx - 8 - wide, cy + 4], [cx + 6, cy - 8], [cx + 6, cy + 16], [cx - 6 - wide, cy - 8], [cx - 6 - wide, cy + 16]];
+    const place = places.find(([lx, ly]) => {
+      const box = [lx, ly - 10, lx + wide, ly + 2];
+      return lx >= LEFT && lx + wide <= right && ly > TOP && !taken.some((other) => overlap(box, other));
+    });
+    if (!place) continue;
+    const [lx, ly] = place;
+    taken.push([lx, ly - 10, lx + wide, ly + 2]);
+    found.push([name, lx, ly]);
+  }
+  return found;
+}
+
+const overlap = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
