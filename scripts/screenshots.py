@@ -1,4 +1,4 @@
-"""Takes the pictures of the documents from a running demo: docs/images/overview-{light,dark}.png.
+"""Takes the pictures of the documents from a running demo: docs/images/{overview,cost}-{light,dark}.png.
 
 Needs Chromium (`make services`). The demo is the one that everybody sees, at its usual speed.
 """
@@ -73,6 +73,10 @@ def _shoot(browser: Browser, url: str, theme: Theme) -> None:
     page.wait_for_selector("#detail svg")
     IMAGES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=IMAGES / f"overview-{theme}.png")
+    page.goto(f"{url}/cost.html")
+    page.wait_for_selector("#burn svg")
+    page.wait_for_selector("#optimum .big")
+    page.screenshot(path=IMAGES / f"cost-{theme}.png", full_page=True)
     page.close()
 
 

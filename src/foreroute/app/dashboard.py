@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from foreroute.alerts.desk import AlertDesk
 from foreroute.app.config_watch import ReloadResult
+from foreroute.app.costs import costs_of
 from foreroute.app.simulator import Simulator
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
@@ -75,6 +76,7 @@ async def serve_dashboard(
         sources,
         more=[
             *_key_routes(store, clock, keys_changed),
+            *costs_of(settings, store, clock),
             *_reload_route(reload),
             *alert_routes(desk, store.records, clock),
             *anomaly_routes(sources),

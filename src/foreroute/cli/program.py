@@ -13,6 +13,7 @@ from foreroute.cli import (
     backtest,
     collect,
     compare,
+    cost,
     detect,
     experiment,
     geo,
@@ -101,6 +102,7 @@ for _verbs in (
     replay,
     rollout,
     experiment,
+    cost,
 ):
     _verbs.register(app)
 

@@ -87,6 +87,8 @@ class Asked:
     output_tokens_max: int | None = None
     """The most that each choice may have; None: the client set no limit."""
     tools: bool = False
+    tier: str = ""
+    """The service tier, such as `flex` or `priority`; empty: none was asked for."""
 
 
 NOTHING_ASKED = Asked()

@@ -36,7 +36,7 @@ def tokens_of(usage: Usage) -> list[int]:
 def attempt_fields(attempt: Attempt) -> dict[str, Any]:
     """All but what names and prices it: `request_id`, `number`, `started_at`, `channel`, `cost_usd`."""
     asked = attempt.asked
-    fields = {
+    fields: dict[str, Any] = {
         "route": attempt.route,
         "duration_s": attempt.duration_s,
         "outcome": attempt.outcome,
@@ -56,6 +56,8 @@ def attempt_fields(attempt: Attempt) -> dict[str, Any]:
         "trace": attempt.trace,
         "asked": [asked.endpoint, asked.input_tokens, asked.output_tokens_max, asked.tools],
     }
+    if asked.tier:
+        fields["asked"].append(asked.tier)
     if attempt.candidates or attempt.rule is not PickRule.WEIGHT:
         fields["rule"] = attempt.rule
         fields["candidates"] = [

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
@@ -12,7 +12,7 @@ from foreroute.core.failure import FailureClass, FailureEvidence
 from foreroute.core.findings import Forecast
 from foreroute.core.ids import ChannelId, KeyId, RegionId
 from foreroute.core.keys import KeyBook, Team, VirtualKey
-from foreroute.core.ledger import LedgerEntry, Spend
+from foreroute.core.ledger import Correction, LedgerEntry, Spend, SpendCell, UsedPrices
 from foreroute.core.plan import RoutingPlan
 from foreroute.core.rollup import Rollup, Tiers
 from foreroute.core.series import Metric, Samples, Series
@@ -248,10 +248,40 @@ class Detector(Protocol):
         ...
 
 
+class CostStore(Protocol):
+    """The ledger as reports ask for it. What it answers is the same money as `LedgerStore.spend`, told apart further."""
+
+    async def cells(self, windows: Sequence[tuple[float, float]]) -> list[SpendCell]:
+        """What each group spent in each window (start inclusive, end exclusive), by (start_at, group).
+
+        Windows begin and end on quarters of an hour of the epoch; others are a ValueError. Exact also after the
+        ledger's rows were let go.
+        """
+        ...
+
+    async def rows(self, *, start_at: float, end_at: float, limit: int) -> list[LedgerEntry]:
+        """The attempts that started then, oldest first, each at its latest cost."""
+        ...
+
+    async def correct(self, corrections: Sequence[Correction]) -> int:
+        """Adds the rows that change something, all or none, and returns how many. Of an attempt that is not on record,
+        and of a cost that is the same already, nothing is written.
+        """
+        ...
+
+
+@runtime_checkable
+class CostedStore(Protocol):
+    @property
+    def costs(self) -> CostStore: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     cost_usd: Decimal | None
     source: str
+    used: UsedPrices | None = field(default=None, compare=False)
+    """The unit prices behind it."""
 
 
 class AttemptPricer(Protocol):
@@ -261,8 +291,14 @@ class AttemptPricer(Protocol):
 
 
 class PriceBook(Protocol):
-    def cost_usd(self, channel: Channel, usage: Usage, at: float) -> Price:
-        """What this usage costs on this channel at this instant. Unknown models have no price, never zero."""
+    def cost_usd(
+        self, channel: Channel, usage: Usage, at: float, *, tier: str = "", held_s: float = 0.0
+    ) -> Price:
+        """What this usage costs on this channel at this instant. Unknown models have no price, never zero.
+
+        `tier` is the provider's service tier; one without a known price has none. `held_s` is how long one of the
+        channel's places was taken, for channels that cost by the hour.
+        """
         ...
 
 

@@ -8,7 +8,7 @@ from foreroute.core.attempt import NO_USAGE, Attempt, Outcome, Usage
 from foreroute.core.channel import Channel
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId
-from foreroute.core.ledger import LedgerEntry, Spend
+from foreroute.core.ledger import NOBODY, LedgerEntry, Seller, Spend
 from foreroute.core.ports import Price, PriceBook
 
 _NO_PRICE: Final = Price(None, "unpriced")
@@ -43,16 +43,23 @@ def _entry(attempt: Attempt, channel: Channel | None, prices: PriceBook) -> Ledg
         attempt=attempt.priced(price.cost_usd),
         cost_usd=price.cost_usd,
         price_source=price.source,
+        seller=NOBODY
+        if channel is None
+        else Seller(channel.provider, channel.cloud, channel.region, channel.model),
+        prices=price.used,
     )
 
 
 def _price(attempt: Attempt, channel: Channel, prices: PriceBook) -> Price:
     """Tokens that nobody reported cost an unknown sum, unless the channel is free or nothing was billed."""
+    at, tier = attempt.started_at, attempt.asked.tier
     if attempt.usage != NO_USAGE:
-        return prices.cost_usd(channel, attempt.usage, attempt.started_at)
-    unit = prices.cost_usd(channel, _ONE_OF_EACH, attempt.started_at)
-    if unit.cost_usd is None or unit.cost_usd == 0:
+        return prices.cost_usd(channel, attempt.usage, at, tier=tier, held_s=attempt.duration_s)
+    unit = prices.cost_usd(channel, _ONE_OF_EACH, at, tier=tier)
+    if unit.cost_usd is None:
         return unit
+    if unit.cost_usd == 0:  # free, or by the hour alone
+        return prices.cost_usd(channel, NO_USAGE, at, tier=tier, held_s=attempt.duration_s)
     return _NO_PRICE if _may_be_billed(attempt) else replace(unit, cost_usd=unit.cost_usd * 0)
 
 

@@ -1,10 +1,11 @@
 """Prices from the bundled data of `genai-prices`, under the operator's own prices. Never fetches anything."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, Literal
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from foreroute.core.attempt import Usage
 from foreroute.core.channel import Channel
@@ -19,6 +20,9 @@ CONFIG: Final = "config"
 GENAI_PRICES: Final = "genai-prices"
 UNPRICED: Final = "unpriced"
 
+STANDARD_TIERS: Final = frozenset({"", "auto", "default", "standard", "standard_only"})
+"""What providers call the tier that nothing was asked of."""
+_RESOLVED_MAX: Final = 10_000
 _NO_PRICE: Final = Price(None, UNPRICED)
 _RESOLVE_EVERY_S: Final = 900.0
 """Some models cost less at night: their prices change on quarters of an hour, so no resolved price is older."""
@@ -33,6 +37,25 @@ _KEYS: Final[Mapping[_Bucket, str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPrices:
+    """What the operator says that a channel costs. Raises ValueError on a ratio that is negative."""
+
+    standard: UnitPrices
+    tiers: Mapping[str, Decimal] = field(default_factory=dict)
+    """By service tier, what its prices are relative to the standard ones, such as `{"flex": Decimal("0.5")}`."""
+
+    def __post_init__(self) -> None:
+        for tier, ratio in self.tiers.items():
+            if not (ratio.is_finite() and ratio >= 0):
+                raise ValueError(f"the price of the tier {tier} must be zero or more, not {ratio} times")
+
+    def of(self, tier: str) -> UnitPrices | None:
+        if tier in self.tiers:
+            return self.standard.times(self.tiers[tier])
+        return self.standard if tier in STANDARD_TIERS else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Resolved:
     period: int
@@ -42,35 +65,62 @@ class _Resolved:
 class GenaiPriceBook:
     """Prices of a channel: the operator's override if there is one, else the list price of its provider and model.
 
-    An override of zero is a price of zero. A model that nobody lists has no price, which is not zero.
-    For one thread at a time.
+    An override of zero is a price of zero. A model that nobody lists has no price, which is not zero, and neither has
+    a service tier that nobody lists. For one thread at a time.
     """
 
-    def __init__(self, overrides: Mapping[ChannelId, UnitPrices] | None = None) -> None:
-        self._overrides = dict(overrides or {})
-        self._resolved: dict[tuple[ChannelId, str, str], _Resolved] = {}
+    def __init__(self, overrides: Mapping[ChannelId, UnitPrices | OwnPrices] | None = None) -> None:
+        self._overrides = {
+            name: one if isinstance(one, OwnPrices) else OwnPrices(standard=one)
+            for name, one in (overrides or {}).items()
+        }
+        self._resolved: dict[tuple[ChannelId, str, str, str], _Resolved] = {}
+        self._list_name = f"{GENAI_PRICES} {version(GENAI_PRICES)}"
 
-    def cost_usd(self, channel: Channel, usage: Usage, at: float) -> Price:
+    def cost_usd(
+        self, channel: Channel, usage: Usage, at: float, *, tier: str = "", held_s: float = 0.0
+    ) -> Price:
+        prices, book = self.unit_prices(channel, usage, at, tier=tier)
+        cost = None if prices is None else prices.cost_usd(usage, held_s)
+        if prices is None or cost is None:
+            return _NO_PRICE
+        day = datetime.fromtimestamp(at, UTC).date().isoformat()
+        shown = "" if tier in STANDARD_TIERS else tier
+        name = self._list_name if book == GENAI_PRICES else book
+        return Price(cost, book, prices.used(tier=shown, dated=day, book=name))
+
+    def unit_prices(
+        self, channel: Channel, usage: Usage, at: float, *, tier: str = ""
+    ) -> tuple[UnitPrices | None, str]:
+        """The prices of a usage and where they come from; None where nobody lists any."""
         if (own := self._overrides.get(channel.id)) is not None:
-            return _price(own.cost_usd(usage), CONFIG)
-        sheet = self._sheet(channel, at)
-        return _NO_PRICE if sheet is None else _price(sheet.cost_usd(usage), GENAI_PRICES)
+            return own.of(tier), CONFIG
+        sheet = self._sheet(channel, at, "" if tier in STANDARD_TIERS else tier)
+        return (None, UNPRICED) if sheet is None else (sheet.for_usage(usage), GENAI_PRICES)
 
-    def _sheet(self, channel: Channel, at: float) -> PriceSheet | None:
-        key, period = (channel.id, channel.provider, channel.model), int(at // _RESOLVE_EVERY_S)
+    def _sheet(self, channel: Channel, at: float, tier: str) -> PriceSheet | None:
+        key, period = (channel.id, channel.provider, channel.model, tier), int(at // _RESOLVE_EVERY_S)
         known = self._resolved.get(key)
         if known is None or known.period != period:
-            known = self._resolved[key] = _Resolved(period, _list_prices(channel, at))
+            if len(self._resolved) > _RESOLVED_MAX:  # tiers are named by clients
+                self._resolved.clear()
+            known = self._resolved[key] = _Resolved(period, _list_prices(channel, at, tier))
         return known.sheet
 
 
-def _price(cost_usd: Decimal | None, source: str) -> Price:
-    return _NO_PRICE if cost_usd is None else Price(cost_usd, source)
-
-
-def _list_prices(channel: Channel, at: float) -> PriceSheet | None:
+def _list_prices(channel: Channel, at: float, tier: str) -> PriceSheet | None:
     model = _find(channel)
-    return None if model is None else _sheet_of(model.get_prices(datetime.fromtimestamp(at, UTC)))
+    if model is None:
+        return None
+    when = {"processing": "batch"} if tier == "batch" else {"service_tier": tier}
+    moment = datetime.fromtimestamp(at, UTC)
+    if not tier:
+        return _sheet_of(model.get_prices(moment))
+    listed = any(
+        dict(one.when) == when and (one.constraint is None or one.constraint.active(moment))
+        for one in model.price_variants or ()
+    )
+    return _sheet_of(model.get_prices(moment, when)) if listed else None
 
 
 def _find(channel: Channel) -> "ModelInfo | None":
@@ -107,7 +157,8 @@ def _unit_prices(price: "ModelPrice", start: int | None) -> UnitPrices:
         return Decimal(reached[-1] if reached else value.base)
 
     per_thousand = at_tier("requests_kcount")
+    buckets: dict[str, Any] = {bucket: at_tier(key) for bucket, key in _KEYS.items()}
     return UnitPrices(
-        **{bucket: at_tier(key) for bucket, key in _KEYS.items()},
+        **buckets,
         request=Decimal(0) if per_thousand is None else per_thousand / 1000,
     )

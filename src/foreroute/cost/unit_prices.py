@@ -1,12 +1,14 @@
 """What a model charges, and what a usage costs at that. Exact: decimal arithmetic, no rounding."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from foreroute.core.attempt import Usage
+from foreroute.core.ledger import UsedPrices
 
 _MILLION: Final = Decimal(1_000_000)
+_NAMES: Final = ("input", "output", "cached_input", "cache_write", "reasoning", "request", "place_hour")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +26,15 @@ class UnitPrices:
     cache_write: Decimal | None = None
     reasoning: Decimal | None = None
     request: Decimal = Decimal(0)
+    place_hour: Decimal = Decimal(0)
+    """US dollars per hour that one of the channel's places is taken: a rented machine's price over its places."""
 
     _per_token: tuple[Decimal | None, ...] = field(init=False, repr=False, compare=False)
-    """US dollars of one token of each bucket, in the order of `Usage`."""
+    """US dollars of one token of each bucket: input, cached, written, output, reasoning."""
+    _used: UsedPrices = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("input", "output", "cached_input", "cache_write", "reasoning", "request"):
+        for name in _NAMES:
             value = getattr(self, name)
             if value is not None and not (value.is_finite() and value >= 0):
                 raise ValueError(f"the price of {name} must be zero or more, not {value}")
@@ -41,10 +46,31 @@ class UnitPrices:
             _per_token(self.reasoning, self.output),
         )
         object.__setattr__(self, "_per_token", per_token)
+        million = [None if price is None else (price * _MILLION).normalize() for price in per_token]
+        names = ("input", "cached_input", "cache_write", "output", "reasoning")
+        shown: dict[str, Any] = dict(zip(names, million, strict=True))
+        place_second = self.place_hour / 3600
+        used = UsedPrices(**shown, request=self.request, place_second=place_second)
+        object.__setattr__(self, "_used", used)
 
-    def cost_usd(self, usage: Usage) -> Decimal | None:
-        """What one request of this usage costs; None if a bucket that it filled has no price."""
+    def times(self, ratio: Decimal) -> "UnitPrices":
+        """All of them at another service tier."""
+        scaled: dict[str, Any] = {
+            name: None if (one := getattr(self, name)) is None else one * ratio for name in _NAMES
+        }
+        return UnitPrices(**scaled)
+
+    def used(self, *, tier: str, dated: str, book: str) -> UsedPrices:
+        """As the ledger keeps them: each bucket at what it costs, be it the price of the bucket around it."""
+        return replace(self._used, tier=tier, dated=dated, book=book)
+
+    def cost_usd(self, usage: Usage, held_s: float = 0.0) -> Decimal | None:
+        """What one request of this usage costs that took a place for `held_s` (≥ 0); None if a bucket that it filled
+        has no price.
+        """
         total, reasoning = self.request, min(usage.reasoning_tokens, usage.output_tokens)
+        if self.place_hour:
+            total += self.place_hour * Decimal(repr(held_s)) / 3600
         counts = (
             usage.input_tokens,
             usage.cached_input_tokens,
@@ -82,10 +108,10 @@ class PriceSheet:
     tiers: tuple[PriceTier, ...] = ()
     """In ascending order of their start."""
 
-    def cost_usd(self, usage: Usage) -> Decimal | None:
+    def for_usage(self, usage: Usage) -> UnitPrices:
         tokens = usage.input_tokens + usage.cached_input_tokens + usage.cache_write_tokens
         prices = self.base
         for tier in self.tiers:
             if tokens > tier.above_input_tokens:
                 prices = tier.prices
-        return prices.cost_usd(usage)
+        return prices

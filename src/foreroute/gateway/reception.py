@@ -92,6 +92,7 @@ class Reception:
                 request.input_tokens,
                 request.output_tokens_max,
                 request.tools,
+                request.tier,
             ),
             arms=() if enrolled is None else enrolled.marks,
         )

@@ -171,12 +171,16 @@ def _ages(settings: Settings) -> Iterator[Problem]:
 
 
 def _zones(settings: Settings) -> Iterator[Problem]:
-    for index, budget in enumerate(settings.budgets):
+    named: list[tuple[tuple[str | int, ...], str]] = [(("cost", "time_zone"), settings.cost.time_zone)]
+    named += [
+        (("budgets", index, "time_zone"), budget.time_zone) for index, budget in enumerate(settings.budgets)
+    ]
+    for where, zone in named:
         try:
-            ZoneInfo(budget.time_zone)
+            ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            message = f"there is no time zone {budget.time_zone!r}"
-            yield Problem(("budgets", index, "time_zone"), message, "for example: UTC or Asia/Seoul")
+            message = f"there is no time zone {zone!r}"
+            yield Problem(where, message, "for example: UTC or Asia/Seoul")
 
 
 def _open_doors(settings: Settings) -> Iterator[Problem]:

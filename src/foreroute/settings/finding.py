@@ -69,6 +69,13 @@ class BudgetSettings(Section):
     """The month begins at midnight there: `Asia/Seoul`."""
 
 
+class CostSettings(Section):
+    """How spend is reported."""
+
+    time_zone: str = "UTC"
+    """Days, weeks and months of reports begin at midnight there: `Asia/Seoul`."""
+
+
 class HealSettings(Section):
     """How incidents are treated."""
 

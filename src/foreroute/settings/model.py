@@ -9,6 +9,7 @@ from foreroute.core.decision import Autopilot
 from foreroute.settings.experiments import ExperimentSettings
 from foreroute.settings.finding import (
     BudgetSettings,
+    CostSettings,
     DetectSettings,
     ForecastSettings,
     FoundationSettings,
@@ -55,6 +56,7 @@ __all__ = [
     "BudgetSettings",
     "ChannelSettings",
     "CollectSettings",
+    "CostSettings",
     "DashboardSettings",
     "DetectSettings",
     "ExperimentSettings",
@@ -110,6 +112,7 @@ class Settings(Section):
     detect: DetectSettings = DetectSettings()
     budgets: tuple[BudgetSettings, ...] = ()
     """What a month may cost."""
+    cost: CostSettings = CostSettings()
     experiments: tuple[ExperimentSettings, ...] = ()
     """What can be tried; `foreroute experiment start ID` starts one."""
     heal: HealSettings = HealSettings()

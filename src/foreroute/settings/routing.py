@@ -1,8 +1,9 @@
 """What can be called, and what clients can ask for."""
 
+from decimal import Decimal
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from foreroute.core.channel import Dialect
 from foreroute.core.routes import Select
@@ -33,16 +34,35 @@ class LimitSettings(Section):
 
 
 class PriceSettings(Section):
-    """US dollars per million tokens. Wins over the price book."""
+    """What a channel costs, in US dollars. Wins over the price book. All zero: it is free."""
 
-    input_usd_per_mtok: Usd
-    """Prompt tokens."""
-    output_usd_per_mtok: Usd
-    """Answer tokens, reasoning included."""
+    input_usd_per_mtok: Usd | None = None
+    """A million prompt tokens. Goes with `output_usd_per_mtok`."""
+    output_usd_per_mtok: Usd | None = None
+    """A million answer tokens, reasoning included. Unset, as input: `usd_per_hour` is all that there is to pay."""
     cached_input_usd_per_mtok: Usd | None = None
     """Unset: as input."""
     cache_write_usd_per_mtok: Usd | None = None
     """Unset: as input."""
+    reasoning_usd_per_mtok: Usd | None = None
+    """Unset: as output."""
+    request_usd: Usd = Decimal(0)
+    """Each request, beside its tokens."""
+    usd_per_hour: Usd | None = None
+    """A machine of your own. An attempt pays for the time that it took one of its `limits.concurrency` places (unset:
+    one); what nobody uses is in no report."""
+    tiers: dict[str, Usd] = Field(default_factory=dict)
+    """Service tiers and what they cost relative to the prices above: `{flex: 0.5, priority: 1.75}`. A request for a
+    tier that is not named is unpriced."""
+
+    @model_validator(mode="after")
+    def _is_a_price(self) -> "PriceSettings":
+        known = [self.input_usd_per_mtok is not None, self.output_usd_per_mtok is not None]
+        if any(known) != all(known) or (self.usd_per_hour is None and not any(known)):
+            raise ValueError(
+                "a price is input_usd_per_mtok and output_usd_per_mtok, or usd_per_hour, or all three"
+            )
+        return self
 
 
 class ChannelSettings(Section):
@@ -109,6 +129,10 @@ class RouteSettings(Section):
     prefer: Literal["weights", "nearest"] = "weights"
     """`weights` shares traffic among all targets of a priority; `nearest` lets a farther region serve only when the
     nearer ones cannot (needs `gateway.region`)."""
+    quality_min: Ratio = 0.0
+    """The optimum of costs gives no share to channels whose `quality` is below it."""
+    regions: tuple[Name, ...] = ()
+    """The optimum of costs gives shares to channels of these regions alone; empty: of any."""
     attempts_max: int = Field(3, ge=1, le=10)
     """Tries of one request, the first included."""
     fallbacks: tuple[Name, ...] = ()

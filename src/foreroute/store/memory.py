@@ -2,23 +2,30 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from foreroute.core.attempt import Attempt
 from foreroute.core.ids import REQUEST_ID_JOINT, ChannelId, KeyId
 from foreroute.core.keys import KeyBook, Team, TeamId, VirtualKey
-from foreroute.core.ledger import LedgerEntry, Spend
+from foreroute.core.ledger import Correction, LedgerEntry, Metered, Spend, SpendCell, SpendGroup
 from foreroute.core.ports import Record
 from foreroute.core.rollup import Rollup
 from foreroute.store.memory_experiments import MemoryExperiments
 from foreroute.store.memory_rollups import MemoryRollups
 from foreroute.store.rows import to_picousd, to_usd
 from foreroute.store.spans import HOUR_S, Merge
+from foreroute.store.spend_groups import QUARTER_S, check_windows, grouped, metered
 
 
 class MemoryLedger:
-    def __init__(self, told: Callable[[LedgerEntry], None] = lambda _: None) -> None:
+    """The money of a store in memory, told apart in every way that the ports ask for."""
+
+    def __init__(
+        self, keys: "MemoryKeys | None" = None, told: Callable[[LedgerEntry], None] = lambda _: None
+    ) -> None:
         """`told` hears of every new entry."""
+        self._owners = keys or MemoryKeys()
         self._told = told
         self._entries: dict[tuple[str, int], LedgerEntry] = {}
         self._hours: dict[float, list[tuple[LedgerEntry, Spend]]] = {}
@@ -27,21 +34,88 @@ class MemoryLedger:
         """Totals of each hour: they outlive its rows, and a month's spend is not a walk through all of them."""
         self._keys: dict[float, dict[KeyId, Decimal]] = {}
         """Totals of each hour by key."""
+        self._quarters: dict[float, dict[SpendGroup, Metered]] = {}
+        """Totals of each quarter of an hour by group."""
+        self._groups: dict[tuple[str, int], SpendGroup] = {}
+        """The group of each entry, as it was when it was written."""
 
     async def append(self, entries: Sequence[LedgerEntry]) -> None:
         for entry in entries:
             key = (entry.attempt.request_id, entry.attempt.number)
             if key not in self._entries:
-                self._entries[key] = entry
+                owner = self._owners.known(entry.attempt.key_id)
+                self._groups[key] = grouped(entry, owner)
+                self._enter(entry)
                 self._told(entry)
-                hour_at, spend = entry.attempt.started_at // HOUR_S * HOUR_S, _spend(entry)
-                self._hours.setdefault(hour_at, []).append((entry, spend))
-                totals = self._totals.setdefault(hour_at, {})
-                channel = entry.attempt.channel
-                totals[channel] = _sum([totals[channel], spend] if channel in totals else [spend])
-                if (owner := entry.attempt.key_id) is not None:
-                    owners = self._keys.setdefault(hour_at, {})
-                    owners[owner] = owners.get(owner, Decimal(0)) + spend.cost_usd
+
+    def _enter(self, entry: LedgerEntry) -> None:
+        attempt, spend = entry.attempt, _spend(entry)
+        key = (attempt.request_id, attempt.number)
+        self._entries[key] = entry
+        hour_at = attempt.started_at // HOUR_S * HOUR_S
+        self._hours.setdefault(hour_at, []).append((entry, spend))
+        self._count(entry, spend, metered(entry))
+
+    def _count(self, entry: LedgerEntry, spend: Spend, also: Metered) -> None:
+        attempt = entry.attempt
+        hour_at, quarter_at = (attempt.started_at // step * step for step in (HOUR_S, QUARTER_S))
+        totals = self._totals.setdefault(hour_at, {})
+        totals[attempt.channel] = _sum([totals.get(attempt.channel, Spend()), spend])
+        quarters = self._quarters.setdefault(quarter_at, {})
+        group = self._groups[attempt.request_id, attempt.number]
+        quarters[group] = quarters.get(group, Metered()) + also
+        if (owner := attempt.key_id) is not None:
+            owners = self._keys.setdefault(hour_at, {})
+            owners[owner] = owners.get(owner, Decimal(0)) + spend.cost_usd
+
+    async def cells(self, windows: Sequence[tuple[float, float]]) -> list[SpendCell]:
+        check_windows(windows)
+        found = []
+        for start_at, end_at in windows:
+            sums: dict[SpendGroup, Metered] = {}
+            for quarter_at, groups in self._quarters.items():
+                if start_at <= quarter_at < end_at:
+                    for group, one in groups.items():
+                        sums[group] = sums.get(group, Metered()) + one
+            cells = [SpendCell(start_at, end_at, group, one) for group, one in sums.items()]
+            found += sorted(cells, key=lambda cell: str(cell.group))
+        return found
+
+    async def rows(self, *, start_at: float, end_at: float, limit: int) -> list[LedgerEntry]:
+        found = [entry for entry in self._entries.values() if start_at <= entry.attempt.started_at < end_at]
+        found.sort(key=lambda e: (e.attempt.started_at, e.attempt.request_id, e.attempt.number))
+        return found[:limit]
+
+    async def correct(self, corrections: Sequence[Correction]) -> int:
+        return sum(self._correct(one) for one in corrections)
+
+    def _correct(self, one: Correction) -> bool:
+        old = self._entries.get((one.request_id, one.number))
+        if old is None:
+            return False
+        new = replace(
+            old,
+            attempt=old.attempt.priced(one.cost_usd),
+            cost_usd=one.cost_usd,
+            price_source=one.price_source,
+            prices=one.prices,
+        )
+        before, after = _spend(old), _spend(new)
+        if (before.cost_usd, before.unpriced_attempts) == (after.cost_usd, after.unpriced_attempts):
+            return False
+        self._entries[one.request_id, one.number] = new
+        hour = self._hours[old.attempt.started_at // HOUR_S * HOUR_S]
+        hour[hour.index((old, before))] = (new, after)
+        cost, unpriced = (
+            after.cost_usd - before.cost_usd,
+            after.unpriced_attempts - before.unpriced_attempts,
+        )
+        self._count(
+            new,
+            Spend(cost_usd=cost, unpriced_attempts=unpriced),
+            Metered(cost_usd=cost, unpriced_attempts=unpriced),
+        )
+        return True
 
     async def spend(self, *, start_at: float, end_at: float) -> Mapping[ChannelId, Spend]:
         spends: dict[ChannelId, list[Spend]] = {}
@@ -85,6 +159,7 @@ class MemoryLedger:
         old = [entry for hour in self._hours if hour < end_at for entry, _ in self._hours[hour]]
         for entry in old:
             del self._entries[entry.attempt.request_id, entry.attempt.number]
+            del self._groups[entry.attempt.request_id, entry.attempt.number]
         self._hours = {hour: rows for hour, rows in self._hours.items() if hour >= end_at}
         return len(old)
 
@@ -123,6 +198,9 @@ class MemoryKeys:
             teams=tuple(self._teams[name] for name in sorted(self._teams)),
         )
 
+    def known(self, name: KeyId | None) -> VirtualKey | None:
+        return None if name is None else self._keys.get(name)
+
     async def put(self, key: VirtualKey) -> None:
         self._keys[key.id] = key
 
@@ -136,10 +214,11 @@ class MemoryStore:
     def __init__(self, merge: Merge) -> None:
         self.rollups = MemoryRollups(merge)
         self.experiments = MemoryExperiments()
-        self.ledger = MemoryLedger(self.experiments.marked.add)
-        self.records = MemoryRecords()
         self.keys = MemoryKeys()
+        self.ledger = MemoryLedger(self.keys, self.experiments.marked.add)
+        self.records = MemoryRecords()
         self.key_spend = self.ledger
+        self.costs = self.ledger
 
     async def append(self, entries: Sequence[LedgerEntry], rollups: Sequence[Rollup]) -> None:
         await self.ledger.append(entries)

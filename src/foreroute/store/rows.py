@@ -14,7 +14,8 @@ from foreroute.core.attempt import Usage
 from foreroute.core.attempt_json import attempt_fields, attempt_of, tokens_of
 from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId
-from foreroute.core.ledger import LedgerEntry
+from foreroute.core.ledger import NOBODY, LedgerEntry, Seller, UsedPrices
+from foreroute.core.ledger_json import meter_fields, prices_of, seller_of
 from foreroute.core.ports import Record
 from foreroute.core.rollup import LatencySummary, Rollup
 
@@ -29,7 +30,7 @@ ROLLUP_COLUMNS: Final = (
     "latency, latency_sketch, first_chunk, first_chunk_sketch, usage, cost_picousd, unpriced_attempts, "
     "segment, metrics"
 )
-LEDGER_COLUMNS: Final = "request_id, number, started_at, channel, cost_picousd, price_source, input_tokens, output_tokens, attempt"
+LEDGER_COLUMNS: Final = "request_id, number, started_at, channel, cost_picousd, price_source, input_tokens, output_tokens, attempt, meter"
 RECORD_COLUMNS: Final = "kind, id, at, body"
 
 
@@ -100,7 +101,12 @@ def ledger_row(entry: LedgerEntry) -> Row:
         sum(tokens[:3]),
         tokens[3],
         orjson.dumps(attempt_fields(attempt)).decode(),
+        meter_text(entry.prices, entry.seller),
     )
+
+
+def meter_text(prices: UsedPrices | None, seller: Seller = NOBODY) -> str:
+    return orjson.dumps(meter_fields(seller, prices)).decode()
 
 
 def record_row(record: Record) -> Row:
@@ -121,7 +127,14 @@ def entry_of(row: Row) -> LedgerEntry:
         channel=row[3],
         cost_usd=cost,
     )
-    return LedgerEntry(attempt=attempt, cost_usd=cost, price_source=row[5])
+    meter = orjson.loads(row[9])
+    return LedgerEntry(
+        attempt=attempt,
+        cost_usd=cost,
+        price_source=row[5],
+        seller=seller_of(meter),
+        prices=prices_of(meter),
+    )
 
 
 def _usage(usage: Usage) -> str:

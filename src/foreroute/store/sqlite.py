@@ -19,6 +19,7 @@ from foreroute.core.rollup import Rollup
 from foreroute.store import rows
 from foreroute.store.memory import newest_request
 from foreroute.store.spans import HOUR_S, Merge
+from foreroute.store.sqlite_costs import SqliteCosts, corrected
 from foreroute.store.sqlite_experiments import SqliteExperiments
 from foreroute.store.sqlite_keys import SqliteKeys, SqliteKeySpend
 from foreroute.store.sqlite_rollups import SqliteRollups
@@ -38,6 +39,7 @@ class SqliteStore:
         self.keys = SqliteKeys(self._writer, self._reader)
         self.key_spend = SqliteKeySpend(self._reader)
         self.experiments = SqliteExperiments(self._writer, self._reader)
+        self.costs = SqliteCosts(self._writer, self._reader)
 
     @classmethod
     async def open(cls, path: Path, merge: Merge) -> "SqliteStore":
@@ -94,7 +96,9 @@ class SqliteLedger:
         start = request_id + REQUEST_ID_JOINT
         wanted = (request_id, start, start[:-1] + chr(ord(REQUEST_ID_JOINT) + 1))
         return await self._reader.run(
-            lambda db: newest_request([rows.entry_of(row) for row in db.execute(query, wanted)])
+            lambda db: newest_request(
+                [corrected(db, rows.entry_of(row)) for row in db.execute(query, wanted).fetchall()]
+            )
         )
 
     async def missing(self, attempts: Sequence[Attempt]) -> list[Attempt]:
@@ -117,7 +121,9 @@ class SqliteLedger:
         )
 
     async def prune(self, before_at: float) -> int:
-        return await delete(self._writer, "ledger", "rowid", "started_at", before_at // HOUR_S * HOUR_S)
+        until = before_at // HOUR_S * HOUR_S
+        await delete(self._writer, "ledger_corrections", "id", "started_at", until)
+        return await delete(self._writer, "ledger", "rowid", "started_at", until)
 
 
 class SqliteRecords:
@@ -154,6 +160,12 @@ _SPEND: Final = """
         UNION ALL
         SELECT channel, 1, coalesce(cost_picousd, 0), cost_picousd IS NULL, input_tokens, output_tokens
         FROM ledger WHERE started_at >= :last AND started_at < :end
+        UNION ALL
+        SELECT channel, 0, delta_picousd, delta_unpriced, 0, 0
+        FROM ledger_corrections WHERE started_at >= :start AND started_at < :first
+        UNION ALL
+        SELECT channel, 0, delta_picousd, delta_unpriced, 0, 0
+        FROM ledger_corrections WHERE started_at >= :last AND started_at < :end
     ) GROUP BY channel ORDER BY channel"""
 
 

@@ -77,6 +77,12 @@ _SPEND: Final = """
         SELECT json_extract(attempt, '$.key_id') AS key_id, coalesce(cost_picousd, 0) / 1000000,
             coalesce(cost_picousd, 0) % 1000000
         FROM ledger WHERE started_at >= :last AND started_at < :end
+        UNION ALL
+        SELECT key_id, delta_picousd / 1000000, delta_picousd % 1000000
+        FROM ledger_corrections WHERE started_at >= :start AND started_at < :first
+        UNION ALL
+        SELECT key_id, delta_picousd / 1000000, delta_picousd % 1000000
+        FROM ledger_corrections WHERE started_at >= :last AND started_at < :end
     ) WHERE key_id IS NOT NULL GROUP BY key_id ORDER BY key_id"""
 
 

@@ -18,7 +18,7 @@ from foreroute.core.attempt import Usage
 from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId, RegionId
 from foreroute.core.ports import Price
-from foreroute.cost.pricebook import GenaiPriceBook
+from foreroute.cost.pricebook import GenaiPriceBook, OwnPrices
 from foreroute.cost.unit_prices import UnitPrices
 
 AT = datetime(2026, 11, 2, 12, 0, tzinfo=UTC).timestamp()
@@ -162,3 +162,53 @@ def test_the_buckets_add_up(usage, prices):
 def test_the_price_data_is_loaded_only_when_a_list_price_is_asked_for():
     code = "import sys, foreroute.cost.pricebook as p; p.GenaiPriceBook(); assert 'genai_prices' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_service_tier_has_its_own_list_price():
+    book, mini = GenaiPriceBook(), channel("openai", "gpt-4o-mini")
+    usage = Usage(1_000_000, 0, 0, 1_000_000)
+    assert book.cost_usd(mini, usage, AT).cost_usd == Decimal("0.75")
+    assert book.cost_usd(mini, usage, AT, tier="default").cost_usd == Decimal("0.75")
+    assert book.cost_usd(mini, usage, AT, tier="priority").cost_usd == Decimal("1.25")
+    assert book.cost_usd(mini, usage, AT, tier="batch").cost_usd == Decimal("0.375")
+
+
+def test_a_tier_that_nobody_lists_is_unpriced_not_standard():
+    assert GenaiPriceBook().cost_usd(channel("openai", "gpt-4o-mini"), Usage(5), AT, tier="scale") == Price(
+        None, "unpriced"
+    )
+    own = GenaiPriceBook({ChannelId("one"): UnitPrices(input=Decimal(1), output=Decimal(1))})
+    assert own.cost_usd(channel("a", "b"), Usage(5), AT, tier="flex").cost_usd is None
+
+
+def test_an_own_tier_is_relative_to_the_own_price():
+    standard = UnitPrices(input=Decimal(4), output=Decimal(8), request=Decimal("0.001"))
+    book = GenaiPriceBook({ChannelId("one"): OwnPrices(standard=standard, tiers={"flex": Decimal("0.5")})})
+    price = book.cost_usd(channel("a", "b"), Usage(1_000_000, 0, 0, 1_000_000), AT, tier="flex")
+    assert price.cost_usd == Decimal("6.0005")
+    assert price.used is not None
+    assert (price.used.input, price.used.tier) == (Decimal(2), "flex")
+
+
+def test_a_place_by_the_hour_costs_the_time_that_it_is_taken():
+    own = UnitPrices(input=Decimal(0), output=Decimal(0), place_hour=Decimal(9))
+    book = GenaiPriceBook({ChannelId("one"): own})
+    assert book.cost_usd(channel("a", "b"), Usage(5), AT, held_s=2.0).cost_usd == Decimal("0.005")
+
+
+def test_the_prices_used_are_named_with_their_day_and_book():
+    used = GenaiPriceBook().cost_usd(channel("openai", "gpt-4o-mini"), Usage(5), AT).used
+    assert used is not None
+    assert (used.input, used.cached_input, used.output) == (
+        Decimal("0.15"),
+        Decimal("0.075"),
+        Decimal("0.6"),
+    )
+    assert used.cache_write == used.input  # it has no price of its own
+    assert used.dated == "2026-11-02"
+    assert used.book.startswith("genai-prices ")
+
+
+def test_a_negative_ratio_is_no_price():
+    with pytest.raises(ValueError, match="flex"):
+        OwnPrices(standard=UnitPrices(), tiers={"flex": Decimal(-1)})

@@ -217,13 +217,24 @@ def _inclusive(payload: Any, input_key: str, output_key: str) -> Usage:
     if not isinstance(payload, dict):
         return NO_USAGE
     details = _details(payload, f"{input_key}_details")
-    cached, written = _count(details, "cached_tokens"), _count(details, "cache_write_tokens")
+    cached = _count(details, "cached_tokens") or _count(payload, "prompt_cache_hit_tokens")
+    written, told = _count(details, "cache_write_tokens"), _count(payload, input_key)
+    # More from the cache than in the prompt: this provider counts them beside it, as Anthropic does.
+    fresh = told if cached + written > told else told - cached - written
+    output, thought = (
+        _count(payload, output_key),
+        _count(_details(payload, f"{output_key}_details"), "reasoning_tokens"),
+    )
+    # Gemini and xAI count reasoning in the total alone, and bill it as output.
+    beside = max(0, _count(payload, "total_tokens") - told - output)
+    if cached + written > told:
+        beside = 0
     return Usage(
-        input_tokens=max(0, _count(payload, input_key) - cached - written),
+        input_tokens=fresh,
         cached_input_tokens=cached,
         cache_write_tokens=written,
-        output_tokens=_count(payload, output_key),
-        reasoning_tokens=_count(_details(payload, f"{output_key}_details"), "reasoning_tokens"),
+        output_tokens=output + beside,
+        reasoning_tokens=min(max(thought, beside), output + beside),
     )
 
 

@@ -20,10 +20,11 @@ _NEVER_STREAMED: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.COUNT_TOKENS})
 _OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _OBJECT: Final = re.compile(rb"[ \t\r\n]*\{")
 _TOKENS_MAX: Final = 10**9
+_TIER: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _TOOLS: Final = b'"tools"'
 _LOOK_BYTES: Final = 64 * 1024
 _READ: Final = frozenset(
-    {"model", "stream", "stream_options", "n", "previous_response_id", *_OUTPUT_LIMITS, *OURS}
+    {"model", "stream", "stream_options", "n", "previous_response_id", "service_tier", *_OUTPUT_LIMITS, *OURS}
 )
 _WHO: Final = frozenset({"user", "safety_identifier", "metadata"})
 """Members that may say whom the request is for: read where they are small, and never refused."""
@@ -66,6 +67,8 @@ class ModelRequest:
     preferences: Preferences = field(default=NO_PREFERENCES)
     user: str | None = None
     """Whom the client says that it asks for, in its own words."""
+    tier: str = ""
+    """The service tier that it asks for; empty: none, or a name that is none."""
 
     @property
     def names_no_model(self) -> bool:
@@ -193,6 +196,7 @@ def _request(
         follows=_text(fields.get("previous_response_id")),
         preferences=preferences,
         user=_user(fields),
+        tier=_tier(fields.get("service_tier")),
     )
 
 
@@ -216,6 +220,10 @@ def _positive(value: Any) -> int | None:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _tier(value: Any) -> str:
+    return value if isinstance(value, str) and _TIER.fullmatch(value) else ""
 
 
 def _object_in(path: str) -> str | None:

@@ -1,0 +1,229 @@
+# ruff: noqa: PLC0415 - each verb loads what it needs when it runs
+"""`foreroute cost`: what was spent, on what, at which prices. Works on the store's file itself."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foreroute.cli.options import AsJson
+from foreroute.cli.say import print_json
+from foreroute.cli.series import ConfigOption
+
+
+class PeriodName(StrEnum):
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    HTML = "html"
+    FOCUS = "focus"
+
+
+_Period = Annotated[
+    PeriodName, typer.Option("--period", help="Calendar periods in the time zone of `cost.time_zone`.")
+]
+_Since = Annotated[
+    str,
+    typer.Option("--since", metavar="DURATION", help="The traffic and the metrics of so long, such as 6h."),
+]
+_Back = Annotated[
+    int, typer.Option("--back", min=0, max=1000, metavar="N", help="So many periods ago; 0: the present one.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    verbs = typer.Typer(
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        help="What was spent, on what, and at which prices.",
+    )
+    verbs.command("show")(show)
+    verbs.command("report")(report)
+    verbs.command("forecast")(forecast)
+    verbs.command("frontier")(frontier)
+    verbs.command("optimize")(optimize)
+    verbs.command("prices")(prices)
+    verbs.command("reconcile")(reconcile)
+    verbs.command("reprice")(reprice)
+    app.add_typer(verbs, name="cost")
+
+
+def show(
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            metavar="WHAT",
+            help="channel, model, provider, cloud, region, route, key, team, tag, kind or day.",
+        ),
+    ] = "channel",
+    period: _Period = PeriodName.MONTH,
+    back: _Back = 0,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a period has cost, told apart in one way. The lines add up to the total exactly."""
+    from foreroute.cli.cost_report import by_named, division, load, show_division
+
+    division_by = by_named(by)
+    found = load(config, period.value, back)
+    if as_json:
+        print_json(division(found.report, division_by))
+    else:
+        show_division(found.report, division_by)
+
+
+def report(
+    period: _Period = PeriodName.MONTH,
+    back: _Back = 0,
+    form: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="`html` stands alone and needs the extra `report`; `focus` is a FOCUS 1.2 data set, by day.",
+        ),
+    ] = Format.TABLE,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Instead of stdout.", show_default=False),
+    ] = None,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Report what a period has cost, told apart in every way. Each division adds up to the same total exactly."""
+    from foreroute.cli.cost_report import load, put, show_report
+
+    wanted = Format.JSON if as_json else form
+    if wanted is Format.HTML:
+        from foreroute.cli.cost_page import check
+
+        check()
+    found = load(config, period.value, back)
+    if wanted is Format.TABLE and output is None:
+        show_report(found.report)
+        return
+    put(found, wanted.value, output)
+
+
+def forecast(config: ConfigOption = None, as_json: AsJson = False) -> None:
+    """Say what the day, the week and the month will have cost at their end. With the interval that holds 80 %."""
+    from foreroute.cli.cost_forecast import forecasts, show_forecasts
+
+    answer = forecasts(config)
+    if as_json:
+        print_json(answer)
+    else:
+        show_forecasts(answer)
+
+
+def frontier(since: _Since = "24h", config: ConfigOption = None, as_json: AsJson = False) -> None:
+    """Say which channels are worth their price, route by route. Dominated ones are named with what is better in price,
+    latency, success and quality.
+    """
+    from foreroute.cli.cost_optimum import frontiers, show_frontiers
+
+    rows = frontiers(config, since)
+    if as_json:
+        print_json({"routes": rows})
+    else:
+        show_frontiers(rows)
+
+
+def optimize(
+    since: _Since = "24h",
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="USD", help="The most that a day may cost.")
+    ] = None,
+    fastest: Annotated[
+        bool, typer.Option("--fastest", help="The best latency within the budget, instead of the least cost.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the cheapest shares that keep every promise: latency, success, quality, regions, quotas and budget. Where
+    there are none, say what must give, and by how much. Changes nothing. Needs the extra `cost`.
+    """
+    from foreroute.cli.cost_optimum import optimum, show_optimum
+
+    row = optimum(config, since, budget, fastest=fastest)
+    if as_json:
+        print_json(row)
+    else:
+        show_optimum(row)
+
+
+def prices(config: ConfigOption = None, as_json: AsJson = False) -> None:
+    """Say what each channel costs now, and where that comes from. A channel without a price is named as such."""
+    from foreroute.cli.cost_prices import listed, show_prices
+
+    rows = listed(config)
+    if as_json:
+        print_json({"prices": rows})
+    else:
+        show_prices(rows)
+
+
+def reconcile(
+    bill: Annotated[Path, typer.Argument(metavar="BILL", help="CSV, or JSON of AWS, Azure or Google Cloud.")],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="WHAT=NAME",
+            help="Of the ledger: provider=, cloud=, channel=, region= or model=. May be repeated.",
+        ),
+    ] = None,
+    service: Annotated[
+        str | None,
+        typer.Option("--service", metavar="TEXT", help="Of the bill: lines whose service has this in it."),
+    ] = None,
+    rate: Annotated[
+        list[str] | None,
+        typer.Option("--rate", metavar="CURRENCY=USD", help="What another currency is worth: EUR=1.08."),
+    ] = None,
+    time_zone: Annotated[
+        str, typer.Option("--time-zone", metavar="ZONE", help="In which the bill's days begin.")
+    ] = "UTC",
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a provider's bill with the ledger, day by day. Changes nothing."""
+    from foreroute.cli.cost_reconcile import Wanted, compared, show_differences
+
+    wanted = Wanted(bill, tuple(only or ()), service, tuple(rate or ()), time_zone)
+    answer = compared(config, wanted)
+    if as_json:
+        print_json(answer)
+    else:
+        show_differences(answer)
+
+
+def reprice(
+    since: Annotated[
+        str, typer.Option("--since", metavar="DURATION", help="How far back, such as 30d.")
+    ] = "30d",
+    channel: Annotated[str | None, typer.Option("--channel", metavar="ID", help="Only this one.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Priced attempts too. Without it: those that have no price yet.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would come to.")] = False,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Price recorded attempts anew, at the prices of their day as they are known now. Each change is a row of its own;
+    what was written stays.
+    """
+    from foreroute.cli.cost_reprice import repriced, show_repriced
+
+    answer = repriced(config, since=since, channel=channel, every=every, dry_run=dry_run)
+    if as_json:
+        print_json(answer)
+    else:
+        show_repriced(answer)

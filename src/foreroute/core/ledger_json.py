@@ -1,0 +1,37 @@
+"""What a ledger row keeps beside its attempt, as plain values and back: who was called, and at which prices."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+from foreroute.core.ledger import NOBODY, Seller, UsedPrices
+
+_MONEY: Final = ("input", "cached_input", "cache_write", "output", "reasoning", "request", "place_second")
+_TEXTS: Final = ("tier", "dated", "book")
+
+
+def meter_fields(seller: Seller, prices: UsedPrices | None) -> dict[str, Any]:
+    """Empty for a row that knows neither."""
+    fields: dict[str, Any] = {}
+    if seller != NOBODY:
+        fields["seller"] = [seller.provider, seller.cloud, seller.region, seller.model]
+    if prices is not None:
+        fields["prices"] = prices_fields(prices)
+    return fields
+
+
+def prices_fields(prices: UsedPrices) -> dict[str, str]:
+    """Only what is set; money as text, exactly."""
+    money = {name: str(value) for name in _MONEY if (value := getattr(prices, name)) is not None}
+    return money | {name: value for name in _TEXTS if (value := getattr(prices, name))}
+
+
+def seller_of(fields: dict[str, Any]) -> Seller:
+    return Seller(*fields["seller"]) if "seller" in fields else NOBODY
+
+
+def prices_of(fields: dict[str, Any]) -> UsedPrices | None:
+    found = fields.get("prices")
+    if found is None:
+        return None
+    money: dict[str, Any] = {name: Decimal(found[name]) for name in _MONEY if name in found}
+    return UsedPrices(**money, **{name: found[name] for name in _TEXTS if name in found})

@@ -1,0 +1,130 @@
+"""The API behind the cost page: the same report, forecast, frontier and optimum that the command line shows."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from foreroute.core.errors import MissingExtra, StoreError
+from foreroute.core.keys import KeyBook
+from foreroute.core.ports import Clock
+from foreroute.cost.budget import zone_of
+from foreroute.cost.calendar import Period, period_of
+from foreroute.cost.linear_highs import optimise
+from foreroute.cost.period_forecast import RequestPrice, period_forecast
+from foreroute.cost.report import asked, spend_report
+from foreroute.cost.report_names import named
+from foreroute.cost.report_rows import report_row
+from foreroute.dashboard.answers import Refusal, json_of
+from foreroute.dashboard.cost_hours import forecast_row, recent_hours, so_far
+from foreroute.dashboard.cost_market import MarketSources, market_of, programme_of
+from foreroute.dashboard.cost_rows import frontier_rows, optimum_row
+
+Row = dict[str, Any]
+_DAY_S: Final = 86_400.0
+_BACK_MAX: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostSources:
+    """What the cost page reads."""
+
+    market: MarketSources
+    keys: Callable[[], Awaitable[KeyBook]]
+    price: Callable[[float], RequestPrice]
+    """The prices of an instant."""
+    time_zone: str
+    clock: Clock
+
+
+def cost_routes(sources: CostSources) -> list[Route]:
+    api = _CostApi(sources)
+    return [
+        _get("/api/cost/report", api.report),
+        _get("/api/cost/forecast", api.forecast),
+        _get("/api/cost/frontier", api.frontier),
+        _get("/api/cost/optimum", api.optimum),
+    ]
+
+
+class _CostApi:
+    def __init__(self, sources: CostSources) -> None:
+        self._sources = sources
+
+    async def report(self, request: Request) -> Row:
+        """`?period=day|week|month` and `?back=1` for the one before."""
+        sources, period, back = self._sources, _period(request), _back(request)
+        wanted = asked(period, sources.clock.now(), zone_of(sources.time_zone), sources.time_zone, back=back)
+        cells = await sources.market.costs.cells(wanted.windows)
+        return report_row(named(spend_report(wanted, cells), await sources.keys()))
+
+    async def forecast(self, _request: Request) -> Row:
+        sources, costs = self._sources, self._sources.market.costs
+        at = sources.clock.now()
+        hours = await recent_hours(costs, at)
+        periods = {}
+        for period in Period:
+            window = period_of(period, at, zone_of(sources.time_zone))
+            spent = await so_far(costs, window, at)
+            found = await asyncio.to_thread(period_forecast, window, at, hours, spent, sources.price(at))
+            periods[period.value] = forecast_row(found)
+        return {"at": at, "time_zone": sources.time_zone, "periods": periods}
+
+    async def frontier(self, _request: Request) -> Row:
+        at = self._sources.clock.now()
+        return {
+            "routes": frontier_rows(await market_of(self._sources.market, start_at=at - _DAY_S, end_at=at))
+        }
+
+    async def optimum(self, request: Request) -> Row:
+        """`?budget=25` US dollars a day; 501 without the solver."""
+        at, market = self._sources.clock.now(), self._sources.market
+        markets = await market_of(market, start_at=at - _DAY_S, end_at=at)
+        hourly = _budget(request)
+        programme = programme_of(markets, market.channels, usd_per_hour_max=hourly)
+        try:
+            return optimum_row(await asyncio.to_thread(optimise, programme), markets)
+        except MissingExtra as error:
+            raise Refusal(501, str(error), "everything else on this page works without it") from None
+
+
+def _get(path: str, answer: Callable[[Request], Awaitable[Row]]) -> Route:
+    async def handle(request: Request) -> Response:
+        try:
+            return Response(json_of(await answer(request)), media_type="application/json")
+        except StoreError as error:
+            raise Refusal(503, str(error), "nothing is wrong with what was asked") from None
+
+    return Route(path, handle, methods=["GET"])
+
+
+def _period(request: Request) -> Period:
+    name = request.query_params.get("period", "month")
+    try:
+        return Period(name)
+    except ValueError:
+        raise Refusal(400, f"there is no period {name!r}", f"one of {', '.join(Period)}") from None
+
+
+def _back(request: Request) -> int:
+    text = request.query_params.get("back", "0")
+    if not text.isascii() or not text.isdecimal() or int(text[:9]) > _BACK_MAX:
+        raise Refusal(400, f"back must be a number from 0 to {_BACK_MAX}", "for example: ?back=1")
+    return int(text)
+
+
+def _budget(request: Request) -> float | None:
+    text = request.query_params.get("budget")
+    if text is None:
+        return None
+    try:
+        daily = float(text)
+    except ValueError:
+        daily = -1.0
+    if not 0 <= daily < 1e12:
+        raise Refusal(400, f"{text!r} is no budget", "US dollars a day, such as ?budget=25")
+    return daily / 24.0

@@ -1,0 +1,244 @@
+// The cost page: the same report, forecast, frontier and optimum that the command line shows.
+
+import './cost-text.js';
+import { $, h, patch } from './dom.js';
+import { ApiError, get } from './api.js';
+import { icon, spanBar } from './charts.js';
+import { burnChart, frontierChart } from './cost-charts.js';
+import { NONE, clock, count, day, known, msUnit, percent, usd } from './format.js';
+import { rich, t } from './i18n.js';
+import { askForKey, wireKeyForm, wireShell } from './shell.js';
+
+const POLL_MS = 15_000;
+const LINES_MAX = 12;
+const BY = ['channel', 'model', 'provider', 'cloud', 'region', 'route', 'key', 'team', 'tag', 'kind', 'day'];
+
+const state = {
+  period: 'month', by: 'channel', route: null, report: null, forecast: null, frontier: null, optimum: null,
+  refusal: null, status: null, width: { burn: 520, frontier: 520 }, lost: false,
+};
+
+/* ---- what comes in ---- */
+
+async function load() {
+  const period = state.period;
+  try {
+    const [report, forecast, frontier, status] = await Promise.all([
+      get(`/api/cost/report?period=${period}`), get('/api/cost/forecast'), get('/api/cost/frontier'), get('/api/status'),
+    ]);
+    if (period !== state.period) return 'ok';
+    Object.assign(state, { report, forecast, frontier, status, lost: false });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) {
+      askForKey();
+      return 'key';
+    }
+    state.lost = true;
+  }
+  await loadOptimum();
+  draw();
+  return 'ok';
+}
+
+/** Without the solver everything else is shown all the same, with what would install it. */
+async function loadOptimum() {
+  try {
+    state.optimum = await get('/api/cost/optimum');
+    state.refusal = null;
+  } catch (error) {
+    state.optimum = null;
+    state.refusal = error instanceof ApiError ? error.message : null;
+  }
+}
+
+/* ---- what is drawn ---- */
+
+function draw() {
+  const { report, forecast } = state;
+  $('page').hidden = report === null;
+  if (report === null) {
+    patch($('headline'), t(state.lost ? 'cost.lost' : 'loading'));
+    return;
+  }
+  const row = forecast.periods[state.period];
+  drawHead(report, row);
+  $('clock').textContent = t('clock', { day: day(report.at), time: clock(report.at) });
+  patch($('burn'), burnCard(report, row));
+  patch($('budgets'), budgetsCard(state.status.budgets, forecast.periods.month));
+  patch($('spend'), spendCard(report));
+  patch($('frontier'), frontierCard(state.frontier.routes));
+  patch($('optimum'), optimumCard(state.optimum));
+  for (const select of document.querySelectorAll('select')) select.value = state[select.dataset.of];
+}
+
+function drawHead(report, row) {
+  const { total } = row;
+  patch($('headline'), rich(`cost.title.${state.period}`, { spent: usd(total.spent_usd), expected: usd(total.expected_usd) }, 'span', { class: 'em' }));
+  patch($('subline'), [
+    h('p', {}, t('cost.sub', {
+      lower: usd(total.lower_usd), upper: usd(total.upper_usd), before: t(`cost.before.${state.period}`),
+      was: usd(report.before.usd), zone: report.time_zone,
+    }), ' ', total.replays ? t('cost.sure', { error: percent(total.error_ratio), n: total.replays }) : t('cost.unsure')),
+    report.total.unpriced_attempts > 0 && h('p', { class: 'warned' }, icon('warn', 'mini'), ' ', t('cost.unpriced', { n: count(report.total.unpriced_attempts) })),
+    state.lost && h('p', { class: 'warned' }, t('cost.lost')),
+  ]);
+}
+
+function burnCard(report, row) {
+  return [
+    h('header', {}, h('h2', {}, t('cost.burn'))),
+    h('div', { class: 'body' },
+      h('figure', { class: 'fig' }, burnChart(report, row, state.width.burn)),
+      h('p', { class: 'note' }, t('cost.parts')),
+      h('div', { class: 'bars num' }, row.by.channel.slice(0, 6).map((one) => [
+        h('span', { class: 'b-name', title: one.name }, one.name),
+        spanBar(0, Number(one.expected_usd), Math.max(1e-9, ...row.by.channel.map((other) => Number(other.expected_usd))), 'fcf'),
+        h('b', {}, money(one.expected_usd, one.unpriced_attempts)),
+        h('span', { class: 'muted' }, `${usd(one.lower_usd)} – ${usd(one.upper_usd)}`),
+      ]))),
+  ];
+}
+
+/** A budget of this very month is shown with the forecast that the rest of the page shows. */
+const expectedOf = (budget, month) => (budget.period_start_at === month.start_at ? month.total.expected_usd : budget.projected_usd);
+
+function budgetsCard(budgets, month) {
+  return [
+    h('header', {}, h('h2', {}, t('cost.budgets'))),
+    h('div', { class: 'body wide-scroll' },
+      budgets.length === 0 && h('p', { class: 'note' }, t('cost.budgets.none')),
+      budgets.length > 0 && h('table', { class: 'cost' },
+        h('thead', {}, h('tr', {}, [t('cost.budget'), t('kpi.spend'), t('cost.limit')].map((head) => h('th', {}, head)))),
+        h('tbody', {}, budgets.map((one) => h('tr', {},
+          h('td', { class: 'name' }, one.name),
+          h('td', {}, usd(one.spent_usd), ' ', h('span', { class: 'em' }, `→ ${usd(expectedOf(one, month))}`)),
+          h('td', { class: Number(expectedOf(one, month)) > Number(one.limit_usd) ? 'worse' : null }, usd(one.limit_usd))))))),
+  ];
+}
+
+/** A sum of nothing but unpriced attempts is not zero. */
+const money = (amount, unpriced) => (Number(amount) === 0 && unpriced > 0 ? h('span', { class: 'muted' }, t('unpriced')) : usd(amount));
+
+function spendCard(report) {
+  const lines = report.by[state.by];
+  const shown = state.by === 'day' ? lines : lines.slice(0, LINES_MAX);
+  const rest = lines.slice(shown.length);
+  const max = Math.max(1e-9, ...lines.map((one) => Number(one.usd)));
+  return [
+    h('header', {}, h('h2', {}, t('cost.by')),
+      h('select', { 'data-of': 'by', 'aria-label': t('cost.by.label') }, BY.map((by) => h('option', { value: by }, t(`cost.by.${by}`))))),
+    h('div', { class: 'body wide-scroll' },
+      lines.length === 0 && h('p', { class: 'note' }, t('cost.none')),
+      lines.length > 0 && h('table', { class: 'cost' },
+        h('thead', {}, h('tr', {}, h('th', {}, t(`cost.by.${state.by}`)), h('th', { class: 'bar' }), h('th', {}, t('cost.usd')), h('th', {}, t('cost.share')),
+          h('th', {}, t('cost.attempts')), h('th', { class: 'opt' }, t('cost.nopriced')), h('th', { class: 'opt' }, t('cost.input')),
+          h('th', { class: 'opt' }, t('cost.cached')), h('th', { class: 'opt' }, t('cost.output')))),
+        h('tbody', {},
+          shown.map((one) => spendRow(one.name, one, spanBar(0, Number(one.usd), max, 'inkf'))),
+          rest.length > 0 && spendRow(t('cost.more', { n: rest.length }), summed(rest), null),
+          spendRow(t('cost.total'), { ...report.total, share: Number(report.total.usd) > 0 ? 1 : 0 }, null, 'sum')))),
+  ];
+}
+
+function spendRow(name, one, bar, kind = null) {
+  return h('tr', { class: kind },
+    h('td', { class: 'name', title: name }, name), h('td', { class: 'bar' }, bar),
+    h('td', { title: `$${one.usd}` }, money(one.usd, one.unpriced_attempts)), h('td', {}, percent(one.share, 1)), h('td', {}, count(one.attempts)),
+    h('td', { class: one.unpriced_attempts > 0 ? 'opt worse' : 'opt' }, count(one.unpriced_attempts)),
+    h('td', { class: 'opt' }, count(one.input_tokens + one.cache_write_tokens)), h('td', { class: 'opt' }, count(one.cached_input_tokens)),
+    h('td', { class: 'opt' }, count(one.output_tokens)));
+}
+
+function summed(lines) {
+  const sum = (name) => lines.reduce((total, one) => total + Number(one[name]), 0);
+  return Object.fromEntries(Object.keys(lines[0]).filter((name) => name !== 'name').map((name) => [name, sum(name)]));
+}
+
+function frontierCard(routes) {
+  const some = routes.filter((one) => one.channels.some((channel) => channel.missing.length === 0));
+  const route = some.find((one) => one.route === state.route) ?? some[0];
+  state.route = route?.route ?? null;
+  return [
+    h('header', {}, h('h2', {}, t('cost.frontier')),
+      some.length > 1 && h('select', { 'data-of': 'route', 'aria-label': t('cost.by.route') }, some.map((one) => h('option', { value: one.route }, one.route)))),
+    h('div', { class: 'body' },
+      !route && h('p', { class: 'note' }, t('cost.frontier.none')),
+      route && h('div', { class: 'split' }, h('figure', { class: 'fig' }, frontierChart(route, state.width.frontier)),
+        h('div', { class: 'wide-scroll' }, h('table', { class: 'cost' },
+        h('thead', {}, h('tr', {}, h('th', {}, t('cost.channel')), h('th', {}, '$/1k'), h('th', {}, 'p95'), h('th', { class: 'opt' }, t('cost.success')),
+          h('th', { class: 'opt' }, t('cost.quality')), h('th', { class: 'l' }, t('cost.beaten')))),
+        h('tbody', {}, route.channels.map((one) => h('tr', {},
+          h('td', { class: 'name', title: one.channel }, one.channel),
+          h('td', {}, known(one.usd_per_request) ? usd(one.usd_per_request * 1000) : t('unpriced')),
+          h('td', {}, msUnit(one.p95_s)), h('td', { class: 'opt' }, percent(one.success_ratio, 1)), h('td', { class: 'opt' }, String(one.quality)),
+          h('td', { class: 'l' }, place(one)))))))),
+      route && h('p', { class: 'note' }, t('cost.frontier.note'))),
+  ];
+}
+
+function place(one) {
+  if (one.missing.length) return t('cost.missing', { list: one.missing.map((what) => t(`cost.missing.${what}`)).join(', ') });
+  return one.on_frontier ? t('cost.on') : one.dominated_by.join(', ');
+}
+
+function optimumCard(optimum) {
+  return [
+    h('header', {}, h('h2', {}, t('cost.optimum')), h('span', { class: 'sub' }, t('cost.optimum.sub'))),
+    h('div', { class: 'body' }, !optimum ? h('p', { class: 'note' }, state.refusal ?? t('cost.optimum.none')) : shares(optimum)),
+  ];
+}
+
+function shares(optimum) {
+  if (!optimum.feasible) {
+    return [h('p', { class: 'warned' }, icon('warn', 'mini'), ' ', t('cost.optimum.gives')),
+      h('ul', { class: 'gives' }, optimum.concessions.map((one) => h('li', {}, give(one))))];
+  }
+  if (optimum.routes.length === 0) return h('p', { class: 'note' }, t('cost.optimum.none'));
+  const less = optimum.saved_ratio >= 0;
+  return [
+    h('p', { class: 'big' }, rich('cost.optimum.big', { usd: usd(optimum.usd_per_hour) }, 'span', { class: 'fc' })),
+    known(optimum.saved_ratio) && h('p', {}, t(less ? 'cost.optimum.saves' : 'cost.optimum.costs', {
+      baseline: usd(optimum.baseline_usd_per_hour), saved: percent(Math.abs(optimum.saved_ratio), 1),
+    })),
+    h('div', { class: 'wide-scroll' }, h('table', { class: 'cost' },
+      h('thead', {}, h('tr', {}, h('th', {}, t('cost.by.route')), h('th', { class: 'l' }, t('cost.channel')), h('th', {}, t('cost.configured')), h('th', {}, t('cost.best')))),
+      h('tbody', {}, optimum.routes.map((route) => Object.entries(route.baseline).map(([channel, weight], i) => h('tr', {},
+        h('td', { class: 'name' }, i === 0 ? route.route : ''), h('td', { class: 'l' }, channel),
+        h('td', {}, percent(weight)), h('td', { class: 'exp' }, percent(route.shares[channel] ?? 0, 1)))))))),
+    optimum.shadow_prices.length > 0 && h('p', { class: 'note' }, t('cost.optimum.held'), ': ',
+      optimum.shadow_prices.map((one) => t(`cost.promise.${one.promise}`, { of: one.of })).join(', '), '.'),
+  ];
+}
+
+function give(one) {
+  const show = { latency: (v) => percent(v, 1), availability: (v) => percent(v, 2), budget: usd, quality: String }[one.promise] ?? count;
+  return t(`cost.give.${one.promise}`, { of: one.of, needed: show(one.needed), bound: known(one.bound) ? show(one.bound) : NONE });
+}
+
+/* ---- wiring ---- */
+
+wireShell({ onLanguage: draw });
+wireKeyForm({ tryKey: async () => (await load()) !== 'key' });
+$('period').addEventListener('change', ({ target }) => {
+  state.period = target.value;
+  load();
+});
+document.addEventListener('change', ({ target }) => {
+  if (target.dataset?.of) {
+    state[target.dataset.of] = target.value;
+    draw();
+  }
+});
+const sizes = new ResizeObserver((entries) => {
+  for (const { target, contentRect } of entries) {
+    if (contentRect.width === 0) continue;
+    const inside = Math.floor(contentRect.width) - 32;
+    const half = target.id === 'frontier' && !matchMedia('(max-width: 1180px)').matches;
+    state.width[target.id] = Math.max(260, half ? Math.floor((inside - 24) / 2) : inside);
+  }
+  draw();
+});
+for (const id of ['burn', 'frontier']) sizes.observe($(id));
+setInterval(() => document.hidden || load(), POLL_MS);
+draw();
+load();
