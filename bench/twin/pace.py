@@ -1,6 +1,11 @@
 """The world's time while it is played in real time."""
 
 import time
+from typing import Protocol
+
+
+class Now(Protocol):
+    def now(self) -> float: ...
 
 
 class Pace:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from bench.twin.pace import Pace
+from bench.twin.pace import Now
 from foreroute.core.ids import ChannelId, RequestId
 from foreroute.serving import Server, serve_asgi
 from foreroute.simulate.replies import Reply
@@ -21,7 +21,7 @@ class WorldServer:
     """One channel. A request's `user` field names it, so that it meets the luck it has in the simulation."""
 
     def __init__(
-        self, upstreams: Upstreams, channel: ChannelId, requests: Mapping[RequestId, Request], pace: Pace
+        self, upstreams: Upstreams, channel: ChannelId, requests: Mapping[RequestId, Request], pace: Now
     ) -> None:
         self._upstreams, self._channel = upstreams, channel
         self._requests, self._pace = requests, pace
@@ -65,7 +65,7 @@ def _answer(reply: Reply) -> ProviderAnswer:
 
 
 async def serve_channels(
-    upstreams: Upstreams, requests: Mapping[RequestId, Request], pace: Pace
+    upstreams: Upstreams, requests: Mapping[RequestId, Request], pace: Now
 ) -> tuple[dict[ChannelId, Server], list[WorldServer]]:
     servers: dict[ChannelId, Server] = {}
     behaviours = []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import aiohttp
 import orjson
 
-from bench.twin.pace import Pace
+from bench.twin.pace import Now
 from foreroute.core.ids import RequestId
 from foreroute.simulate.compare_figures import Wait
 from foreroute.simulate.request import Request
@@ -16,7 +16,7 @@ from foreroute.simulate.request import Request
 class Users:
     """Everybody streams. `waits` holds each request that has ended; its cost is not known to users."""
 
-    def __init__(self, url: str, headers: dict[str, str], pace: Pace) -> None:
+    def __init__(self, url: str, headers: dict[str, str], pace: Now) -> None:
         self._url, self._headers, self._pace = url, headers, pace
         self.waits: dict[RequestId, Wait] = {}
         self.late_s = 0.0
