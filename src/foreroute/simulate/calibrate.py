@@ -19,6 +19,8 @@ from foreroute.simulate.units import write_seconds
 from foreroute.simulate.world import World
 from foreroute.simulate.world_schema import WorldSpec
 
+_WORLDS: Final = 10
+"""So many draws of luck stand for what a world may do."""
 _DURATIONS: Final = frozenset({"first_chunk", "per_token", "per_input_token"})
 _BASE: Final[Mapping[str, Any]] = {"provider": "real", "region": "anywhere", "model": "real"}
 
@@ -99,7 +101,8 @@ def _written(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _channels(world: WorldSpec, halves: Mapping[str, tuple[Observed, Observed]], seed: int) -> list[Likeness]:
-    made = World(seed, [model_of(channel) for channel in world.channels])
+    models = [model_of(channel) for channel in world.channels]
+    made = [World(seed + number, models) for number in range(_WORLDS)]
     return [channel_likeness(made, early, late) for early, late in halves.values() if len(late)]
 
 

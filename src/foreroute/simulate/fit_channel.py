@@ -101,9 +101,9 @@ def _expected(found: Observed, work: Values) -> Values:
 
 
 def _hours(at: Values, log: Values, weights: Values) -> Values:
-    """Logarithms of 24 factors; zeros unless there are two days that show most hours."""
+    """Logarithms of 24 factors; zeros unless there is a whole day that shows most hours."""
     none = np.zeros(24)
-    if np.ptp(at) < 2 * DAY_S:
+    if np.ptp(at) < 0.95 * DAY_S:
         return none
     hour = (at / 3600.0).astype(np.int64) % 24
     total = np.bincount(hour, weights, minlength=24)

@@ -1,10 +1,11 @@
 """How much a learnt world is like the real one: both distributions of a part that was not learnt from.
 
 The very requests of that part are sent through the learnt channel, at the instants at which they came and with the
-tokens that they had; nothing but the channel's answer is simulated.
+tokens that they had; nothing but the channel's answer is simulated, in several worlds of different luck.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from foreroute.simulate.world import World
 
 _RANKS: Final = (0.5, 0.95, 0.99)
 _NAMES: Final = ("p50", "p95", "p99")
-_DRAWS: Final = 20_000
+_DRAWS: Final = 40_000
 """Simulated answers for each channel, at most."""
 
 
@@ -58,9 +59,9 @@ class Likeness:
         }
 
 
-def channel_likeness(world: World, learnt: Observed, held_out: Observed) -> Likeness:
+def channel_likeness(worlds: Sequence[World], learnt: Observed, held_out: Observed) -> Likeness:
     """Of the time to first token, or of the whole answer."""
-    made = _simulated(world, held_out)
+    made = _simulated(worlds, held_out)
     return Likeness(
         name=held_out.channel,
         unit="s, whole answer" if held_out.whole else "s, first token",
@@ -80,23 +81,22 @@ def count_likeness(name: str, unit: str, real: Values, simulated: Values, learnt
     )
 
 
-def _simulated(world: World, found: Observed) -> Sample:
+def _simulated(worlds: Sequence[World], found: Observed) -> Sample:
+    """Each request in every one of the worlds, which differ in their luck: in how the level wanders, above all."""
     channel = ChannelId(found.channel)
-    model = world.channels[channel]
-    turns = max(1, min(20, _DRAWS // max(1, len(found))))
-    chosen = range(0, len(found), max(1, len(found) // _DRAWS))
     values, weights = [], []
-    for number in chosen:
+    for number in range(0, len(found), max(1, len(found) * len(worlds) // _DRAWS)):
         at, tokens = float(found.at[number]), int(found.input_tokens[number])
-        pace = world.level(channel, at)
-        for turn in range(turns):
-            draws = world.luck.attempt(f"{channel}/likeness/{number}/{turn}")
+        for world in worlds:
+            model = world.channels[channel]
+            pace = world.level(channel, at)
+            draws = world.luck.attempt(f"{channel}/likeness/{number}")
             seconds = model.usual_first_chunk_s(tokens) * pace * model.noise_at(draws.noise)
             if found.whole:
                 factor = model.token_noise_at(draws.noise, draws.speed)
                 seconds += model.token_s * pace * factor * float(found.output_tokens[number])
             values.append(seconds)
-            weights.append(float(found.weights[number]) / turns)
+            weights.append(float(found.weights[number]))
     return Sample(values=np.array(values), weights=np.array(weights))
 
 

@@ -36,6 +36,17 @@ def test_a_built_in_scenario_is_ready_to_run(name: str) -> None:
     assert scenario.start_at <= first.at < scenario.end_at
 
 
+def test_the_example_is_ready_to_run() -> None:
+    path = Path(__file__).parents[3] / "configs" / "scenarios" / "example.yaml"
+    scenario = load_scenario(str(path))
+    assert {type(event).__name__ for event in scenario.spec.timeline} == {
+        "SlowSpec",
+        "RegionLossSpec",
+        "SurgeSpec",
+    }
+    assert build_world(scenario, 1).faults
+
+
 def test_built_in_worlds_are_worlds_and_the_schema_knows_every_fault() -> None:
     assert len(load_world("twenty").channels) == 20
     assert world_names() == ["five", "twenty"]
