@@ -20,7 +20,7 @@ from foreroute.simulate.world import World
 
 SHORT = {"warm_up": 1800.0, "length": 2400.0}
 WHERE = "channel: azure-us-east-a"
-SUDDEN = {
+SUDDEN: dict[str, dict[str, Any]] = {
     "stop": {"for": "10m"},
     "flap": {"for": "10m"},
     "slow": {"rise": "0s", "for": "5m"},

@@ -18,7 +18,7 @@ def traffic(seed: int = 1, surges: tuple[Surge, ...] = (), **fields: Any) -> Tra
     return Traffic(TrafficSpec.model_validate(fields), ROUTES, surges, seed=seed)
 
 
-CALM = {"requests_per_minute": 30, "bursts": {"per_day": 0}}
+CALM: dict[str, Any] = {"requests_per_minute": 30, "bursts": {"per_day": 0}}
 
 
 def test_a_day_has_its_rate_its_wave_and_its_routes() -> None:

@@ -24,7 +24,7 @@ from foreroute.simulate.upstreams import Upstreams
 from foreroute.simulate.world import World
 
 ONE = ChannelId("one")
-SPAN = {"channel": ONE, "start_at": 100.0, "end_at": 200.0}
+SPAN: dict[str, Any] = {"channel": ONE, "start_at": 100.0, "end_at": 200.0}
 
 
 def asked(world: World, request_at: Any, at: float, count: int = 200, **fields: Any) -> list[Reply]:
