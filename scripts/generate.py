@@ -8,20 +8,28 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from foreroute.cli.reference import cli_reference
 from foreroute.settings.reference import reference
 from foreroute.settings.schema import settings_schema
+from foreroute.simulate.scenario_schema import scenario_schema, world_schema
 
 ROOT = Path(__file__).parents[1]
 
 
 def schema() -> str:
-    return json.dumps(settings_schema(), indent=2, ensure_ascii=False) + "\n"
+    return _json(settings_schema())
+
+
+def _json(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 FILES: dict[str, Callable[[], str]] = {
     "schema/foreroute.schema.json": schema,
+    "schema/scenario.schema.json": lambda: _json(scenario_schema()),
+    "schema/world.schema.json": lambda: _json(world_schema()),
     "docs/configuration.md": reference,
     "docs/cli.md": cli_reference,
 }

@@ -17,9 +17,11 @@ from foreroute.control.decision_log import DECISION, INCIDENT
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
 from foreroute.control.state import Board
+from foreroute.core.attempt import Attempt
 from foreroute.core.channel import Channel
 from foreroute.core.decision import Autopilot
 from foreroute.core.ids import ChannelId
+from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.monitor.fold import merge_rollups
 from foreroute.settings import Settings
 from foreroute.settings.convert import objectives_of
@@ -199,9 +201,26 @@ class LiveSimulation:
 
     def _build_stages(self) -> Stages:
         stages = build_stages(self.settings, self._plane, self._store, source="simulation", prices=self.world)
-        if self._options.forecasts:
-            return stages
-        return replace(stages, forecast=_NoForecast())
+        if not self.settings.budgets:
+            stages = replace(
+                stages, ledger=_NoSpend()
+            )  # nobody asks, and adding it up takes time in every tick
+        return stages if self._options.forecasts else replace(stages, forecast=_NoForecast())
+
+
+class _NoSpend:
+    """A ledger of which nobody wants to know anything."""
+
+    async def append(self, entries: Sequence[LedgerEntry]) -> None: ...
+
+    async def spend(self, *, start_at: float, end_at: float) -> dict[ChannelId, Spend]:  # noqa: ARG002 - the port
+        return {}
+
+    async def request(self, request_id: str) -> list[LedgerEntry]:  # noqa: ARG002 - the port
+        return []
+
+    async def missing(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        return list(attempts)
 
 
 class _NoForecast:

@@ -60,7 +60,6 @@ class SimulatedForeroute:
         self._gateway = GatewayRouter(
             plane.plans, {channel.id: channel for channel in plane.channels}, gateway_settings(settings)
         )
-        self._settings = settings
         self.loop = ControlLoop(
             loop_settings(settings),
             guardrails(settings),
@@ -71,6 +70,8 @@ class SimulatedForeroute:
             objectives=objectives_of(settings),
         )
         self.tick_s = settings.loop.tick
+        if live_at <= start_at:
+            self._go_live()
 
     def pick(self, asking: Asking) -> Pick | Hold | None:
         return self._gateway.pick(asking)
@@ -89,9 +90,13 @@ class SimulatedForeroute:
             return
         self._listening.take(at)
         if at >= self._live_at:
+            self._go_live()
+
+    def _go_live(self) -> None:
+        if self._listening is not None:
             _finish(self._listening.save())
-            self._listening = None
-            _finish(self.loop.start())
+        self._listening = None
+        _finish(self.loop.start())
 
 
 def _finish(work: Coroutine[Any, Any, Any]) -> None:

@@ -2,7 +2,7 @@
 """`foreroute simulate compare`: Foreroute, others and an oracle in the same simulated worlds, seed by seed."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -149,7 +149,7 @@ def _entrants(wanted: Wanted) -> "tuple[list[Entrant], list[str]]":
 
 def _play(
     wanted: Wanted, contests: "Sequence[Contest]", chosen: "Sequence[Entrant]"
-) -> "dict[str, ByPolicy]":
+) -> "Mapping[str, ByPolicy]":
     import foreroute
     from foreroute.simulate.compare import compare as play_all
     from foreroute.simulate.compare_kept import KeptFigures, program_of

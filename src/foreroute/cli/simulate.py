@@ -63,6 +63,14 @@ def simulate(
     for_: Annotated[
         str, typer.Option("--for", metavar="DURATION", help="With --lose: how long it is lost.")
     ] = "30m",
+    length: Annotated[
+        str | None,
+        typer.Option(
+            "--length",
+            metavar="DURATION",
+            help="Stop after so long, counted from the start of the story. Default: its own, or 24h.",
+        ),
+    ] = None,
     forecasts: Annotated[
         bool,
         typer.Option("--forecasts/--without-forecasts", help="Whether the control loop hears its forecasts."),
@@ -85,13 +93,12 @@ def simulate(
         )
     from foreroute.cli import simulate_run
 
+    run = simulate_run.Run(seed=seed, forecasts=forecasts, length=length, html=html, as_json=as_json)
     if scenario is not None:
-        simulate_run.play(scenario, seed=seed, forecasts=forecasts, html=html, as_json=as_json)
-        return
-    wanted = simulate_run.Loss(
-        region=str(lose), since=since, at=at, for_=for_, seed=seed, forecasts=forecasts
-    )
-    simulate_run.lose(wanted, config=config, html=html, as_json=as_json)
+        simulate_run.play(scenario, run)
+    else:
+        wanted = simulate_run.Loss(region=str(lose), since=since, at=at, for_=for_)
+        simulate_run.lose(wanted, run, config=config)
 
 
 def calibrate(

@@ -23,34 +23,48 @@ _DECISIONS_MAX = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    seed: int
+    forecasts: bool
+    length: str | None
+    html: Path | None
+    as_json: bool
+
+    def cut(self, scenario: Scenario) -> Scenario:
+        """No longer than is wanted."""
+        if self.length is None:
+            return scenario
+        length = _duration(self.length, "--length")
+        return replace(scenario, spec=scenario.spec.model_copy(update={"length": length}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
     region: str
     since: str
     at: str | None
     for_: str
-    seed: int
-    forecasts: bool
 
 
-def play(name: str, *, seed: int, forecasts: bool, html: Path | None, as_json: bool) -> None:
+def play(name: str, run: Run) -> None:
     """Raises ConfigError for a scenario that is wrong."""
-    _check_page(html)
-    scenario = load_scenario(name)
-    result = asyncio.run(_played(scenario, SimulationOptions(seed=seed, forecasts=forecasts)))
-    _report(result, html, as_json=as_json)
+    _check_page(run.html)
+    scenario = run.cut(load_scenario(name))
+    result = asyncio.run(_played(scenario, SimulationOptions(seed=run.seed, forecasts=run.forecasts)))
+    _report(result, run)
 
 
-def lose(wanted: Loss, *, config: Path | None, html: Path | None, as_json: bool) -> None:
+def lose(wanted: Loss, run: Run, *, config: Path | None) -> None:
     """Two runs of the day as it was learnt from the store: as it came, and with the region lost."""
     from foreroute.app.simulated_history import learnt_world
 
-    _check_page(html)
+    _check_page(run.html)
     settings = load_settings(config_path(config))
     day_at = day_of(wanted.since)
     world = on_file(settings, lambda store: learnt_world(settings, store, day_at, day_at + _DAY_S))
     named = {"scenario": f"lose-{wanted.region}", "start": write_instant(day_at)}
     spec = ScenarioSpec.model_validate(named).model_copy(update={"world": world})
-    calm = Scenario(spec=spec, world=world)
+    calm = run.cut(Scenario(spec=spec, world=world))
     at_s = _busiest_s(world.traffic.hours) if wanted.at is None else _duration(wanted.at, "--at")
     event = RegionLossSpec.model_validate(
         {
@@ -61,10 +75,10 @@ def lose(wanted: Loss, *, config: Path | None, html: Path | None, as_json: bool)
         }
     )
     lost = replace(calm, spec=calm.spec.model_copy(update={"timeline": (event,)}))
-    options = SimulationOptions(seed=wanted.seed, forecasts=wanted.forecasts, settings=settings)
+    options = SimulationOptions(seed=run.seed, forecasts=run.forecasts, settings=settings)
     result = asyncio.run(_played(lost, options))
     result["without"] = asyncio.run(_played(calm, options))["users"]
-    _report(result, html, as_json=as_json)
+    _report(result, run)
 
 
 def list_built_in(*, as_json: bool) -> None:
@@ -125,15 +139,15 @@ def _check_page(html: Path | None) -> None:
         page_file.check(html, "`foreroute simulate --html`")
 
 
-def _report(result: Row, html: Path | None, *, as_json: bool) -> None:
-    if html is not None:
+def _report(result: Row, run: Run) -> None:
+    if run.html is not None:
         from foreroute.cli import page_file, simulate_page
 
-        page_file.write(html, simulate_page.page(result))
-    if as_json:
+        page_file.write(run.html, simulate_page.page(result))
+    if run.as_json:
         print_json(result)
-        return
-    _show(result)
+    else:
+        _show(result)
 
 
 def _show(result: Row) -> None:

@@ -82,6 +82,8 @@ class ChannelModel:
     """(rank, factor) of the noise of single requests, by rank, from a calibration; empty: lognormal with `spread`."""
     token_spread: float = 1.2
     """p95 / p50 of the time per output token, over 1."""
+    paired: bool = False
+    """A request's luck with its first token is its luck with all the others."""
     capacity: Capacity | None = None
     """None: as much as anybody asks for."""
     limits: RateLimits | None = None
@@ -124,8 +126,9 @@ class ChannelModel:
             return quantile_at(self.noise, uniform)
         return _lognormal(self.spread, uniform)
 
-    def token_noise_at(self, uniform: float) -> float:
-        return _lognormal(self.token_spread, uniform)
+    def token_noise_at(self, noise: float, speed: float) -> float:
+        """The factor on the time per token, by both lots that a request has drawn."""
+        return self.noise_at(noise) if self.paired else _lognormal(self.token_spread, speed)
 
     @property
     def noise_mean(self) -> float:
@@ -136,7 +139,7 @@ class ChannelModel:
 
     @property
     def token_noise_mean(self) -> float:
-        return math.exp((math.log(self.token_spread) / _Z95) ** 2 / 2)
+        return self.noise_mean if self.paired else math.exp((math.log(self.token_spread) / _Z95) ** 2 / 2)
 
     def _median_s(self, at: float, slowdown: float, input_tokens: int) -> float:
         return (self.first_chunk_s + self.input_token_s * input_tokens) * self.load_factor(at) * slowdown

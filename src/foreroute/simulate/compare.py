@@ -70,7 +70,7 @@ def compare(
     *,
     kept: KeptFigures,
     tell: Callable[[str], None],
-) -> dict[str, ByPolicy]:
+) -> Mapping[str, ByPolicy]:
     """Scenario → policy → seed → figures, the oracle among the policies. What is kept already is not played again.
 
     `tell` hears of each run before it begins.

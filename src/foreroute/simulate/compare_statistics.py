@@ -74,14 +74,14 @@ def student_quantile(probability: float, freedom: int) -> float:
 
 
 def _density(at: float, freedom: int) -> float:
-    return _scale(freedom) * (1.0 + at * at / freedom) ** (-(freedom + 1) / 2.0) / math.sqrt(freedom)
+    return _scale(freedom) * math.pow(1.0 + at * at / freedom, -(freedom + 1) / 2.0) / math.sqrt(freedom)
 
 
 def _mass(end: float, freedom: int) -> float:
     """Between 0 and `end`. In the angle θ with t = √ν tan θ the density is cos^(ν−1) θ, which is smooth and bounded."""
     angle = math.atan(end / math.sqrt(freedom))
     step = angle / _STEPS
-    heights = [math.cos(step * index) ** (freedom - 1) for index in range(_STEPS + 1)]
+    heights = [math.pow(math.cos(step * index), freedom - 1) for index in range(_STEPS + 1)]
     area = heights[0] + heights[-1] + 4.0 * sum(heights[1:-1:2]) + 2.0 * sum(heights[2:-1:2])
     return _scale(freedom) * area * step / 3.0
 

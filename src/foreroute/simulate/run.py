@@ -106,9 +106,8 @@ class Simulation:
             breaks_at = max(self.at, fault.start_at)
             for flight in list(self._flights[fault.channel].values()):
                 again = flight.call.tried[: flight.number - 1].count(fault.channel)
-                own_at = breaks_at + self.upstreams.break_s(fault.channel, flight.call.request, again=again)
-                if own_at < flight.ends_at:
-                    self._cut(flight, own_at)
+                own_s = self.upstreams.break_s(fault.channel, flight.call.request, again=again)
+                self._cut(flight, breaks_at - flight.started_at + own_s)
 
     def seen(self) -> Seen:
         return Seen(
@@ -178,10 +177,13 @@ class Simulation:
         self._flights[flight.pick.channel][id(flight)] = flight
         self._at(flight.ends_at, lambda: None if flight.is_over else self._end(flight))
 
-    def _cut(self, flight: Flight, at: float) -> None:
+    def _cut(self, flight: Flight, after_s: float) -> None:
+        """What is over before that stays as it is."""
+        reply = broken_off(flight.reply, after_s)
+        if reply is flight.reply:
+            return
         flight.is_over = True
         del self._flights[flight.pick.channel][id(flight)]
-        reply = broken_off(flight.reply, at - flight.started_at)
         self._fly(Flight(flight.call, flight.pick, flight.number, flight.started_at, reply))
 
     def _end(self, flight: Flight) -> None:

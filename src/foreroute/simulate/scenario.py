@@ -154,6 +154,7 @@ def model_of(spec: ChannelSpec) -> ChannelModel:
         hours=spec.hours,
         roam=spec.roam,
         noise=spec.noise,
+        paired=spec.paired,
         failure_ratio=spec.failure_ratio,
         capacity=None if spec.capacity is None else Capacity(**spec.capacity.model_dump()),
         limits=RateLimits(

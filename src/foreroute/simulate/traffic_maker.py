@@ -14,7 +14,7 @@ from statistics import NormalDist
 from typing import Final
 
 from foreroute.core.ids import RegionId, RequestId, RouteName
-from foreroute.simulate.channel import profile_at, weekend_share
+from foreroute.simulate.channel import profile_at, quantile_at, weekend_share
 from foreroute.simulate.request import ANYWHERE, Request
 from foreroute.simulate.traffic import Arrival, read_trace, repeat
 from foreroute.simulate.world_schema import PlaceSpec, TokenSpec, TrafficSpec
@@ -216,6 +216,8 @@ class _Bursts:
 
 
 def _tokens(spec: TokenSpec, rng: Random) -> int:
+    if spec.table:
+        return max(1, min(spec.max, round(quantile_at(spec.table, rng.random()))))
     sigma = math.log(spec.spread) / _Z95
     return max(1, min(spec.max, round(spec.median * math.exp(sigma * rng.gauss(0.0, 1.0)))))
 

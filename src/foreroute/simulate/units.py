@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 _UNIT_S: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_EXACT_S: Final = {unit: Decimal(repr(length)) for unit, length in _UNIT_S.items()}
 _DURATION: Final = re.compile(r"(-?\d+(?:\.\d+)?)\s*(us|ms|s|m|h|d)")
 
 
@@ -16,7 +17,7 @@ def seconds(value: Any) -> float:
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"{value!r} is not a duration; write a number and a unit, such as 30s, 10m or 2h")
-    return float(match[1]) * _UNIT_S[match[2]]
+    return float(Decimal(match[1]) * _EXACT_S[match[2]])
 
 
 def write_seconds(value: float) -> str:

@@ -145,7 +145,7 @@ class Upstreams:
             wait_s = begins_at - at
         first_s = model.usual_first_chunk_s(request.input_tokens) * pace * model.noise_at(draws.noise)
         first_s += world.troubles(channel).cold(at)[0]
-        body_s = model.token_s * pace * model.token_noise_at(draws.speed) * request.output_tokens
+        body_s = model.token_s * pace * model.token_noise_at(draws.noise, draws.speed) * request.output_tokens
         if line is not None and commit:
             line.take(at, begins_at, first_s + body_s)
         return self._spoiled(

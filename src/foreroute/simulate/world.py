@@ -117,14 +117,25 @@ class World:
 
     def level(self, channel: ChannelId, at: float) -> float:
         """How much slower than at a quiet hour everything is: hours, wandering and faults together."""
-        model = self._channels[channel]
-        level = model.load_factor(at) * self.slowdown(channel, at)
+        return (
+            self._channels[channel].load_factor(at) * self.slowdown(channel, at) * self._roamed(channel, at)
+        )
+
+    def _roamed(self, channel: ChannelId, at: float) -> float:
         roam = self._roams.get(channel)
-        return level if roam is None else level * exp(model.roam * roam.at(at))
+        return 1.0 if roam is None else exp(self._channels[channel].roam * roam.at(at))
 
     # Prices, as a price book says them -----------------------------------------------------------------------------
 
-    def cost_usd(self, channel: Channel, usage: Usage, at: float) -> Price:
+    def cost_usd(
+        self,
+        channel: Channel,
+        usage: Usage,
+        at: float,
+        *,
+        tier: str = "",  # noqa: ARG002 - the port; simulated providers have one tier
+        held_s: float = 0.0,  # noqa: ARG002 - and charge for tokens
+    ) -> Price:
         """The `PriceBook` of this world: what its providers charge at that instant."""
         cost = self.charge(channel.id, usage, at)
         return Price(cost, "unpriced" if cost is None else "world")
@@ -164,9 +175,8 @@ class World:
 
     def first_chunk_p95_s(self, channel: ChannelId, at: float, *, input_tokens: int) -> float:
         """The truth, for grading decisions after the fact. Never shown to the control loop."""
-        return self._channels[channel].first_chunk_p95_s(
-            at=at, slowdown=self.slowdown(channel, at), input_tokens=input_tokens
-        )
+        slowdown = self.slowdown(channel, at) * self._roamed(channel, at)
+        return self._channels[channel].first_chunk_p95_s(at=at, slowdown=slowdown, input_tokens=input_tokens)
 
     def crossing_at(
         self, channel: ChannelId, limit_s: float, *, start_at: float, end_at: float, input_tokens: int

@@ -96,6 +96,8 @@ class ChannelSpec(Section):
     """Standard deviation of the logarithm of a level that wanders and cannot be foreseen."""
     noise: tuple[tuple[Ratio, Factor], ...] = ()
     """[rank, factor] of single requests, by rank, from a calibration; else lognormal by `spread`."""
+    paired: bool = False
+    """A request that is slow to begin is as slow all through: for channels that were learnt from whole answers."""
     failure_ratio: Ratio = 0.0005
     capacity: CapacitySpec | None = None
     limits: LimitSpec = LimitSpec()
@@ -123,6 +125,8 @@ class TokenSpec(Section):
     spread: float = Field(4.0, gt=1.0, le=100.0)
     """p95 / p50."""
     max: int = Field(100_000, ge=1)
+    table: tuple[tuple[Ratio, Annotated[float, Field(ge=1.0)]], ...] = ()
+    """[rank, tokens] by rank, from a calibration; else lognormal by `median` and `spread`."""
 
 
 class PlaceSpec(Section):

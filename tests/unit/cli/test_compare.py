@@ -1,11 +1,12 @@
 """`foreroute simulate compare`, as it is called."""
 
 import json
+from importlib import util
 from pathlib import Path
 
 import pytest
 
-from foreroute.cli import compare_page, page_file
+from foreroute.cli import compare_page
 from foreroute.cli.program import app
 from foreroute.core.errors import ForerouteError
 
@@ -95,6 +96,6 @@ def test_mistakes_are_said_before_anything_long_begins(
 
 
 def test_a_page_without_plotly_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_file.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(util, "find_spec", lambda _name: None)
     with pytest.raises(ForerouteError, match=r"foreroute\[report\]"):
         compare_page.check(Path("x.html"))

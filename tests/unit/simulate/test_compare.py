@@ -13,7 +13,7 @@ from foreroute.simulate.compare_contests import QUICK, STANDARD, contest_of
 from foreroute.simulate.compare_figures import NAMES, Figures, Wait, figures, from_row, quantile, to_row
 from foreroute.simulate.compare_kept import KeptFigures, program_of
 from foreroute.simulate.compare_statistics import Verdict
-from foreroute.simulate.compare_table import ORACLE, cells, differences
+from foreroute.simulate.compare_table import ORACLE, ByPolicy, cells, differences
 from foreroute.simulate.policies.clairvoyant import Clairvoyant
 from foreroute.simulate.policies.litellm import LiteLLM
 from foreroute.simulate.policies.oracle import Loss
@@ -96,11 +96,10 @@ def test_every_policy_meets_the_same_requests(short: Contest) -> None:
 def test_what_is_kept_is_not_played_again(short: Contest, tmp_path: Path) -> None:
     told: list[str] = []
 
-    def again(program: str = "p", key: str | None = None) -> dict[str, dict[str, object]]:
+    def again(program: str = "p", key: str | None = None) -> ByPolicy:
         contest = short if key is None else Contest(name=short.name, about="", match=short.match, key=key)
         kept = KeptFigures(tmp_path, program)
-        found = compare([contest], [STATIC], [1, 2], kept=kept, tell=told.append)
-        return {name: dict(by_seed) for name, by_seed in found["short"].items()}
+        return compare([contest], [STATIC], [1, 2], kept=kept, tell=told.append)["short"]
 
     first = again()
     assert len(told) == 4

@@ -1,6 +1,7 @@
 import math
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from foreroute.simulate.world import World
 A, B = ChannelId("a"), ChannelId("b")
 
 
-def model(name: ChannelId, **more: float) -> ChannelModel:
+def model(name: ChannelId, **more: Any) -> ChannelModel:
     channel = Channel(
         id=name, provider="x", cloud="x", region=RegionId("r"), model="m", base_url="http://127.0.0.1"
     )
