@@ -12,6 +12,7 @@ from foreroute.cli import (
     alerts,
     backtest,
     collect,
+    heal,
     imports,
     keys,
     models,
@@ -73,7 +74,7 @@ def _top(
     pass
 
 
-for _verbs in (start, read, steer, alerts, backtest, models, keys, teams, imports, series, collect):
+for _verbs in (start, read, steer, alerts, backtest, models, keys, teams, imports, series, collect, heal):
     _verbs.register(app)
 
 

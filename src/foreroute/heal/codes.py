@@ -10,19 +10,21 @@ _CODES_OF: Final[Mapping[F, tuple[str, ...]]] = {
     F.QUOTA_EXHAUSTED: (
         "insufficientquota", "insufficientquotaerror", "exceededcurrentquotaerror",
         "billinghardlimitreached", "billingnotactive", "billingerror", "paymentrequired", "arrearage",
-        "allocationquota", "commoditynotpurchased", "servicequotaexceededexception",
+        "allocationquota", "commoditynotpurchased", "servicequotaexceededexception", "insufficientcredits",
+        "insufficientbalance", "quotaexhausted", "creditsexhausted", "usagelimitreached",
     ),
     F.AUTHENTICATION: (
         "invalidapikey", "apikeyinvalid", "authenticationerror", "authenticationfailed", "unauthenticated",
         "unauthorized", "expiredtoken", "expiredtokenexception", "unrecognizedclientexception",
-        "invalidsignatureexception",
+        "invalidsignatureexception", "invalidtoken", "tokenexpired", "tokennotfoundindb",
+        "missingauthenticationtoken", "incompletesignature", "accountdeactivated", "invalidcredentials",
     ),
     F.PERMISSION_OR_REGION_DENIED: (
-        "unsupportedcountryregionterritory", "regionerror",
+        "unsupportedcountryregionterritory", "regionerror", "permissionerror", "permissiondenied",
     ),
     F.MODEL_NOT_FOUND: (
         "modelnotfound", "modelnotfounderror", "modeldecommissioned", "deploymentnotfound", "invalidmodel",
-        "resourcenotfoundexception",
+        "resourcenotfoundexception", "modelnotsupported", "modelnotavailable", "modelgone",
     ),
     F.CONTEXT_LENGTH_EXCEEDED: (
         "contextlengthexceeded", "requesttoolarge", "stringabovemaxlength", "exceedcontextsizeerror",
@@ -30,11 +32,12 @@ _CODES_OF: Final[Mapping[F, tuple[str, ...]]] = {
     ),
     F.UNSUPPORTED_FEATURE: (
         "unsupportedparameter", "unsupportedvalue", "unsupportedapiformodel", "unsupportedoperation",
-        "unsupportedfileformat",
+        "unsupportedfileformat", "unsupportedparamserror", "operationnotsupported", "unsupportedmodel",
     ),
     F.CONTENT_FILTERED: (
         "contentfilter", "contentpolicyviolation", "contentpolicyviolationerror",
         "responsibleaipolicyviolation", "datainspectionfailed", "prohibitedcontent", "blocklist",
+        "moderationblocked", "sensitivewordsdetected",
     ),
     F.OVERLOADED: (
         "overloadederror", "overloaded", "engineoverloadederror", "serverisoverloaded",
@@ -47,7 +50,7 @@ _CODES_OF: Final[Mapping[F, tuple[str, ...]]] = {
         "modeltimeoutexception", "requesttimeout", "timeouterror",
     ),
     F.BACKEND_DEAD: (
-        "asyncenginedeaderror", "enginedeaderror",
+        "asyncenginedeaderror", "enginedeaderror", "mqenginedeaderror",
     ),
     F.MALFORMED_RESPONSE: (
         "malformedresponse",
