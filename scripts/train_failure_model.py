@@ -13,6 +13,7 @@ from typing import Final
 
 from bench.heal.failures import SHARED, own, read
 from bench.heal.fit import as_json, fit_text_model, pooled_reliability
+
 from foreroute.heal.text_model import fields_of
 
 _OUT: Final = Path(__file__).parents[1] / "src" / "foreroute" / "heal" / "failure_model.json"

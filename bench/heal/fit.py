@@ -74,9 +74,7 @@ def cut_back(rest: Sequence[Labelled], held: Sequence[Labelled]) -> RuleBook:
     held_squeezed = [text.translate(str.maketrans("", "", "-_. ")) for text in asked]
     return RuleBook(
         codes={
-            code: kind
-            for code, kind in CODES.items()
-            if _in(code, squeezed) or not _in(code, held_squeezed)
+            code: kind for code, kind in CODES.items() if _in(code, squeezed) or not _in(code, held_squeezed)
         },
         answers=_kept(ANSWERS, stays),
         wire=_kept(WIRE, stays),
@@ -121,7 +119,9 @@ def nested(
 ) -> list[Judged]:
     """As `cross_validated`, with each fold's confidences counted on the other folds alone."""
     first = cross_validated(rows, extra, key=key, temperature=temperature, reliability=Reliability(), cut=cut)
-    other = cross_validated(rows, extra, key=key, temperature=temperature, reliability=Reliability(), cut=not cut)
+    other = cross_validated(
+        rows, extra, key=key, temperature=temperature, reliability=Reliability(), cut=not cut
+    )
     by_part: dict[int, list[Judged]] = defaultdict(list)
     of_other: dict[int, list[Judged]] = defaultdict(list)
     parts = folds(rows, key, PARTS, 0)
@@ -170,4 +170,7 @@ def _in(needle: Needle, texts: Sequence[str]) -> bool:
 
 
 def as_json(reliability: Reliability) -> dict[str, Any]:
-    return {"reliability": {name: list(pair) for name, pair in reliability.counts.items()}, "usual": round(reliability.usual, 4)}
+    return {
+        "reliability": {name: list(pair) for name, pair in reliability.counts.items()},
+        "usual": round(reliability.usual, 4),
+    }

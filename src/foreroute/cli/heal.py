@@ -8,7 +8,8 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from foreroute.cli.say import CommandError
+from foreroute.cli.options import AsJson, ConfigFile
+from foreroute.cli.say import CommandError, print_json
 
 FailureFile = Annotated[
     Path,
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True, rich_markup_mode=None, help="Causes of failures, and what was learnt from them."
     )
     verbs.command("diagnose")(diagnose)
+    verbs.command("patterns")(patterns)
     app.add_typer(verbs, name="heal")
 
 
@@ -48,6 +50,34 @@ def diagnose(
             where=str(file),
             hint="each is answered in its place by an object with `line` and `error`",
         )
+
+
+def patterns(
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    kind: Annotated[
+        str | None, typer.Option("--class", metavar="CLASS", help="Only those mostly taken for this class.")
+    ] = None,
+) -> None:
+    """Show the kinds of failures that were seen, and what was learnt of each channel.
+
+    Messages are shown without keys, numbers, names and every word that is not of the language of failures. A server
+    that runs writes down what it has learnt every ten minutes and at its end.
+    """
+    from foreroute.cli.pattern_view import fields_of, learnt_by, show
+    from foreroute.clock import SystemClock
+    from foreroute.core.failure import FailureClass
+
+    if kind is not None and kind not in set(FailureClass):
+        known = ", ".join(sorted(FailureClass))
+        raise CommandError(f"there is no class {kind!r}", where="--class", hint=f"one of: {known}")
+    learning = learnt_by(config)
+    found = [one for one in learning.patterns() if kind in (None, one.kind.value)]
+    facts = learning.facts(SystemClock().now())
+    if as_json:
+        print_json(fields_of(found, facts))
+        return
+    show(found, facts)
 
 
 def _diagnose(lines: IO[bytes] | Iterable[bytes], *, explain: bool) -> int:

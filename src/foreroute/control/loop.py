@@ -43,6 +43,7 @@ from foreroute.control.views import limits_of, views_of
 from foreroute.core.decision import Autopilot, Cause, Decision
 from foreroute.core.findings import Anomaly, BudgetStatus, ChannelCost, Findings, Forecast
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
+from foreroute.core.patterns import Refusals, Told
 from foreroute.core.plan import Objective, RoutingPlan
 from foreroute.core.ports import Clock, Record, StateStore
 from foreroute.core.rollup import Rollup
@@ -275,10 +276,15 @@ class ControlLoop:
             self._last_change = decision
         self._publish(decision.plan)
 
+    def _refusals(self) -> Mapping[ChannelId, Refusals]:
+        learning, at = self._stages.learning, self._clock.now()
+        return {} if learning is None else self._guard("heal", lambda: learning.refusals(at), {})
+
     async def _alert(self, decision: Decision, findings: Findings) -> None:
         """After the decision, so that an alert can say what was done."""
         if self._stages.alerts is None:
             return
+        learning, at = self._stages.learning, decision.at
         evidence = Evidence(
             at=decision.at,
             tick_s=self._settings.tick_s,
@@ -288,13 +294,16 @@ class ControlLoop:
             traffic=traffic_of(self._seen),
             limits=limits_of(self._plan, self._objectives),
             stage_errors=dict(self._errors),
+            told=Told() if learning is None else self._guard("heal", lambda: learning.told(at), Told()),
             acts=self._steering.autopilot is Autopilot.ACT and not self._steering.kill_switch,
         )
         await self._try("alerts", self._stages.alerts.update(evidence), None)
 
     def _publish(self, plan: RoutingPlan) -> None:
         self._plan = plan
-        self._stages.publisher.publish(replace(plan, expectations=self._expectations))
+        self._stages.publisher.publish(
+            replace(plan, expectations=self._expectations, refusals=self._refusals())
+        )
 
     async def _record(self, snapshot: Snapshot, decision: Decision, findings: Findings) -> None:
         records = [tick_record(snapshot, self._rails, decision)]

@@ -21,6 +21,7 @@ from foreroute.core.findings import (
 )
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
+from foreroute.core.patterns import Refusals, Told
 from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, RollupStore
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, Series
@@ -86,6 +87,18 @@ class DetectStage(Protocol):
     def update(self, series: Sequence[Series]) -> tuple[Anomaly, ...]: ...
 
 
+class LearnStage(Protocol):
+    """Learns from failures what they have in common and what channels cannot do."""
+
+    def observe(self, attempts: Sequence[Attempt]) -> None: ...
+
+    def refusals(self, at: float) -> Mapping[ChannelId, Refusals]: ...
+
+    def told(self, at: float) -> Told:
+        """What somebody should look at."""
+        ...
+
+
 class AlertStage(Protocol):
     async def update(self, evidence: Evidence) -> None:
         """Tells people what is worth it. Waits for nobody but the store."""
@@ -144,6 +157,7 @@ class Stages:
     learners: Mapping[str, Learner] = field(default_factory=dict)
     """What is kept across restarts, by name."""
     alerts: AlertStage | None = None
+    learning: LearnStage | None = None
     windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()
     """What is expected over the next quarter of an hour and hour, for many series at little cost."""
     standings: Callable[[ChannelId, Metric], Sequence[Standing]] = lambda _channel, _metric: ()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from foreroute.core.attempt import PickReason
 from foreroute.core.ids import ChannelId, RouteName
+from foreroute.core.patterns import Refusals
 from foreroute.core.series import Metric
 from foreroute.core.work import Expectation
 
@@ -95,3 +96,5 @@ class RoutingPlan:
     routes: Mapping[RouteName, Route]
     expectations: Mapping[ChannelId, Expectation] = field(default_factory=dict)
     """How long requests are expected to take, for those who wish to know before they choose."""
+    refusals: Mapping[ChannelId, Refusals] = field(default_factory=dict)
+    """What channels have shown that they cannot do: such requests go elsewhere at once."""

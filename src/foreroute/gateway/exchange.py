@@ -12,6 +12,7 @@ from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route, Target
 from foreroute.core.work import Work
 from foreroute.gateway import retry
+from foreroute.gateway.able import able
 from foreroute.gateway.delivery import Delivery, passed_on
 from foreroute.gateway.dialogue import Dialogue, Failure
 from foreroute.gateway.hedge import Race, race
@@ -75,6 +76,8 @@ class Exchange:
         works, wants = self._works, self._wants(routes[0].route)
         for served in routes:
             route = narrowed(served.route, wants, works.knowledge)
+            if wants.pinned is None:
+                route = able(route, wants.work, self._request.names, works.plans.current().refusals)
             if not route.targets:
                 continue
             self._route = route

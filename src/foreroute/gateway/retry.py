@@ -12,9 +12,7 @@ from typing import Final
 
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
 
-_NOT_AGAIN: Final = frozenset(
-    {FailureClass.RATE_LIMITED, FailureClass.TIMEOUT_READ, FailureClass.UNKNOWN}
-)
+_NOT_AGAIN: Final = frozenset({FailureClass.RATE_LIMITED, FailureClass.TIMEOUT_READ, FailureClass.UNKNOWN})
 """Transient, yet not for the same channel: it asked for a pause, may still be working (and billing), or nobody
 knows what the failure was."""
 

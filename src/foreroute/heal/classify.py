@@ -106,17 +106,10 @@ class CauseClassifier:
     def _unanswered(self, evidence: FailureEvidence, text: str) -> Found | None:
         """No answer, or a 200 that was none."""
         phase = evidence.phase
-        wire = _by_rules("wire", self._book.wire, text)
-        if wire is not None:
-            kind, basis = wire
-            if kind is FailureClass.TIMEOUT_READ and phase in _OPENING:
-                return FailureClass.TIMEOUT_CONNECT, basis
-            if kind in _CUT:
-                return (FailureClass.STREAM_INTERRUPTED, basis) if phase in _READING else wire
-        if wire is None and (said := _by_rules("said", self._book.answers, text)) is not None:
+        if (wire := _by_rules("wire", self._book.wire, text)) is not None:
+            return _in_phase(wire, phase)
+        if (said := _by_rules("said", self._book.answers, text)) is not None:
             return said
-        if wire is not None:
-            return wire
         if evidence.status is not None and phase is not Phase.STREAM:
             return FailureClass.MALFORMED_RESPONSE, f"status:{evidence.status}"
         if (usual := _DEFAULTS.get(phase)) is not None:
@@ -172,6 +165,16 @@ def text_of(evidence: FailureEvidence) -> str:
     parts = (evidence.error_code, evidence.error_type, evidence.message, chain, body)
     joined = " ".join(part for part in parts if part)[:_TEXT_CHARS]
     return _TAG.sub(" ", joined).lower() if "<" in joined else joined.lower()
+
+
+def _in_phase(wire: Found, phase: Phase) -> Found:
+    """What a network library said, in the light of how far the attempt had come."""
+    kind, basis = wire
+    if kind is FailureClass.TIMEOUT_READ and phase in _OPENING:
+        return FailureClass.TIMEOUT_CONNECT, basis
+    if kind in _CUT and phase in _READING:
+        return FailureClass.STREAM_INTERRUPTED, basis
+    return wire
 
 
 def _known(verdict: Verdict) -> Verdict:

@@ -19,7 +19,6 @@ _PHASES: Final = {
     "first_token": Phase.FIRST_CHUNK,
     "": Phase.HEADERS,
 }
-_TEXTS: Final = ("error_type", "error_code", "content_type")
 
 
 class RecordFault(ValueError):  # noqa: N818 - reads as what it is
@@ -54,12 +53,18 @@ def record_of(line: bytes, number: int) -> FailureRecord:
 
 
 def _evidence(fields: Mapping[str, Any]) -> FailureEvidence:
-    texts = {name: _text(fields, name) for name in _TEXTS}
-    if not any((texts["error_type"], texts["error_code"], fields.get("message"), _status(fields))):
-        raise RecordFault("nothing is said: `message`, `error_type` or `http_status` is expected")
-    return FailureEvidence(
-        phase=_phase(fields), status=_status(fields), message=_text(fields, "message"), **texts
+    evidence = FailureEvidence(
+        phase=_phase(fields),
+        status=_status(fields),
+        message=_text(fields, "message"),
+        error_type=_text(fields, "error_type"),
+        error_code=_text(fields, "error_code"),
+        content_type=_text(fields, "content_type"),
     )
+    said = (evidence.message, evidence.error_type, evidence.error_code, evidence.status, fields.get("phase"))
+    if not any(said):
+        raise RecordFault("nothing is said: `message`, `error_type` or `http_status` is expected")
+    return evidence
 
 
 def _id(fields: Mapping[str, Any], number: int) -> str | int:

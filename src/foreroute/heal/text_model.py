@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from typing import Any, Final
 
 from foreroute.core.failure import FailureClass
@@ -25,7 +26,7 @@ _FILE: Final = "failure_model.json"
 def tokens_of(text: str, status: int | None, phase: str) -> list[str]:
     """Words and pairs of neighbours of a lower-case text, its status and phase; each once, in order."""
     words = _WORD.findall(text)[:_WORDS_MAX]
-    pairs = (f"{one} {other}" for one, other in zip(words, words[1:], strict=False))
+    pairs = (f"{one} {other}" for one, other in pairwise(words))
     about = (f"status={status}", f"status={(status or 0) // 100}xx", f"phase={phase}")
     return list(dict.fromkeys((*words, *pairs, *about)))
 

@@ -70,7 +70,7 @@ WIRE: Final[Rules] = (
         "could not connect to", "cannot connect to", "couldn't connect", "can't connect", "tcp connect error",
         "upstream connect error", "network is unreachable", "ehostunreach", "enetunreach", "host unreachable",
         "no route to host", "readerror", "writeerror", "forcibly closed", "goaway", "cancelling all calls",
-        "und_err_socket", "\": eof",
+        "und_err_socket", '": eof',
     )),
 )
 UNSPECIFIC: Final[Rules] = (
