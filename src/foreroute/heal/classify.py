@@ -21,6 +21,8 @@ from foreroute.heal.wire_rules import UNSPECIFIC, WIRE
 
 _TEXT_CHARS: Final = 1600
 """Enough for every known message, and a bound on the time that the rules take."""
+_KNOWN_MIN: Final = 2
+"""Known words without which the text model has nothing to go by but the status and the phase."""
 _SEPARATORS: Final = str.maketrans("", "", "-_. ")
 _TAG: Final = re.compile(r"<[^>]{0,200}>")
 _OPENING: Final = frozenset({Phase.DNS, Phase.CONNECT, Phase.TLS})
@@ -125,8 +127,9 @@ class CauseClassifier:
         verdict = Verdict(FailureClass.UNKNOWN, 0.0, "nothing")
         if self._model is not None and text:
             tokens = tokens_of(text, evidence.status, evidence.phase)
-            kind, sure = self._model.best(tokens)
-            verdict = Verdict(kind, sure, "text")
+            if self._model.knows(tokens) >= _KNOWN_MIN:
+                kind, sure = self._model.best(tokens)
+                verdict = Verdict(kind, sure, "text")
         if passing is not None:
             return _known(max(verdict, self._sure(passing), key=lambda one: one.confidence))
         if evidence.status is not None and evidence.status >= 400:

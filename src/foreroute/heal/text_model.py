@@ -43,6 +43,10 @@ class TextModel:
     bias: Sequence[float]
     temperature: float
 
+    def knows(self, tokens: Sequence[str]) -> int:
+        """How many of the words and pairs it has seen; status and phase do not count."""
+        return sum(token in self.words for token in tokens if "=" not in token)
+
     def best(self, tokens: Sequence[str]) -> tuple[FailureClass, float]:
         """The likeliest class and its probability; a text without a known word gives the prior."""
         width = len(self.kinds)
