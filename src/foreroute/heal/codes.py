@@ -11,7 +11,7 @@ _CODES_OF: Final[Mapping[F, tuple[str, ...]]] = {
         "insufficientquota", "insufficientquotaerror", "exceededcurrentquotaerror",
         "billinghardlimitreached", "billingnotactive", "billingerror", "paymentrequired", "arrearage",
         "allocationquota", "commoditynotpurchased", "servicequotaexceededexception", "insufficientcredits",
-        "insufficientbalance", "quotaexhausted", "creditsexhausted", "usagelimitreached",
+        "insufficientbalance", "quotaexhausted", "creditsexhausted", "usagelimitreached", "accountoverdueerror",
     ),
     F.AUTHENTICATION: (
         "invalidapikey", "apikeyinvalid", "authenticationerror", "authenticationfailed", "unauthenticated",
@@ -20,11 +20,12 @@ _CODES_OF: Final[Mapping[F, tuple[str, ...]]] = {
         "missingauthenticationtoken", "incompletesignature", "accountdeactivated", "invalidcredentials",
     ),
     F.PERMISSION_OR_REGION_DENIED: (
-        "unsupportedcountryregionterritory", "regionerror", "permissionerror", "permissiondenied",
+        "unsupportedcountryregionterritory", "regionerror", "permissionerror", "permissiondenied", "permissiondeniederror", "modelnotopen",
     ),
     F.MODEL_NOT_FOUND: (
         "modelnotfound", "modelnotfounderror", "modeldecommissioned", "deploymentnotfound", "invalidmodel",
-        "resourcenotfoundexception", "modelnotsupported", "modelnotavailable", "modelgone",
+        "resourcenotfoundexception", "modelnotsupported", "modelnotavailable", "modelgone", "invalidendpointormodel",
+        "unknownmodel", "modelnotexist",
     ),
     F.CONTEXT_LENGTH_EXCEEDED: (
         "contextlengthexceeded", "requesttoolarge", "stringabovemaxlength", "exceedcontextsizeerror",
@@ -37,11 +38,12 @@ _CODES_OF: Final[Mapping[F, tuple[str, ...]]] = {
     F.CONTENT_FILTERED: (
         "contentfilter", "contentpolicyviolation", "contentpolicyviolationerror",
         "responsibleaipolicyviolation", "datainspectionfailed", "prohibitedcontent", "blocklist",
-        "moderationblocked", "sensitivewordsdetected",
+        "moderationblocked", "sensitivewordsdetected", "sensitivecontentdetected",
+        "inputtextsensitivecontentdetected", "outputtextsensitivecontentdetected",
     ),
     F.OVERLOADED: (
         "overloadederror", "overloaded", "engineoverloadederror", "serverisoverloaded",
-        "modelcapacityexhausted", "modelunavailable", "slowdown",
+        "modelcapacityexhausted", "modelunavailable", "slowdown", "serveroverloaded", "overcapacity", "flextiercapacityexceeded",
     ),
     F.COLD_START: (
         "modelnotreadyexception",
@@ -74,6 +76,7 @@ STATUSES: Final[Mapping[int, F]] = {
     424: F.SERVER_ERROR,
     425: F.OVERLOADED,
     429: F.RATE_LIMITED,
+    498: F.OVERLOADED,
     501: F.UNSUPPORTED_FEATURE,
     503: F.OVERLOADED,
     504: F.TIMEOUT_READ,
