@@ -45,7 +45,7 @@ _DOWN: Final[Rules] = (
         "hip error", "nccl", "oom-kill", "oomkill", "oom killed", "crashloop", "failed to allocate",
         "unable to allocate", "insufficient memory", "not enough memory", "accelerator error",
         "acceleratorerror", "exit code", "exit status", "server process exited",
-        "unable to load model", "failed to load model", "error loading model", "starting runner", "stub process",
+        "unable to load model", "failed to load model", "starting runner", "stub process",
         "runner process", "model has crashed", "no longer running", "backend crashed",
     )),
     (F.COLD_START, (

@@ -166,7 +166,7 @@ def text_of(evidence: FailureEvidence) -> str:
     untold = not evidence.message or evidence.message.startswith("HTTP ") or evidence.status == 429
     body = evidence.body_head if untold else ""
     parts = (evidence.error_code, evidence.error_type, evidence.message, chain, body)
-    joined = " ".join(part for part in parts if part)[:_TEXT_CHARS]
+    joined = "; ".join(part for part in parts if part)[:_TEXT_CHARS]
     return _TAG.sub(" ", joined).lower() if "<" in joined else joined.lower()
 
 
