@@ -1,7 +1,9 @@
+from typing import Any
+
 from foreroute.alerts.evidence import Evidence
 from foreroute.alerts.settings import AlertSettings
 from foreroute.alerts.signals import signals_of
-from foreroute.alerts.values import Severity, Source
+from foreroute.alerts.values import Severity, Signal, Source
 from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId
 from foreroute.core.patterns import ChannelFact, FailurePattern, Told
@@ -9,7 +11,7 @@ from foreroute.core.patterns import ChannelFact, FailurePattern, Told
 AT = 1_772_442_000.0
 
 
-def signals(**told):
+def signals(**told: Any) -> list[Signal]:
     return signals_of(Evidence(at=AT, tick_s=60.0, told=Told(**told)), AlertSettings())
 
 
@@ -32,7 +34,7 @@ def test_a_new_kind_of_failure_is_a_signal_of_its_own():
 
 
 def test_a_certificate_that_has_ended_is_worse_than_one_that_will():
-    def fact(expected_at):
+    def fact(expected_at: float) -> ChannelFact:
         return ChannelFact(
             channel=ChannelId("a"), name="certificate", value="x", at=AT, expected_at=expected_at
         )

@@ -33,8 +33,8 @@ DAY = 86_400.0
 
 
 class NoFits:
-    def __init__(self):
-        self.adopted = []
+    def __init__(self) -> None:
+        self.adopted: list[object] = []
 
     async def start(self):
         pass
@@ -115,9 +115,9 @@ async def test_the_end_of_a_servers_certificate_is_noted(certificate):
     server = await asyncio.start_server(lambda _, writer: writer.close(), "localhost", 0, ssl=serving)
     port = server.sockets[0].getsockname()[1]
     trusting = ssl.create_default_context(cafile=str(file))
-    noted = {}
+    noted: dict[ChannelId, float] = {}
 
-    def channel(name, url):
+    def channel(name: str, url: str) -> Channel:
         return Channel(
             id=ChannelId(name), provider="p", cloud="c", region=RegionId("r"), model="m", base_url=url
         )

@@ -1,9 +1,10 @@
 """`foreroute heal` on files: causes of failures, and what was learnt from them."""
 
 import json
+from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from foreroute.cli.exits import ExitCode
 from foreroute.cli.program import app
@@ -13,7 +14,7 @@ from foreroute.core.ids import ChannelId, RequestId, RouteName
 from foreroute.heal.learning import FailureLearning
 
 
-def run(*arguments, stdin=None):
+def run(*arguments: object, stdin: str | None = None) -> Result:
     return CliRunner().invoke(app, ["heal", *map(str, arguments)], input=stdin)
 
 
@@ -67,7 +68,7 @@ def config(tmp_path):
     return path
 
 
-def learnt(tmp_path, state=None):
+def learnt(tmp_path: Path, state: bytes | None = None) -> None:
     learning = FailureLearning()
     learning.observe(
         [

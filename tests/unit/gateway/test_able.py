@@ -61,7 +61,8 @@ def test_a_channel_without_weight_is_no_alternative():
 
 class Answers:
     def __init__(self, status: int, body: bytes) -> None:
-        self.status, self.headers, self._body = status, {"content-type": "application/json"}, body
+        self.status, self._body = status, body
+        self.headers: Mapping[str, str] = {"content-type": "application/json"}
 
     async def chunks(self) -> AsyncIterator[bytes]:
         yield self._body
@@ -74,7 +75,8 @@ class Picky:
     """`a` refuses, `b` answers."""
 
     def __init__(self, refusal: Mapping[str, str]) -> None:
-        self.refusal, self.asked = refusal, []
+        self.refusal = refusal
+        self.asked: list[ChannelId] = []
 
     async def send(self, request: UpstreamRequest) -> Answers:
         self.asked.append(request.channel.id)

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 
 from foreroute.core.channel import Channel
@@ -27,7 +29,7 @@ HOUSE = (
 )
 
 
-def blame_of(name, cause, *troubled, asked=None):
+def blame_of(name: str, cause: F, *troubled: str, asked: Sequence[str] | None = None) -> tuple[str, str]:
     troubles = {ChannelId(one): [cause] for one in troubled}
     there = {one.id for one in HOUSE} if asked is None else set(map(ChannelId, asked))
     one = next(one for one in HOUSE if one.id == name)
@@ -61,7 +63,7 @@ def test_different_kinds_of_trouble_are_no_common_one():
 
 
 def test_open_incidents_say_whom_to_blame_and_closed_ones_nothing():
-    def incident(name, cause=F.OVERLOADED, closed_at=None):
+    def incident(name: str, cause: F = F.OVERLOADED, closed_at: float | None = None) -> Incident:
         return Incident(
             id=IncidentId(name),
             channel=ChannelId(name),

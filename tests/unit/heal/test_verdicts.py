@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ F = FailureClass
 OWN = Path(__file__).parents[2] / "data" / "failures"
 
 
-def rows(name):
+def rows(name: str) -> list[tuple[Any, bytes]]:
     return [(json.loads(line), line) for line in (OWN / name).read_bytes().splitlines()]
 
 
