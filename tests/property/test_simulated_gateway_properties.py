@@ -30,7 +30,7 @@ from foreroute.gateway.trial import Origin
 from foreroute.gateway.wire.paths import Endpoint
 from foreroute.gateway.wire.request import ModelRequest
 from foreroute.gateway.works import Tally, Works
-from foreroute.heal.classify import RuleClassifier
+from foreroute.heal.classify import default_classifier
 from foreroute.simulate.channel import Capacity, ChannelModel
 from foreroute.simulate.faults import ErrorBurst, Fault, Outage
 from foreroute.simulate.flights import with_patience
@@ -233,7 +233,7 @@ def works_of(case: Case, loop: VirtualTimeLoop, sink: Sink, chance: Random) -> W
         fleet=fleet,
         sink=sink,
         transport=WorldTransport(case),
-        classifier=RuleClassifier(),
+        classifier=default_classifier(),
         clock=LoopClock(loop, epoch_at=0.0),
         rng=chance,
         budget=RetryBudget(ratio=case.settings.retry_ratio, floor=case.settings.retry_floor),

@@ -7,6 +7,7 @@ from foreroute.core.channel import Channel
 from foreroute.core.decision import Cause, Decision
 from foreroute.core.findings import Findings
 from foreroute.core.ids import ChannelId
+from foreroute.core.patterns import Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,8 @@ class Evidence:
     """Receiver → why messages do not reach it."""
     quiet_since_at: float | None = None
     """The last tick before a gap in which the loop did not look."""
+    told: Told = field(default_factory=Told)
+    """What was learnt from failures and is news."""
     acts: bool = True
     """Whether autopilot lets decisions and playbooks take effect."""
     is_blind: bool = False

@@ -12,6 +12,7 @@ from foreroute.core.channel import Channel
 from foreroute.core.decision import Cause, Decision, ReasonCode
 from foreroute.core.findings import Anomaly, BudgetStatus, Incident
 from foreroute.core.ids import ChannelId
+from foreroute.core.patterns import ChannelFact
 from foreroute.core.series import Metric
 
 _NAMES: Final = {
@@ -23,6 +24,8 @@ _NAMES: Final = {
     Source.ANOMALY: "ForerouteAnomaly",
     Source.FORECAST: "ForerouteBreachExpected",
     Source.BUDGET: "ForerouteBudgetOverrun",
+    Source.PATTERN: "ForerouteNewFailure",
+    Source.EXPIRY: "ForerouteEndsSoon",
     Source.STAGE: "ForerouteStageFailed",
     Source.RECEIVER: "ForerouteReceiverDead",
 }
@@ -37,6 +40,8 @@ STAGES: Final = {
     Source.ANOMALY: "detect",
     Source.FORECAST: "forecast",
     Source.BUDGET: "cost",
+    Source.PATTERN: "heal",
+    Source.EXPIRY: "heal",
 }
 """The stage without which nothing is known about a source: its silence is no sign of an end."""
 
@@ -52,6 +57,8 @@ def signals_of(evidence: Evidence, settings: AlertSettings) -> list[Signal]:
         found += (
             _budget(budget, evidence) for budget in evidence.findings.budgets if budget.overrun_expected
         )
+        found += _news(evidence)
+        found += (_expiry(fact, evidence) for fact in evidence.told.due)
         found += _stages(evidence)
     return found
 
@@ -172,6 +179,30 @@ def _budget(budget: BudgetStatus, evidence: Evidence) -> Signal:
         hold_s=0.0 if is_spent else _BUDGET_HOLD_S,
         floor=Severity.CRITICAL if is_spent else Severity.WARNING,
         advice=advice_on(Source.BUDGET),
+    )
+
+
+def _news(evidence: Evidence) -> Iterator[Signal]:
+    for pattern in evidence.told.news:
+        seen_on = ", ".join(sorted(pattern.channels)[:3])
+        yield Signal(
+            source=Source.PATTERN,
+            labels=labels(Source.PATTERN, "pattern", pattern=pattern.id, cause=pattern.kind.value),
+            summary=f"{pattern.count} failures of a kind never seen before on {seen_on}: {pattern.text}",
+            since_at=min(pattern.first_at, evidence.at),
+            advice=advice_on(Source.PATTERN),
+        )
+
+
+def _expiry(fact: ChannelFact, evidence: Evidence) -> Signal:
+    is_over = fact.expected_at is not None and fact.expected_at <= evidence.at
+    return Signal(
+        source=Source.EXPIRY,
+        labels=labels(Source.EXPIRY, fact.name, channel=fact.channel),
+        summary=f"{fact.channel}: its {fact.name} {fact.value}",
+        since_at=evidence.at,
+        floor=Severity.CRITICAL if is_over else Severity.WARNING,
+        advice=advice_on(Source.EXPIRY),
     )
 
 

@@ -35,6 +35,10 @@ class Source(StrEnum):
     ANOMALY = "anomaly"
     FORECAST = "forecast"
     BUDGET = "budget"
+    PATTERN = "pattern"
+    """A kind of failure that was never seen before."""
+    EXPIRY = "expiry"
+    """Something that ends soon, such as a certificate."""
     STAGE = "stage"
     RECEIVER = "receiver"
 

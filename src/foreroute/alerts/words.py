@@ -17,6 +17,8 @@ _ADVICE: Final = {
     Source.ANOMALY: "Look at the chart. If this is usual here, mark the alert as noise and it will take more next time.",
     Source.FORECAST: "Nothing has happened yet. With autopilot on act, traffic moves by itself.",
     Source.BUDGET: "Raise the limit, or move traffic to cheaper channels.",
+    Source.PATTERN: "Look at it: foreroute heal patterns. It goes quiet by itself.",
+    Source.EXPIRY: "Have it renewed: nothing else brings the channel back once it has ended.",
     Source.STAGE: "The other stages go on. The whole error is in the log.",
     Source.RECEIVER: "Check its address and its credentials: foreroute alerts test NAME.",
 }

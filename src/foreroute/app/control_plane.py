@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from foreroute.alerts.desk import AlertDesk
 from foreroute.app.alerts import build_desk, with_alerts
+from foreroute.app.certificates import watch_certificates
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.experiments import Experiments, build_experiments
+from foreroute.app.grouping import run_any
 from foreroute.app.keys import load_keys
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
 from foreroute.app.simulator import Simulator
@@ -34,8 +36,8 @@ from foreroute.control.stages import Stages
 from foreroute.core.errors import StoreError
 from foreroute.core.keys import KeyBook, Role
 from foreroute.core.ports import Clock, Store
-from foreroute.forecast.experts import run_job
 from foreroute.gateway.keyring import Keyring, Known
+from foreroute.heal.learning import FailureLearning
 from foreroute.monitor.fold import Folder, fold, merge_rollups
 from foreroute.settings.convert import objectives_of
 from foreroute.settings.model import Settings
@@ -102,7 +104,7 @@ class ControlPlane:
     async def _serve(self, store: Store) -> None:
         workers = self.settings.loop.fit_workers
         fits = (
-            Fits[Any, Any](run_job, lambda: process_pool(workers), _fit_failed, _fit_waits)
+            Fits[Any, Any](run_any, lambda: process_pool(workers), _fit_failed, _fit_waits)
             if workers
             else None
         )
@@ -146,14 +148,19 @@ class ControlPlane:
         async def run() -> None:
             await self._run_shown(loop, stages, store, desk)
 
-        await with_alerts(
-            desk,
-            run,
-            last_tick_at=self.last_tick_at,
-            clock=self.clock,
-            tick_s=self.settings.loop.tick,
-            is_watched=not self.options.demo,
-        )
+        async with _aside(self._certificates(stages)):
+            await with_alerts(
+                desk,
+                run,
+                last_tick_at=self.last_tick_at,
+                clock=self.clock,
+                tick_s=self.settings.loop.tick,
+                is_watched=not self.options.demo,
+            )
+
+    async def _certificates(self, stages: Stages) -> None:
+        if isinstance(stages.learning, FailureLearning) and not self.options.demo:
+            await watch_certificates(stages.channels, stages.learning.certificate, self.clock)
 
     async def _run_shown(
         self, loop: ControlLoop, stages: Stages, store: Store, desk: AlertDesk | None
@@ -280,6 +287,17 @@ async def save_leftovers(settings: Settings, stages: Stages) -> None:
 
 def _fit_waits(message: str) -> None:
     _log.info("fit_waits", extra={"why": message})
+
+
+@asynccontextmanager
+async def _aside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """The work beside the block, and no longer. What becomes of it is its own affair."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _fit_failed(message: str) -> None:

@@ -32,7 +32,7 @@ from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.settings import GatewaySettings
 from foreroute.gateway.till import Till
 from foreroute.gateway.transports import ChannelTransports
-from foreroute.heal.classify import RuleClassifier
+from foreroute.heal.classify import default_classifier
 from foreroute.monitor.collector import Collector, Fanout
 from foreroute.monitor.export import AttemptCounters, Gauge
 from foreroute.monitor.intake import Intake
@@ -141,7 +141,7 @@ def build_data_plane(
         plans=plans,
         sink=Fanout([intake, counters] if otel is None else [intake, counters, otel]),
         transport=transport,
-        classifier=RuleClassifier(),
+        classifier=default_classifier(),
         clock=clock,
         rng=rng,
         render_metrics=counters.render if render_metrics is None else render_metrics,

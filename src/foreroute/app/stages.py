@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Final
 
 from foreroute.app.forecasting import build_forecasting
+from foreroute.app.grouping import NightlyGroups
 from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
 from foreroute.control.grading import GradingRules
@@ -32,7 +33,9 @@ from foreroute.detect.engine import DetectEngine, DetectSettings
 from foreroute.detect.registry import detectors
 from foreroute.forecast.engine import ForecastEngine
 from foreroute.forecast.work import WorkModels
+from foreroute.heal.blame import blamed
 from foreroute.heal.engine import HealEngine, HealSettings
+from foreroute.heal.learning import FailureLearning
 from foreroute.heal.playbook import Playbook
 from foreroute.heal.playbook_yaml import load_playbooks
 from foreroute.monitor.fold import Folder, merge_rollups
@@ -63,11 +66,13 @@ def build_stages(
         DetectSettings(false_alarms_per_day=settings.detect.false_alarms_per_day, step_s=settings.loop.tick),
         detectors(settings.detect.detectors),
     )
+    learning = FailureLearning()
     heal = HealEngine(HealSettings(), playbooks_of(settings))
 
     def healed(at: float, rollups: Sequence[Rollup]) -> Healed:
         found = heal.update(at, rollups, data.channels)
-        return Healed(incidents=found.incidents, remedies=found.remedies)
+        asked = {rollup.channel for rollup in rollups if rollup.attempts}
+        return Healed(incidents=blamed(found.incidents, data.channels, asked), remedies=found.remedies)
 
     return Stages(
         channels=data.channels,
@@ -76,9 +81,10 @@ def build_stages(
         merge=merge_rollups,
         work=work,
         expectations=lambda forecasts: expectations(work, forecasts, settings.loop.horizon),
-        learners={"work": work, "forecast": forecast, "detect": detect},
+        learners={"work": work, "forecast": forecast, "detect": detect, "failures": learning},
         forecast=forecast,
-        fits=fitting,
+        fits=NightlyGroups(fitting, learning),
+        learning=learning,
         forecast_record=lambda: _record(forecast),
         past_predictions=forecast.past_predictions,
         windows=forecast.windows,

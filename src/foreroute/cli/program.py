@@ -17,6 +17,7 @@ from foreroute.cli import (
     detect,
     experiment,
     geo,
+    heal,
     imports,
     keys,
     models,
@@ -103,6 +104,7 @@ for _verbs in (
     rollout,
     experiment,
     cost,
+    heal,
 ):
     _verbs.register(app)
 

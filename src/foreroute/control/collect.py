@@ -36,6 +36,11 @@ class Collection:
             ratios = self._stages.work.observe(attempts, at)
         except Exception as failure:  # noqa: BLE001 - stage boundary: a minute without slowdown is better than none
             error, ratios = failure, [NO_RATIO] * len(attempts)
+        try:
+            if self._stages.learning is not None:
+                self._stages.learning.observe(attempts)
+        except Exception as failure:  # noqa: BLE001 - stage boundary: what is not learnt now is learnt the next time
+            error = failure
         self._stages.fold.add([entry.attempt for entry in entries], ratios)
         changed = self._stages.fold.changed()
         self._rollups |= {(one.channel, one.segment, one.window_start, one.source): one for one in changed}

@@ -8,6 +8,7 @@ from foreroute.control.overrides import impose, in_force, with_overrides, withdr
 from foreroute.core.decision import Cause, Decision
 from foreroute.core.experiment import Override
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
+from foreroute.core.patterns import Refusals
 from foreroute.core.plan import Route, RoutingPlan
 from foreroute.core.work import Expectation
 
@@ -24,7 +25,8 @@ class Helm:
         self.last_change: Decision | None = None
         """The newest decision that changed something, or proposed to."""
         self.expectations: Mapping[ChannelId, Expectation] = {}
-        """Goes down with every plan."""
+        self.refusals: Mapping[ChannelId, Refusals] = {}
+        """Both go down with every plan."""
         self._publish = publish
 
     def begin(self, version: int, at: float, valid_s: float) -> None:
@@ -86,4 +88,5 @@ class Helm:
     def _steer(self, plan: RoutingPlan) -> None:
         self.plan = plan
         running = {} if self.steering.kill_switch else self.steering.experiments
-        self._publish(replace(plan, expectations=self.expectations, experiments=running))
+        told = replace(plan, expectations=self.expectations, refusals=self.refusals, experiments=running)
+        self._publish(told)

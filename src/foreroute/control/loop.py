@@ -4,7 +4,7 @@ A stage that fails costs its findings, not the tick. The loop may die at any poi
 last plan until it expires, then the configured weights.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +31,8 @@ from foreroute.control.upkeep import Upkeep
 from foreroute.control.views import limits_of, views_of
 from foreroute.core.decision import Autopilot, Decision
 from foreroute.core.findings import Findings
-from foreroute.core.ids import DecisionId, RouteName
+from foreroute.core.ids import ChannelId, DecisionId, RouteName
+from foreroute.core.patterns import Refusals, Told
 from foreroute.core.plan import Objective, RoutingPlan
 from foreroute.core.ports import Clock, Record, StateStore
 from foreroute.decide.decide import decide
@@ -123,6 +124,7 @@ class ControlLoop:
         await wait("store", self._reckoning.resume(records, at), None)
         last = await wait("store", records.read(DECISION, limit=1), list[Record]())
         await self._analysis.warm(at)
+        self._helm.refusals = self._refusals(at)
         self._helm.begin(_plan_version(last) + 1, at, self._rails.plan_valid_s)
         await self._upkeep.begin(at)
         self._show(at, Findings())
@@ -136,6 +138,7 @@ class ControlLoop:
         self._helm.expectations = self._boundary.guard(
             "forecast", lambda: self._stages.expectations(findings.forecasts), {}
         )
+        self._helm.refusals = self._refusals(at)
         self._analysis.look(at, rollups)
         snapshot = self._snapshot(at, findings)
         decision = decide(snapshot, self._rails)
@@ -220,10 +223,15 @@ class ControlLoop:
         moves = self._reckon(snapshot, decision)
         await self._record(snapshot, decision, Findings(), moves)
 
+    def _refusals(self, at: float) -> Mapping[ChannelId, Refusals]:
+        learning = self._stages.learning
+        return {} if learning is None else self._boundary.guard("heal", lambda: learning.refusals(at), {})
+
     async def _alert(self, decision: Decision, findings: Findings) -> None:
         """After the decision, so that an alert can say what was done."""
         if self._stages.alerts is None:
             return
+        learning, at = self._stages.learning, decision.at
         evidence = Evidence(
             at=decision.at,
             tick_s=self._settings.tick_s,
@@ -233,6 +241,9 @@ class ControlLoop:
             traffic=traffic_of(self._analysis.seen),
             limits=limits_of(self._helm.plan, self._objectives),
             stage_errors=dict(self._boundary.errors),
+            told=Told()
+            if learning is None
+            else self._boundary.guard("heal", lambda: learning.told(at), Told()),
             acts=self._steering.highest is Autopilot.ACT and not self._steering.kill_switch,
         )
         await self._boundary.wait("alerts", self._stages.alerts.update(evidence), None)

@@ -22,6 +22,7 @@ from foreroute.core.findings import (
 )
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
+from foreroute.core.patterns import Refusals, Told
 from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, RollupStore
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, Series
@@ -85,6 +86,18 @@ class DetectStage(Protocol):
     def warm(self, series: Sequence[Series]) -> None: ...
 
     def update(self, series: Sequence[Series]) -> tuple[Anomaly, ...]: ...
+
+
+class LearnStage(Protocol):
+    """Learns from failures what they have in common and what channels cannot do."""
+
+    def observe(self, attempts: Sequence[Attempt]) -> None: ...
+
+    def refusals(self, at: float) -> Mapping[ChannelId, Refusals]: ...
+
+    def told(self, at: float) -> Told:
+        """What somebody should look at."""
+        ...
 
 
 class AlertStage(Protocol):
@@ -155,6 +168,7 @@ class Stages:
     stage, and notes its moves."""
     alerts: AlertStage | None = None
     experiments: ExperimentStage | None = None
+    learning: LearnStage | None = None
     windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()
     """What is expected over the next quarter of an hour and hour, for many series at little cost."""
     standings: Callable[[ChannelId, Metric], Sequence[Standing]] = lambda _channel, _metric: ()

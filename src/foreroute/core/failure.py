@@ -32,6 +32,8 @@ class FailureClass(StrEnum):
     COLD_START = "cold_start_or_loading"
     BACKEND_DEAD = "backend_dead_or_oom"
     NETWORK_UNSPECIFIED = "network_unspecified"
+    UNKNOWN = "unknown"
+    """Nothing names the cause well enough to act on a guess."""
 
 
 class FailureFamily(StrEnum):
@@ -88,6 +90,7 @@ FAILURE_ADVICE: Final[dict[FailureClass, FailureAdvice]] = {
     FailureClass.COLD_START: FailureAdvice(_T, failover=True, counts_against_channel=False),
     FailureClass.BACKEND_DEAD: FailureAdvice(_D, failover=True, counts_against_channel=True),
     FailureClass.NETWORK_UNSPECIFIED: FailureAdvice(_T, failover=True, counts_against_channel=True),
+    FailureClass.UNKNOWN: FailureAdvice(_T, failover=True, counts_against_channel=False),
 }
 
 

@@ -172,6 +172,8 @@ class Incident:
     closed_at: float | None = None
     playbooks_run: tuple[str, ...] = ()
     steps_done: tuple[str, ...] = ()
+    blame: str = ""
+    """The narrowest scope that explains what is seen across channels, such as `region aws/eu-west-1 (3 of 3 channels)`."""
 
     @property
     def time_to_recover_s(self) -> float | None:

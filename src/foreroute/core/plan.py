@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from foreroute.core.experiment import Planned
 from foreroute.core.ids import ChannelId, RouteName
+from foreroute.core.patterns import Refusals
 from foreroute.core.routes import BreakerPolicy, CallPolicy, Route, Select, Target, Timeouts
 from foreroute.core.series import Metric
 from foreroute.core.work import Expectation
@@ -41,3 +42,5 @@ class RoutingPlan:
     """How long requests are expected to take, for those who wish to know before they choose."""
     experiments: Planned = field(default_factory=dict)
     """Who is served otherwise, to see whether it is better."""
+    refusals: Mapping[ChannelId, Refusals] = field(default_factory=dict)
+    """What channels have shown that they cannot do: such requests go elsewhere at once."""

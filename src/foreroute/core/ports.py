@@ -43,7 +43,7 @@ class PlanPublisher(Protocol):
 
 
 class Classifier(Protocol):
-    """Names the cause of a failed attempt. Pure, under a tenth of a millisecond, never raises."""
+    """Names the cause of a failed attempt. Pure, under a millisecond, mostly under a tenth of one; never raises."""
 
     def classify(self, evidence: FailureEvidence) -> FailureClass: ...
 

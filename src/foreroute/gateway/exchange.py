@@ -12,6 +12,7 @@ from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route, Select, Target
 from foreroute.core.work import Work
 from foreroute.gateway import retry
+from foreroute.gateway.able import able
 from foreroute.gateway.delivery import Delivery, passed_on
 from foreroute.gateway.dialogue import Dialogue, Failure
 from foreroute.gateway.hedge import Race, race
@@ -84,6 +85,8 @@ class Exchange:
                 wants if served.route.select is Select.BALANCED else _selected(wants, served.route.select)
             )
             route = narrowed(served.route, selected, works.knowledge)
+            if wants.pinned is None:
+                route = able(route, wants.work, self._request.names, works.plans.current().refusals)
             if not route.targets:
                 continue
             self._route = route

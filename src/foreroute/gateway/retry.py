@@ -12,8 +12,9 @@ from typing import Final
 
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
 
-_NOT_AGAIN: Final = frozenset({FailureClass.RATE_LIMITED, FailureClass.TIMEOUT_READ})
-"""Transient, yet not for the same channel: it asked for a pause, or may still be working (and billing)."""
+_NOT_AGAIN: Final = frozenset({FailureClass.RATE_LIMITED, FailureClass.TIMEOUT_READ, FailureClass.UNKNOWN})
+"""Transient, yet not for the same channel: it asked for a pause, may still be working (and billing), or nobody
+knows what the failure was."""
 
 
 def may_fail_over(failure: FailureClass) -> bool:

@@ -18,6 +18,7 @@ from foreroute.core.channel import Dialect
 from foreroute.core.failure import FailureEvidence, Phase
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Timeouts
+from foreroute.gateway.last_good import LastGoodResolver
 from foreroute.gateway.ports import TransportFailure, UpstreamRequest
 from foreroute.gateway.wire.evidence import exception_evidence
 from foreroute.gateway.wire.paths import Endpoint
@@ -73,7 +74,11 @@ class AiohttpTransport:
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_POOL_IDLE_S),
+                connector=aiohttp.TCPConnector(
+                    limit=0,
+                    keepalive_timeout=_POOL_IDLE_S,
+                    resolver=LastGoodResolver(aiohttp.DefaultResolver(), now=asyncio.get_running_loop().time),
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("User-Agent",),

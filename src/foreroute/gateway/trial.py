@@ -25,6 +25,7 @@ _OUTCOMES: Final = {
     FailureClass.TIMEOUT_CONNECT: Outcome.TIMEOUT,
     FailureClass.TIMEOUT_READ: Outcome.TIMEOUT,
     FailureClass.COLD_START: Outcome.FAILURE,
+    FailureClass.UNKNOWN: Outcome.FAILURE,
 }
 
 

@@ -10,19 +10,22 @@ _CODES_OF: Final[Mapping[F, tuple[str, ...]]] = {
     F.QUOTA_EXHAUSTED: (
         "insufficientquota", "insufficientquotaerror", "exceededcurrentquotaerror",
         "billinghardlimitreached", "billingnotactive", "billingerror", "paymentrequired", "arrearage",
-        "allocationquota", "commoditynotpurchased", "servicequotaexceededexception",
+        "allocationquota", "commoditynotpurchased", "servicequotaexceededexception", "insufficientcredits",
+        "insufficientbalance", "quotaexhausted", "creditsexhausted", "usagelimitreached", "accountoverdueerror",
     ),
     F.AUTHENTICATION: (
         "invalidapikey", "apikeyinvalid", "authenticationerror", "authenticationfailed", "unauthenticated",
         "unauthorized", "expiredtoken", "expiredtokenexception", "unrecognizedclientexception",
-        "invalidsignatureexception",
+        "invalidsignatureexception", "invalidtoken", "tokenexpired", "tokennotfoundindb",
+        "missingauthenticationtoken", "incompletesignature", "accountdeactivated", "invalidcredentials",
     ),
     F.PERMISSION_OR_REGION_DENIED: (
-        "unsupportedcountryregionterritory", "regionerror",
+        "unsupportedcountryregionterritory", "regionerror", "permissionerror", "permissiondenied", "permissiondeniederror", "modelnotopen",
     ),
     F.MODEL_NOT_FOUND: (
         "modelnotfound", "modelnotfounderror", "modeldecommissioned", "deploymentnotfound", "invalidmodel",
-        "resourcenotfoundexception",
+        "resourcenotfoundexception", "modelnotsupported", "modelnotavailable", "modelgone", "invalidendpointormodel",
+        "unknownmodel", "modelnotexist",
     ),
     F.CONTEXT_LENGTH_EXCEEDED: (
         "contextlengthexceeded", "requesttoolarge", "stringabovemaxlength", "exceedcontextsizeerror",
@@ -30,15 +33,17 @@ _CODES_OF: Final[Mapping[F, tuple[str, ...]]] = {
     ),
     F.UNSUPPORTED_FEATURE: (
         "unsupportedparameter", "unsupportedvalue", "unsupportedapiformodel", "unsupportedoperation",
-        "unsupportedfileformat",
+        "unsupportedfileformat", "unsupportedparamserror", "operationnotsupported", "unsupportedmodel",
     ),
     F.CONTENT_FILTERED: (
         "contentfilter", "contentpolicyviolation", "contentpolicyviolationerror",
         "responsibleaipolicyviolation", "datainspectionfailed", "prohibitedcontent", "blocklist",
+        "moderationblocked", "sensitivewordsdetected", "sensitivecontentdetected",
+        "inputtextsensitivecontentdetected", "outputtextsensitivecontentdetected",
     ),
     F.OVERLOADED: (
         "overloadederror", "overloaded", "engineoverloadederror", "serverisoverloaded",
-        "modelcapacityexhausted", "modelunavailable", "slowdown",
+        "modelcapacityexhausted", "modelunavailable", "slowdown", "serveroverloaded", "overcapacity", "flextiercapacityexceeded",
     ),
     F.COLD_START: (
         "modelnotreadyexception",
@@ -47,7 +52,7 @@ _CODES_OF: Final[Mapping[F, tuple[str, ...]]] = {
         "modeltimeoutexception", "requesttimeout", "timeouterror",
     ),
     F.BACKEND_DEAD: (
-        "asyncenginedeaderror", "enginedeaderror",
+        "asyncenginedeaderror", "enginedeaderror", "mqenginedeaderror",
     ),
     F.MALFORMED_RESPONSE: (
         "malformedresponse",
@@ -71,6 +76,7 @@ STATUSES: Final[Mapping[int, F]] = {
     424: F.SERVER_ERROR,
     425: F.OVERLOADED,
     429: F.RATE_LIMITED,
+    498: F.OVERLOADED,
     501: F.UNSUPPORTED_FEATURE,
     503: F.OVERLOADED,
     504: F.TIMEOUT_READ,

@@ -13,7 +13,7 @@ from random import Random
 from foreroute.core.attempt import Attempt
 from foreroute.core.ids import ChannelId
 from foreroute.core.ports import Classifier
-from foreroute.heal.classify import RuleClassifier
+from foreroute.heal.classify import default_classifier
 from foreroute.simulate.faults import Fault, Outage
 from foreroute.simulate.flights import Call, Flight, Verdicts, attempt_of, with_patience
 from foreroute.simulate.replies import broken_off
@@ -62,7 +62,7 @@ class Simulation:
         self._next = next(self._requests, None)
         self._router = router
         self._chance = chance
-        self._verdicts = Verdicts(RuleClassifier() if classifier is None else classifier)
+        self._verdicts = Verdicts(default_classifier() if classifier is None else classifier)
         self._on_done = on_done
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0

@@ -29,7 +29,7 @@ from foreroute.gateway.asgi import Gateway
 from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.settings import GatewaySettings
 from foreroute.gateway.transports import ChannelTransports
-from foreroute.heal.classify import RuleClassifier
+from foreroute.heal.classify import default_classifier
 from foreroute.serving import serve_asgi
 from foreroute.testing.fake_provider import Always, FakeProvider, ProviderAnswer
 
@@ -173,7 +173,7 @@ async def house(
             transport=ChannelTransports(
                 channels, {name: f"secret-of-{name}" for name in channels if "bedrock" not in name}
             ),
-            classifier=RuleClassifier(),
+            classifier=default_classifier(),
             clock=SystemClock(),
             rng=random.Random(7),
             render_metrics=lambda: b"",

@@ -28,7 +28,7 @@ from foreroute.gateway.asgi import Gateway
 from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.settings import GatewaySettings
 from foreroute.gateway.transport import AiohttpTransport
-from foreroute.heal.classify import RuleClassifier
+from foreroute.heal.classify import default_classifier
 from foreroute.serving import serve_asgi
 from foreroute.testing.fake_provider import Always, FakeProvider, ProviderAnswer
 from foreroute.testing.virtual_loop import VirtualTimeLoop
@@ -125,7 +125,7 @@ async def build_gateway() -> AsyncIterator[BuildGateway]:
                 plans=PlanCell(plan),
                 sink=attempts,
                 transport=AiohttpTransport({name: f"secret-of-{name}" for name in channels}),
-                classifier=RuleClassifier(),
+                classifier=default_classifier(),
                 clock=LoopTime(),
                 rng=random.Random(7),
                 render_metrics=lambda: b"",

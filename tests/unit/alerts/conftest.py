@@ -16,6 +16,7 @@ from foreroute.core.decision import Cause, Decision, ReasonCode
 from foreroute.core.failure import FailureClass
 from foreroute.core.findings import Anomaly, BudgetStatus, Findings, Incident
 from foreroute.core.ids import ChannelId, DecisionId, IncidentId, RegionId, RouteName
+from foreroute.core.patterns import Told
 from foreroute.core.plan import RoutingPlan
 from foreroute.core.series import Metric
 from foreroute.testing.virtual_loop import VirtualTimeLoop
@@ -126,6 +127,7 @@ class House:
         budgets: Iterable[BudgetStatus] = (),
         errors: dict[str, str] | None = None,
         dead: dict[str, str] | None = None,
+        told: Told | None = None,
     ) -> Evidence:
         findings = Findings(
             incidents=tuple(incident(name, opened_at=self.at) for name in incidents),
@@ -138,6 +140,7 @@ class House:
             channels=tuple(self.channels),
             findings=findings,
             decision=decision(self.at, causes),
+            told=told or Told(),
             traffic={one.id: self.traffic for one in self.channels},
             stage_errors=errors or {},
             dead_receivers=dead or {},

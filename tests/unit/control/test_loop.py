@@ -13,7 +13,7 @@ from foreroute.control.controls import Steering
 from foreroute.control.loop import ControlLoop
 from foreroute.control.loop_settings import LoopSettings
 from foreroute.control.reckoning import RolloutSettings
-from foreroute.control.stages import AlertStage, CostStage, Fold, Healed, Stages
+from foreroute.control.stages import AlertStage, CostStage, Fold, Healed, LearnStage, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt, Outcome, PickReason
 from foreroute.core.channel import Channel
@@ -22,6 +22,7 @@ from foreroute.core.errors import StoreCorrupt, StoreUnavailable
 from foreroute.core.findings import Anomaly, Forecast, ForecastSkill, Remedy
 from foreroute.core.ids import ChannelId, IncidentId, RegionId, RequestId, RouteName
 from foreroute.core.ledger import LedgerEntry
+from foreroute.core.patterns import ChannelFact, Refusals, Told
 from foreroute.core.plan import Objective, Route, RoutingPlan, Target
 from foreroute.core.rollup import LatencySummary, Rollup
 from foreroute.core.series import Metric, Series
@@ -254,7 +255,7 @@ class House:
         self.configured = RoutingPlan(version=0, made_at=0.0, valid_until=0.0, routes={CHAT: configured})
         self.loop = self.make()
 
-    def make(self, alerts: AlertStage | None = None) -> ControlLoop:
+    def make(self, alerts: AlertStage | None = None, learning: LearnStage | None = None) -> ControlLoop:
         stages = Stages(
             channels=(channel(A), channel(B)),
             intake=self.inbox,
@@ -283,6 +284,7 @@ class House:
             metrics={A: P95, B: P95},
             foreseen={A: (P95, Metric.FAILURE_RATIO), B: (P95, Metric.FAILURE_RATIO)},
             alerts=alerts,
+            learning=learning,
         )
         return ControlLoop(
             LoopSettings(),
@@ -334,6 +336,57 @@ async def test_a_forecast_moves_traffic_and_the_reason_is_on_record() -> None:
     records = await house.store.records.read("decision")
     assert [record.id for record in records] == [decision.id]
     assert len(await house.store.records.read("tick")) == 1
+
+
+class Learning:
+    """Knows that `a` takes no tools once it has seen an attempt; `broken` fails at everything."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.seen, self.broken = 0, broken
+
+    def observe(self, attempts: Sequence[Attempt]) -> None:
+        if self.broken:
+            raise ValueError("broken")
+        self.seen += len(attempts)
+
+    def refusals(self, at: float) -> dict[ChannelId, Refusals]:
+        if self.broken:
+            raise ValueError("broken")
+        return {A: Refusals(tools=False)} if self.seen else {}
+
+    def told(self, at: float) -> Told:
+        return Told(due=(ChannelFact(channel=A, name="certificate", value="ends", at=at),))
+
+
+class Listening:
+    def __init__(self) -> None:
+        self.heard: list[Evidence] = []
+
+    async def update(self, evidence: Evidence) -> None:
+        self.heard.append(evidence)
+
+
+async def test_what_a_channel_refuses_goes_into_the_plan_and_what_is_news_to_alerting() -> None:
+    house, learning, alerts = House(), Learning(), Listening()
+    house.loop = house.make(alerts, learning)
+    await house.loop.start()
+    assert house.published.plans[-1].refusals == {}
+    house.inbox.waiting = [attempt(1)]
+    await house.loop.tick(60.0)
+    assert house.published.plans[-1].refusals == {A: Refusals(tools=False)}
+    assert [fact.name for fact in alerts.heard[-1].told.due] == ["certificate"]
+
+
+async def test_learning_that_fails_costs_no_tick_and_no_row() -> None:
+    house = House()
+    house.loop = house.make(learning=Learning(broken=True))
+    await house.loop.start()
+    house.inbox.waiting = [attempt(1)]
+    await house.loop.tick(60.0)
+    assert await house.rows() == 1
+    assert house.published.plans[-1].refusals == {}
+    assert house.loop.board is not None
+    assert "heal" in house.loop.board.stage_errors
 
 
 async def test_what_was_learnt_is_there_after_a_restart() -> None:

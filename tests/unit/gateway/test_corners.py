@@ -20,7 +20,7 @@ from foreroute.gateway.breaker import BreakerState
 from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.ports import TransportFailure, UpstreamRequest
 from foreroute.gateway.settings import GatewaySettings
-from foreroute.heal.classify import RuleClassifier
+from foreroute.heal.classify import default_classifier
 from foreroute.testing.streaming_asgi import stream
 
 TEXT = b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
@@ -162,7 +162,7 @@ def build(
         plans=PlanCell(RoutingPlan(version=1, made_at=1000.0, valid_until=1e6, routes=made)),
         sink=sink,
         transport=transport,
-        classifier=RuleClassifier(),
+        classifier=default_classifier(),
         clock=Times(),
         rng=random.Random(1),
         render_metrics=lambda: b"",

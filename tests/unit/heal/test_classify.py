@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureEvidence, Phase
 from foreroute.core.ports import Classifier
-from foreroute.heal.classify import RuleClassifier
+from foreroute.heal.classify import default_classifier
 
 F = FailureClass
 LABELLED = Path(__file__).parents[4] / "shared" / "failures" / "failures.dev.jsonl"
-CLASSIFIER: Classifier = RuleClassifier()
+CLASSIFIER: Classifier = default_classifier()
 
 
 def name(phase: Phase = Phase.HEADERS, **evidence) -> FailureClass:

@@ -6,7 +6,7 @@ import pytest
 
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, RegionId
-from foreroute.heal.classify import RuleClassifier
+from foreroute.heal.classify import default_classifier
 from foreroute.simulate.channel import Capacity
 from foreroute.simulate.faults import (
     Breakdown,
@@ -33,7 +33,7 @@ def asked(world: World, request_at: Any, at: float, count: int = 200, **fields: 
 
 
 def classes(replies: list[Reply]) -> set[FailureClass]:
-    classifier = RuleClassifier()
+    classifier = default_classifier()
     return {classifier.classify(reply.evidence) for reply in replies if reply.evidence is not None}
 
 

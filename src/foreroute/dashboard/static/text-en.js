@@ -307,6 +307,7 @@ export const EN = {
   'cause.cold_start_or_loading': 'model loading',
   'cause.backend_dead_or_oom': 'server dead or out of memory',
   'cause.network_unspecified': 'network trouble',
+  'cause.unknown': 'a failure that nobody could name',
 
   alerts: 'Alerts',
   'alerts.sub': 'what is wrong, who was told',

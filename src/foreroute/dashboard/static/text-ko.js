@@ -307,6 +307,7 @@ export const KO = {
   'cause.cold_start_or_loading': '모델 로딩 중',
   'cause.backend_dead_or_oom': '서버 중단 또는 메모리 부족',
   'cause.network_unspecified': '네트워크 문제',
+  'cause.unknown': '원인을 알 수 없는 실패',
 
   alerts: '알림',
   'alerts.sub': '무엇이 잘못되었고 누구에게 알렸는지',
