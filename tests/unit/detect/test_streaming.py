@@ -107,7 +107,7 @@ def test_the_kind_and_the_direction_are_said(
 
 
 def test_recurring_lonely_spikes_are_a_habit(noisy: Make) -> None:
-    whole = noisy(1000, lambda t: 0.35 * (1.75 if t % 60 == 47 else 1.0), noise=0.05)
+    whole = noisy(1000, lambda t: 0.35 * (1.9 if t % 60 == 47 else 1.0), noise=0.05)
     found = play(an_engine(), whole)
     early, late = ([t for t in found if low <= t < low + 300] for low in (180, 700))
     assert len(early) >= 2
