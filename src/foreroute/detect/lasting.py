@@ -31,7 +31,7 @@ _MEMORY: Final = 0.003
 _CLIP: Final = 3.0
 _SMALLEST, _LARGEST = 0.02, 0.6
 _START: Final = 0.1
-_BEYOND: Final = 1.15
+_BEYOND: Final = 1.25
 """Of the threshold for one window: several spans are looked at, each in every window."""
 _RISE, _FALL = 0.3, 0.25
 """The smallest change worth an alarm, as a log-ratio with its floor: by two fifths upwards, by a quarter downwards."""
@@ -115,7 +115,7 @@ class Held:
     ) -> None:
         """After the values have been judged. Where `follow`, the levels jump after them: the past is void."""
         measured = np.isfinite(values)
-        away = (np.abs(known(distances)) > _AWAY * self.scale).any(axis=1)
+        away: Bools = np.any(np.abs(known(distances)) > _AWAY * self.scale, axis=1)
         self.away = np.where(away | (self.away >= _ADOPT), self.away + measured, 0.0)
         jump = follow | (self.away >= _ADOPT)
         self._follow(values, usual_day, floor, away=away, jump=jump)
