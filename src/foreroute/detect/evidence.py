@@ -14,6 +14,8 @@ from foreroute.detect.columns import Bools, Floats, known
 RECENT: Final = 5
 _OF_THREE: Final = 1.0
 """Two of the last three windows need this part of what one alone needs, and no allowance for habits."""
+_OF_THREE_TRAFFIC: Final = 0.85
+"""Where one alone is never enough, two have to be found the sooner."""
 _ALL_THREE: Final = 0.7
 """Three of three need this part."""
 _BACK: Final = 0.6
@@ -99,7 +101,7 @@ class Evidence:
         seen = np.isfinite(scores)
         self._recall(known(scores), seen, thresholds, step_s)
         sign = np.sign(known(scores))
-        lasting = self._lasting(np.abs(known(scores)), sign, thresholds, known_beside.overlap)
+        lasting = self._lasting(np.abs(known(scores)), sign, thresholds, known_beside)
         alone = self._alone(np.abs(known(scores)), thresholds, known_beside)
         single = np.maximum(alone, lasting)
         single = np.where(known_beside.back, np.minimum(single, _NEARLY), single)
@@ -114,12 +116,13 @@ class Evidence:
         needed = np.where(beside.overlap, 1.0, _ALONE) * thresholds * (1.0 + _HABIT_STEP * self.habit)
         return np.where(beside.never_alone, 0.0, size / needed)
 
-    def _lasting(self, size: Floats, sign: Floats, thresholds: Floats, overlap: Bools) -> Floats:
+    def _lasting(self, size: Floats, sign: Floats, thresholds: Floats, beside: Beside) -> Floats:
         """Two or three of the last three windows beyond, on the side of the newest."""
         same_side = np.sort(np.maximum(self.recent[:, :3] * sign[:, None], 0.0), axis=1)
-        three = np.where(overlap, 0.0, same_side[:, 0] / (_ALL_THREE * thresholds))
+        three = np.where(beside.overlap, 0.0, same_side[:, 0] / (_ALL_THREE * thresholds))
         still_there = size > _STILL_THERE * thresholds
-        return np.where(still_there, np.maximum(same_side[:, 1] / (_OF_THREE * thresholds), three), 0.0)
+        two = same_side[:, 1] / (np.where(beside.never_alone, _OF_THREE_TRAFFIC, _OF_THREE) * thresholds)
+        return np.where(still_there, np.maximum(two, three), 0.0)
 
     def _open(self, alarms: Bools, leaning: Bools) -> None:
         """What had been leaning for long when its episode began is a drift until the episode ends."""
