@@ -13,12 +13,20 @@ from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.keys import load_keys
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
-from foreroute.app.stages import build_stages, guardrails, loop_settings, retention_of, segments_of
+from foreroute.app.stages import (
+    build_stages,
+    guardrails,
+    loop_settings,
+    mutes_of,
+    retention_of,
+    segments_of,
+)
 from foreroute.clock import SystemClock
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
 from foreroute.control.fits import Fits, process_pool
 from foreroute.control.loop import ControlLoop
+from foreroute.control.mutes import Mutes
 from foreroute.control.stages import Stages
 from foreroute.core.errors import StoreError
 from foreroute.core.keys import KeyBook, Role
@@ -65,6 +73,7 @@ class ControlPlane:
     loop: ControlLoop | None = None
     stages: Stages | None = None
     store: Store | None = None
+    mutes: Mutes | None = None
     dashboard_url: str | None = None
     steering: Steering | None = None
     """An earlier control plane's, when this one takes its place."""
@@ -92,8 +101,10 @@ class ControlPlane:
         fits = Fits[Any, Any](run_job, lambda: process_pool(workers), _fit_failed) if workers else None
         try:
             desk = build_desk(self.settings, store.records, self.clock)
+            self.mutes = mutes_of(self.settings, store.records)
+            await self.mutes.start(self.clock.now())
             self.stages = build_stages(
-                self.settings, self.data, store, source=self.options.source, alerts=desk
+                self.settings, self.data, store, source=self.options.source, alerts=desk, mutes=self.mutes
             )
             # A control plane that is started again beside its gateway finds the journal open.
             if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
@@ -157,6 +168,7 @@ class ControlPlane:
             reload=self.reload,
             role_of=self._role_of,
             desk=desk,
+            mutes=self.mutes,
         ) as dashboard:
             self.dashboard_url = dashboard.url
             self.ready.set()

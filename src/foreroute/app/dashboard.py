@@ -11,6 +11,7 @@ from starlette.routing import Route
 from foreroute.alerts.desk import AlertDesk
 from foreroute.app.config_watch import ReloadResult
 from foreroute.control.loop import ControlLoop
+from foreroute.control.mutes import Mutes
 from foreroute.control.stages import Stages
 from foreroute.core.errors import ForerouteError
 from foreroute.core.keys import Role
@@ -19,6 +20,7 @@ from foreroute.dashboard.alerts import alert_routes
 from foreroute.dashboard.door import Door
 from foreroute.dashboard.key_desk import KeySources
 from foreroute.dashboard.keys import key_routes
+from foreroute.dashboard.mutes import mute_routes
 from foreroute.dashboard.routes import Dashboard
 from foreroute.dashboard.sources import Sources
 from foreroute.serving import Server, serve_asgi
@@ -43,6 +45,7 @@ async def serve_dashboard(
     reload: Callable[[], Awaitable[ReloadResult]] | None = None,
     role_of: Callable[[str], Role | None] = lambda _: None,
     desk: AlertDesk | None = None,
+    mutes: Mutes | None = None,
 ) -> Server:
     """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
 
@@ -67,7 +70,8 @@ async def serve_dashboard(
         more=[
             *_key_routes(store, clock, keys_changed),
             *_reload_route(reload),
-            *alert_routes(desk, store.records, clock),
+            *alert_routes(desk, store.records, clock, mutes),
+            *mute_routes(mutes, store.records, clock),
         ],
     )
     loop.on_board.append(dashboard.advance)

@@ -9,6 +9,7 @@ from foreroute.app.forecasting import build_forecasting
 from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
 from foreroute.control.loop import LoopSettings
+from foreroute.control.mutes import MutedDetection, Mutes
 from foreroute.control.outlooks import SLOWDOWNS
 from foreroute.control.stages import AlertStage, CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
@@ -16,7 +17,8 @@ from foreroute.core.attempt import Attempt
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
-from foreroute.core.ports import Store
+from foreroute.core.mute import MaintenanceWindow
+from foreroute.core.ports import RecordStore, Store
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric
 from foreroute.core.work import Expectation
@@ -34,14 +36,20 @@ from foreroute.heal.playbook_yaml import load_playbooks
 from foreroute.monitor.fold import Folder, merge_rollups
 from foreroute.monitor.segments import Segments
 from foreroute.settings.convert import objective_metrics
-from foreroute.settings.model import Settings
+from foreroute.settings.model import Settings, Weekday
 from foreroute.store.retention import Retention
 
 _FORESEEN: Final = (*SLOWDOWNS, Metric.FAILURE_RATIO, Metric.ATTEMPTS, Metric.COST_USD)
 
 
 def build_stages(
-    settings: Settings, data: Plane, store: Store, *, source: str, alerts: AlertStage | None = None
+    settings: Settings,
+    data: Plane,
+    store: Store,
+    *,
+    source: str,
+    alerts: AlertStage | None = None,
+    mutes: Mutes | None = None,
 ) -> Stages:
     """`source` names this run, for the rollups that it makes. Raises ConfigError on playbooks that are wrong."""
     foreseen = foreseen_metrics(settings)
@@ -71,7 +79,7 @@ def build_stages(
         past_predictions=forecast.past_predictions,
         windows=forecast.windows,
         standings=forecast.standings,
-        detect=detect,
+        detect=detect if mutes is None else MutedDetection(detect, mutes),
         cost=cost_stage(settings, data),
         heal=healed,
         append=store.append,
@@ -82,6 +90,23 @@ def build_stages(
         metrics=objective_metrics(settings),
         foreseen=foreseen,
         alerts=alerts,
+    )
+
+
+def mutes_of(settings: Settings, records: RecordStore) -> Mutes:
+    return Mutes(
+        records,
+        channels=[ChannelId(channel.id) for channel in settings.channels],
+        windows=[
+            MaintenanceWindow(
+                channel=one.channel,
+                begins_s=60.0 * (60 * int(one.begins[:2]) + int(one.begins[3:])),
+                lasts_s=one.lasts,
+                weekdays=frozenset(list(Weekday).index(day) for day in one.days),
+                because=one.because,
+            )
+            for one in settings.detect.maintenance
+        ],
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from foreroute.core.findings import Anomaly, AnomalyKind
-from foreroute.core.ids import ChannelId
+from foreroute.core.mute import Mute
 from foreroute.core.ports import Detector
 from foreroute.core.series import Series
 from foreroute.detect.bank import Verdict, Window
@@ -24,15 +24,6 @@ from foreroute.detect.threshold import Threshold
 _DAY_S: Final = 86_400.0
 _SLACK_S: Final = 1e-6
 """Instants are sums of floats."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mute:
-    """A maintenance window or a deploy: nothing is said or learnt of a channel, and its level is learnt anew after."""
-
-    channel: ChannelId
-    start_at: float
-    end_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,16 +127,16 @@ class DetectEngine:
 
     def _muted(self, at: float, size: int) -> Bools:
         muted = np.zeros(size, dtype=bool)
-        channels = {one.channel for one in self._mutes if one.start_at <= at < one.end_at}
-        if channels:
-            muted[[row for (channel, _), row in self._rows.index.items() if channel in channels]] = True
+        holding = [one for one in self._mutes if one.start_at <= at < one.end_at]
+        for (channel, _), row in self._rows.index.items() if holding else ():
+            muted[row] = any(one.is_about(channel) for one in holding)
         return muted
 
     # The anomaly -----------------------------------------------------------------------------------------------
 
     def _anomaly(self, series: Series, verdict: Verdict | None) -> Anomaly | None:
         key, at = (series.channel, series.metric), series.end_at - series.step_s
-        if any(one.channel == series.channel and one.start_at <= at < one.end_at for one in self._mutes):
+        if any(one.covers(series.channel, at) for one in self._mutes):
             return None
         opinions = self._opinions(series)
         row = self._rows.index.get(key) if verdict is not None else None

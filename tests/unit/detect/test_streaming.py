@@ -10,8 +10,9 @@ import pytest
 from foreroute.core.errors import StoreCorrupt
 from foreroute.core.findings import Anomaly, AnomalyKind, Direction
 from foreroute.core.ids import ChannelId
+from foreroute.core.mute import Mute
 from foreroute.core.series import Metric, Series
-from foreroute.detect.engine import DetectEngine, DetectSettings, Mute
+from foreroute.detect.engine import DetectEngine, DetectSettings
 from foreroute.detect.streaming import Streaming
 from foreroute.detect.zscore import ZScore
 
@@ -134,7 +135,15 @@ def test_a_mute_silences_one_channel_and_the_new_level_is_learnt_after_it(noisy:
     one = noisy(380, lambda t: 0.35 if t < START else 0.7, noise=0.05)
     other = replace(one, channel=ChannelId("other"))
     engine = an_engine()
-    engine.mute([Mute(one.channel, one.start_at + 60.0 * START, one.start_at + 60.0 * (START + 5))])
+    engine.mute(
+        [
+            Mute(
+                channel=one.channel,
+                start_at=one.start_at + 60.0 * START,
+                end_at=one.start_at + 60.0 * (START + 5),
+            )
+        ]
+    )
     found = [
         anomaly
         for end in range(180, 381)
