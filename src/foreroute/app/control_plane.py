@@ -29,6 +29,7 @@ from foreroute.control.loop import ControlLoop
 from foreroute.control.mutes import Mutes
 from foreroute.control.stages import Stages
 from foreroute.core.errors import StoreError
+from foreroute.core.feedback import AlertFeedback
 from foreroute.core.keys import KeyBook, Role
 from foreroute.core.ports import Clock, Store
 from foreroute.forecast.experts import run_job
@@ -104,7 +105,13 @@ class ControlPlane:
             self.mutes = mutes_of(self.settings, store.records)
             await self.mutes.start(self.clock.now())
             self.stages = build_stages(
-                self.settings, self.data, store, source=self.options.source, alerts=desk, mutes=self.mutes
+                self.settings,
+                self.data,
+                store,
+                source=self.options.source,
+                alerts=desk,
+                mutes=self.mutes,
+                feedback=AlertFeedback if desk is None else lambda: desk.feedback,
             )
             # A control plane that is started again beside its gateway finds the journal open.
             if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:

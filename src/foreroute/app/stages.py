@@ -1,7 +1,7 @@
 """Settings to the stages of the tick."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Final
 
@@ -14,6 +14,7 @@ from foreroute.control.outlooks import SLOWDOWNS
 from foreroute.control.stages import AlertStage, CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
+from foreroute.core.feedback import AlertFeedback
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
@@ -50,14 +51,16 @@ def build_stages(
     source: str,
     alerts: AlertStage | None = None,
     mutes: Mutes | None = None,
+    feedback: Callable[[], AlertFeedback] = AlertFeedback,
 ) -> Stages:
-    """`source` names this run, for the rollups that it makes. Raises ConfigError on playbooks that are wrong."""
+    """`source` names this run, for the rollups that it makes. `feedback`: what people said about alerts. Raises ConfigError on playbooks that are wrong."""
     foreseen = foreseen_metrics(settings)
     forecast, fitting = build_forecasting(settings, store.rollups, foreseen)
     work = WorkModels({channel.id: channel.model for channel in data.channels})
     detect = DetectEngine(
         DetectSettings(false_alarms_per_day=settings.detect.false_alarms_per_day, step_s=settings.loop.tick),
         detectors(settings.detect.detectors),
+        feedback=feedback,
     )
     heal = HealEngine(HealSettings(), playbooks_of(settings))
 

@@ -110,7 +110,8 @@ class Evidence:
         above, below = (np.any(far & (self.recent * side > 0), axis=1) for side in (1.0, -1.0))
         self._open(ratio >= 1.0, self.lean_age[np.arange(len(scores)), np.where(sign > 0, 0, 1)] >= _LONG)
         two_sided: Bools = above & below
-        return Judged(ratio, two_sided, self.drifts.copy(), np.maximum(lasting, known_beside.lasts) >= 1.0)
+        lasts: Bools = np.maximum(lasting, known_beside.lasts) >= np.minimum(ratio, 1.0)
+        return Judged(ratio, two_sided, self.drifts.copy(), lasts & (ratio > 0.0))
 
     def _alone(self, size: Floats, thresholds: Floats, beside: Beside) -> Floats:
         needed = np.where(beside.overlap, 1.0, _ALONE) * thresholds * (1.0 + _HABIT_STEP * self.habit)

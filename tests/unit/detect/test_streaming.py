@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from foreroute.core.errors import StoreCorrupt
+from foreroute.core.feedback import AlertFeedback, Vote
 from foreroute.core.findings import Anomaly, AnomalyKind, Direction
 from foreroute.core.ids import ChannelId
 from foreroute.core.mute import Mute
@@ -235,3 +236,19 @@ def test_another_detector_is_averaged_with_it(noisy: Make) -> None:
     (found,) = play(engine, whole, start=301).values()
     assert found.detector == "streaming+zscore"
     assert math.isfinite(found.p_value)
+
+
+def test_what_people_found_useful_is_found_sooner_and_only_that(noisy: Make) -> None:
+    """A step just too small for the threshold alone."""
+    whole = noisy(320, lambda t: 0.35 * (1.3 if t == 310 else 1.0), noise=0.05)
+    assert play(an_engine(), whole) == {}
+
+    def found(metric: str, kind: str) -> dict[int, Anomaly]:
+        vote = Vote(alert="1", channel="a", metric=metric, kind=kind, useful=True, at=whole.start_at)
+        told = AlertFeedback(votes=(vote, replace(vote, alert="2")))
+        return play(DetectEngine(DetectSettings(), [Streaming()], lambda: told), whole)
+
+    (one,) = found("first_chunk_p95", "spike").values()
+    assert one.at == whole.start_at + 60.0 * 310
+    assert 0.7 <= one.threshold <= one.score < 1.0
+    assert found("first_chunk_p95", "drift") == found("failure_ratio", "spike") == {}
