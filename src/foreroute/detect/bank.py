@@ -20,6 +20,7 @@ from foreroute.detect.profile import DayProfile
 from foreroute.detect.rates import FailureRate, poisson_score
 from foreroute.detect.spread import FLOOR, Spread
 from foreroute.detect.tail import Tail
+from foreroute.detect.traits import Expectation, Traffic, Traits
 
 VALUES_MIN: Final = 30
 """Measured windows needed before a series is judged."""
@@ -33,7 +34,6 @@ _SETTLE: Final = 5.0
 _SILENCE: Final = 30.0
 _UNSURE: Final = 15.0
 """After n windows thresholds are 1 + this / n times as high."""
-_TYPICAL: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,52 +61,6 @@ class Verdict:
     evidence: Judged
     since: Floats
     alarms: Bools
-
-
-@dataclass(slots=True)
-class Traits:
-    """What does not change about a series."""
-
-    floors: Floats
-    """The smallest difference worth speaking of, in the metric's unit."""
-    is_ratio: Bools
-    is_count: Bools
-    is_traffic: Bools
-    """What is asked of a channel is not its doing: one window of more or less is nobody's trouble."""
-
-    @classmethod
-    def empty(cls, rows: int) -> "Traits":
-        no = np.zeros(rows, bool)
-        return cls(np.full(rows, 1e-9), no, no.copy(), no.copy())
-
-
-@dataclass(slots=True)
-class Traffic:
-    """The usual number of requests behind a value, and how long a series has said nothing or was muted."""
-
-    usual: Floats
-    silent: Floats
-    settle: Floats
-
-    @classmethod
-    def empty(cls, rows: int) -> "Traffic":
-        return cls(np.full(rows, np.nan), np.zeros(rows), np.zeros(rows))
-
-    def learn(self, counts: Floats) -> None:
-        weight = np.where(np.isfinite(self.usual), _TYPICAL, 1.0)
-        moved = known(self.usual) * (1.0 - weight) + weight * counts
-        self.usual = np.where(np.isfinite(counts), moved, self.usual)
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What was expected before the value was looked at. Shapes (series,) but for `ways` (series, 3) and `features`."""
-
-    floor: Floats
-    size: Floats
-    usual_day: Floats
-    features: Floats
-    ways: Floats
 
 
 @dataclass(slots=True)
