@@ -23,6 +23,9 @@ _TROUBLE: Final = (0.7, 1.5)
 
 def slowed(*, tuned: bool, days: float) -> list[Judgeable]:
     """Latencies of web services (other weeks for tuning) and of a shop's services, up to three times as slow."""
+    if not DATA.exists():
+        calm = made_up(seed=7 + tuned, days=days)
+        return [_put_in(one, seed=100 + n + 50 * tuned, factors=(1.5, 3.0)) for n, one in enumerate(calm)]
     labels = {one.name[:8]: one for one in read("anomaly/web_kpi_1min", 60.0, lambda name: name[:8] in _WEB)}
     found = []
     for number, one in enumerate(read("forecast/web_service_latency_1min", 60.0)):
@@ -76,15 +79,14 @@ def thinned(*, tuned: bool, days: float) -> list[Judgeable]:
         replace(
             _put_in(first_days(one, days), seed=400 + n + 50 * tuned, factors=(0.2, 0.7)),
             name=f"traffic/{one.name}",
+            metric=Metric.ATTEMPTS,
         )
         for n, one in enumerate(_ingress(tuned=tuned))
     ]
 
 
 def all_faults(*, tuned: bool, days: float) -> dict[str, list[Judgeable]]:
-    """By what the fault is. Made up where there are no recorded series."""
-    if not DATA.exists():
-        return {"made_up": made_up(seed=7 + tuned, days=days)}
+    """By what the fault is. In made-up series where there are no recorded ones."""
     return {
         "latency": slowed(tuned=tuned, days=days),
         "errors": failing(tuned=tuned, days=days),
@@ -93,6 +95,8 @@ def all_faults(*, tuned: bool, days: float) -> dict[str, list[Judgeable]]:
 
 
 def _ingress(*, tuned: bool) -> list[Judgeable]:
+    if not DATA.exists():
+        return made_up(seed=17 + tuned, days=14.0, size=400.0)
     found = read("forecast/api_dependency_latency_1h_and_ingress_1min", 60.0)
     found += read("anomaly/cloud_monitoring", 60.0, lambda name: name.startswith("mongodb-application"))
     return [one for one in found if np.nanmedian(one.values) > 0][tuned::2]

@@ -119,21 +119,18 @@ def first_days(one: Judgeable, days: float, *, after: float = 0.0) -> Judgeable:
     )
 
 
-def made_up(*, seed: int, days: float, series: int = 6) -> list[Judgeable]:
-    """Latencies with a daily course and lognormal noise, labelled where two to four times as slow for a while."""
-    found = []
-    for number in range(series):
-        rng = np.random.default_rng([seed, number])
-        length = int(days * 1440)
-        minute = np.arange(length)
-        level = 0.4 * (1.0 + 0.4 * np.sin(2.0 * np.pi * (minute / 1440.0 + rng.random())))
-        values = level * np.exp(rng.uniform(0.05, 0.2) * rng.standard_normal(length))
-        labels = np.zeros(length, dtype=bool)
-        for start in range(1600, length - 60, 1440):
-            begin, last = start + int(rng.integers(0, 1000)), int(rng.integers(5, 40))
-            values[begin : begin + last] *= rng.uniform(2.0, 4.0)
-            labels[begin : begin + last] = True
-        found.append(
-            Judgeable(f"made-up/{number}", 1.77e9 // _DAY_S * _DAY_S, 60.0, values, labels, minute >= 1440)
-        )
-    return found
+def made_up(*, seed: int, days: float, size: float = 0.4, series: int = 4) -> list[Judgeable]:
+    """Calm series around a size: a daily course, noise that leans on the minute before, now and then one lonely spike."""
+    return [_made_up(np.random.default_rng([seed, n]), f"made-up/{n}", days, size) for n in range(series)]
+
+
+def _made_up(rng: np.random.Generator, name: str, days: float, size: float) -> Judgeable:
+    length = int(days * _DAY_S / 60.0)
+    minute = np.arange(length)
+    level = size * (1.0 + 0.4 * np.sin(2.0 * np.pi * (minute / 1440.0 + rng.random())))
+    noise = np.convolve(rng.standard_normal(length + 2), [0.3, 0.5, 1.0], mode="valid")
+    spikes = np.where(rng.random(length) < 1.0 / 1440.0, rng.uniform(1.2, 1.8, length), 1.0)
+    values = level * spikes * np.exp(rng.uniform(0.03, 0.15) * noise)
+    midnight = 1.77e9 // _DAY_S * _DAY_S
+    counted = minute >= WARM_DAYS * 1440
+    return Judgeable(name, midnight, 60.0, values, np.zeros(length, dtype=bool), counted)

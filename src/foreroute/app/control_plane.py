@@ -22,6 +22,7 @@ from foreroute.app.stages import (
     build_stages,
     guardrails,
     loop_settings,
+    mutes_of,
     retention_of,
     rollout_settings,
     segments_of,
@@ -32,8 +33,10 @@ from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
 from foreroute.control.fits import Fits, process_pool
 from foreroute.control.loop import ControlLoop
+from foreroute.control.mutes import Mutes
 from foreroute.control.stages import Stages
 from foreroute.core.errors import StoreError
+from foreroute.core.feedback import AlertFeedback
 from foreroute.core.keys import KeyBook, Role
 from foreroute.core.ports import Clock, Store
 from foreroute.gateway.keyring import Keyring, Known
@@ -78,6 +81,7 @@ class ControlPlane:
     loop: ControlLoop | None = None
     stages: Stages | None = None
     store: Store | None = None
+    mutes: Mutes | None = None
     dashboard_url: str | None = None
     experiments: Experiments | None = None
     steering: Steering | None = None
@@ -110,8 +114,16 @@ class ControlPlane:
         )
         try:
             desk = build_desk(self.settings, store.records, self.clock)
+            self.mutes = mutes_of(self.settings, store.records)
+            await self.mutes.start(self.clock.now())
             self.stages = build_stages(
-                self.settings, self.data, store, source=self.options.source, alerts=desk
+                self.settings,
+                self.data,
+                store,
+                source=self.options.source,
+                alerts=desk,
+                mutes=self.mutes,
+                feedback=AlertFeedback if desk is None else lambda: desk.feedback,
             )
             # A control plane that is started again beside its gateway finds the journal open.
             if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
@@ -188,6 +200,7 @@ class ControlPlane:
                 role_of=self._role_of,
                 desk=desk,
                 simulator=simulator,
+                mutes=self.mutes,
             ) as dashboard,
         ):
             stack.push_async_callback(asyncio.to_thread, simulator.stop)

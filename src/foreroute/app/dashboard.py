@@ -13,6 +13,7 @@ from foreroute.app.config_watch import ReloadResult
 from foreroute.app.costs import costs_of
 from foreroute.app.simulator import Simulator
 from foreroute.control.loop import ControlLoop
+from foreroute.control.mutes import Mutes
 from foreroute.control.stages import Stages
 from foreroute.core.errors import ForerouteError
 from foreroute.core.keys import Role
@@ -24,6 +25,7 @@ from foreroute.dashboard.experiments import ExperimentSources, experiment_routes
 from foreroute.dashboard.forecast_record import RecordSources, record_routes
 from foreroute.dashboard.key_desk import KeySources
 from foreroute.dashboard.keys import key_routes
+from foreroute.dashboard.mutes import mute_routes
 from foreroute.dashboard.rollout import rollout_routes
 from foreroute.dashboard.routes import Dashboard
 from foreroute.dashboard.simulator import simulator_routes
@@ -52,6 +54,7 @@ async def serve_dashboard(
     desk: AlertDesk | None = None,
     simulator: Simulator | None = None,
     experiments: ExperimentSources | None = None,
+    mutes: Mutes | None = None,
 ) -> Server:
     """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
 
@@ -78,7 +81,8 @@ async def serve_dashboard(
             *_key_routes(store, clock, keys_changed),
             *costs_of(settings, store, clock),
             *_reload_route(reload),
-            *alert_routes(desk, store.records, clock),
+            *alert_routes(desk, store.records, clock, mutes),
+            *mute_routes(mutes, store.records, clock),
             *anomaly_routes(sources),
             *([] if simulator is None else simulator_routes(simulator)),
             *([] if experiments is None else experiment_routes(experiments)),

@@ -1,7 +1,7 @@
 """Settings to the stages of the tick."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Final
 
@@ -11,6 +11,7 @@ from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
 from foreroute.control.grading import GradingRules
 from foreroute.control.loop_settings import LoopSettings
+from foreroute.control.mutes import MutedDetection, Mutes
 from foreroute.control.outlooks import SLOWDOWNS
 from foreroute.control.reckoning import RolloutSettings
 from foreroute.control.rollout import Thresholds
@@ -18,10 +19,12 @@ from foreroute.control.stages import AlertStage, CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
 from foreroute.core.decision import Autopilot, Capability
+from foreroute.core.feedback import AlertFeedback
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
-from foreroute.core.ports import PriceBook, Store
+from foreroute.core.mute import MaintenanceWindow
+from foreroute.core.ports import PriceBook, RecordStore, Store
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric
 from foreroute.core.work import Expectation
@@ -41,6 +44,7 @@ from foreroute.heal.playbook_yaml import load_playbooks
 from foreroute.monitor.fold import Folder, merge_rollups
 from foreroute.monitor.segments import Segments
 from foreroute.settings.convert import objective_metrics
+from foreroute.settings.finding import Weekday
 from foreroute.settings.model import Settings
 from foreroute.store.retention import Retention
 
@@ -55,9 +59,11 @@ def build_stages(
     source: str,
     alerts: AlertStage | None = None,
     prices: PriceBook | None = None,
+    mutes: Mutes | None = None,
+    feedback: Callable[[], AlertFeedback] = AlertFeedback,
 ) -> Stages:
     """`source` names this run, for the rollups that it makes; `prices`: what is asked instead of the configured price
-    book. Raises ConfigError on playbooks that are wrong.
+    book; `feedback`: what people said about alerts. Raises ConfigError on playbooks that are wrong.
     """
     foreseen = foreseen_metrics(settings)
     forecast, fitting = build_forecasting(settings, store.rollups, foreseen)
@@ -65,6 +71,7 @@ def build_stages(
     detect = DetectEngine(
         DetectSettings(false_alarms_per_day=settings.detect.false_alarms_per_day, step_s=settings.loop.tick),
         detectors(settings.detect.detectors),
+        feedback=feedback,
     )
     learning = FailureLearning()
     heal = HealEngine(HealSettings(), playbooks_of(settings))
@@ -89,7 +96,7 @@ def build_stages(
         past_predictions=forecast.past_predictions,
         windows=forecast.windows,
         standings=forecast.standings,
-        detect=detect,
+        detect=detect if mutes is None else MutedDetection(detect, mutes),
         cost=cost_stage(settings, data, prices),
         heal=healed,
         append=store.append,
@@ -100,6 +107,23 @@ def build_stages(
         metrics=objective_metrics(settings),
         foreseen=foreseen,
         alerts=alerts,
+    )
+
+
+def mutes_of(settings: Settings, records: RecordStore) -> Mutes:
+    return Mutes(
+        records,
+        channels=[ChannelId(channel.id) for channel in settings.channels],
+        windows=[
+            MaintenanceWindow(
+                channel=one.channel,
+                begins_s=60.0 * (60 * int(one.begins[:2]) + int(one.begins[3:])),
+                lasts_s=one.lasts,
+                weekdays=frozenset(list(Weekday).index(day) for day in one.days),
+                because=one.because,
+            )
+            for one in settings.detect.maintenance
+        ],
     )
 
 

@@ -92,6 +92,24 @@ def show_silences(rows: list[Row]) -> None:
     console().print(made)
 
 
+def show_mutes(rows: list[Row]) -> None:
+    if not rows:
+        console().print("There are no mutes: foreroute alerts mute CHANNEL --for 1h")
+        return
+    made = table("id", "state", "channel", "what", "until", "by", "because")
+    for row in rows:
+        made.add_row(
+            text(row.get("id") or "settings", "bold"),
+            text(row.get("state")),
+            text(row.get("channel")),
+            text(row.get("reason")),
+            text(_clock(row.get("end_at"))),
+            text(row.get("author") or "–"),
+            text(row.get("because") or "–"),
+        )
+    console().print(made)
+
+
 def _show_receivers(rows: list[Row]) -> None:
     out = console()
     if not rows:

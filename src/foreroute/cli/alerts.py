@@ -2,12 +2,13 @@
 """`foreroute alerts`: what is open in a running server, and what to do about it. Each change is on record there."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from foreroute.cli import mutes
 from foreroute.cli.options import URL, AsJson, Key, Url
-from foreroute.cli.say import CommandError, print_json
+from foreroute.cli.say import CommandError, print_json, say_answer
 
 AlertName = Annotated[str, typer.Argument(metavar="ID", help="The alert's id, as `alerts list` shows it.")]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who, for people.")]
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     verbs.command("silences")(silences)
     verbs.command("unsilence")(unsilence)
     verbs.command("test")(try_receiver)
+    mutes.register(verbs)
     app.add_typer(verbs, name="alerts")
 
 
@@ -86,10 +88,10 @@ def ack(
     key: Key = None,
 ) -> None:
     """Say that somebody is on it. No more reminders; the end is still told."""
-    from foreroute.cli.api import AdminApi
+    from foreroute.cli.api import AdminApi, quoted
 
-    answer = AdminApi(url, key).post(f"alerts/{_plain(name)}/ack", by=by, undo=undo)
-    _say(answer, f"alert {name} is {answer.get('state')}", as_json=as_json)
+    answer = AdminApi(url, key).post(f"alerts/{quoted(name)}/ack", by=by, undo=undo)
+    say_answer(answer, f"alert {name} is {answer.get('state')}", as_json=as_json)
 
 
 def feedback(
@@ -105,12 +107,12 @@ def feedback(
     key: Key = None,
 ) -> None:
     """Say whether an alert was worth it. It moves the threshold of its kind on its channel, within bounds."""
-    from foreroute.cli.api import AdminApi
+    from foreroute.cli.api import AdminApi, quoted
 
-    answer = AdminApi(url, key).post(f"alerts/{_plain(name)}/feedback", vote=word.value)
+    answer = AdminApi(url, key).post(f"alerts/{quoted(name)}/feedback", vote=word.value)
     factor = answer.get("threshold_factor")
     shown = f"{factor:.2f}" if isinstance(factor, int | float) else "?"
-    _say(answer, f"noted; the threshold is {shown} times the detector's own now", as_json=as_json)
+    say_answer(answer, f"noted; the threshold is {shown} times the detector's own now", as_json=as_json)
 
 
 def silence(
@@ -131,7 +133,7 @@ def silence(
     answer = AdminApi(url, key).post(
         "silences", matchers=matchers, duration=duration, author=author, comment=comment
     )
-    _say(answer, f"silence {answer.get('id')} holds for {duration}", as_json=as_json)
+    say_answer(answer, f"silence {answer.get('id')} holds for {duration}", as_json=as_json)
 
 
 def silences(as_json: AsJson = False, url: Url = URL, key: Key = None) -> None:
@@ -158,7 +160,7 @@ def unsilence(
     """End a silence now."""
     from foreroute.cli.api import AdminApi
 
-    _say(AdminApi(url, key).delete("silences", name), f"silence {name} has ended", as_json=as_json)
+    say_answer(AdminApi(url, key).delete("silences", name), f"silence {name} has ended", as_json=as_json)
 
 
 def try_receiver(
@@ -168,22 +170,9 @@ def try_receiver(
     key: Key = None,
 ) -> None:
     """Send a test message to a receiver now, and say whether it took it."""
-    from foreroute.cli.api import AdminApi
+    from foreroute.cli.api import AdminApi, quoted
 
-    answer = AdminApi(url, key, timeout_s=75.0).post(f"receivers/{_plain(receiver)}/test")
+    answer = AdminApi(url, key, timeout_s=75.0).post(f"receivers/{quoted(receiver)}/test")
     if answer.get("sent") is not True:
         raise CommandError(f"{receiver} did not take the message")
-    _say(answer, f"{receiver} took the message", as_json=as_json)
-
-
-def _say(answer: dict[str, Any], words: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(answer)
-    else:
-        typer.echo(words)
-
-
-def _plain(name: str) -> str:
-    from urllib.parse import quote
-
-    return quote(name, safe="")
+    say_answer(answer, f"{receiver} took the message", as_json=as_json)

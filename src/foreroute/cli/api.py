@@ -102,5 +102,10 @@ class AdminApi:
         return CommandError(message, where=self.url if status >= 500 else "", hint=hint)
 
 
+def quoted(name: str) -> str:
+    """As one part of a path, whatever is in it."""
+    return quote(name, safe="")
+
+
 def _quoted(path: Sequence[str]) -> str:
     return "/".join(quote(part, safe="") for part in path)

@@ -22,7 +22,7 @@ from foreroute.cli.key_options import (
     limits_of,
 )
 from foreroute.cli.options import URL, AsJson, Key, Url
-from foreroute.cli.say import CommandError, print_json
+from foreroute.cli.say import CommandError, print_json, say_answer
 
 Row = dict[str, Any]
 KeyName = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")]
@@ -151,30 +151,23 @@ def enable(name: KeyName, as_json: AsJson = False, url: Url = URL, key: Key = No
 
 def rotate(name: KeyName, as_json: AsJson = False, url: Url = URL, key: Key = None) -> None:
     """Give a key a new secret. The old one ends at once; the new one is printed once, alone on stdout."""
-    from foreroute.cli.api import AdminApi
+    from foreroute.cli.api import AdminApi, quoted
 
-    _hand_over(AdminApi(url, key).post(f"keys/{_plain(name)}/rotate"), as_json=as_json)
+    _hand_over(AdminApi(url, key).post(f"keys/{quoted(name)}/rotate"), as_json=as_json)
 
 
 def delete(name: KeyName, as_json: AsJson = False, url: Url = URL, key: Key = None) -> None:
     """Delete a key for good. What it has spent stays on record."""
     from foreroute.cli.api import AdminApi
 
-    answer = AdminApi(url, key).delete("keys", name)
-    if as_json:
-        print_json(answer)
-    else:
-        typer.echo(f"key {name} is deleted")
+    say_answer(AdminApi(url, key).delete("keys", name), f"key {name} is deleted", as_json=as_json)
 
 
 def _switch(name: str, *, as_json: bool, url: str, key: str | None, disabled: bool) -> None:
     from foreroute.cli.api import AdminApi
 
     answer = AdminApi(url, key).patch("keys", name, disabled=disabled)
-    if as_json:
-        print_json(answer)
-    else:
-        typer.echo(f"key {name} is {'disabled' if disabled else 'enabled'}")
+    say_answer(answer, f"key {name} is {'disabled' if disabled else 'enabled'}", as_json=as_json)
 
 
 def _hand_over(answer: Row, *, as_json: bool) -> None:
@@ -195,9 +188,3 @@ def _show(answer: Row, *, as_json: bool) -> None:
     from foreroute.cli.key_view import show_one
 
     show_one(answer)
-
-
-def _plain(name: str) -> str:
-    from urllib.parse import quote
-
-    return quote(name, safe="")

@@ -33,6 +33,14 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
+def say_answer(answer: dict[str, Any], words: str, *, as_json: bool) -> None:
+    """What the server answered for a program, or in words for a person."""
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(words)
+
+
 def report(error: Exception, *, as_json: bool) -> None:
     """The error on stderr, for a person or for a program. Never a traceback."""
     if as_json:

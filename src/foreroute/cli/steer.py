@@ -2,12 +2,12 @@
 """Verbs that change what a running server does. Each takes effect at once and is on record there."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from foreroute.cli.options import URL, AsJson, Key, Url
-from foreroute.cli.say import CommandError, print_json
+from foreroute.cli.say import CommandError, say_answer
 from foreroute.core.decision import Autopilot
 
 
@@ -48,10 +48,12 @@ def autopilot(
     api = AdminApi(url, key)
     if mode is None:
         answer = {"autopilot": api.get("status").get("autopilot")}
-        _say(answer, f"autopilot: {answer['autopilot']}", as_json=as_json)
+        say_answer(answer, f"autopilot: {answer['autopilot']}", as_json=as_json)
     else:
         forced = {"force": True, "reason": reason} if force else {}
-        _say(api.post("autopilot", mode=mode.value, **forced), f"autopilot: {mode.value}", as_json=as_json)
+        say_answer(
+            api.post("autopilot", mode=mode.value, **forced), f"autopilot: {mode.value}", as_json=as_json
+        )
 
 
 def reload(as_json: AsJson = False, url: Url = URL, key: Key = None) -> None:
@@ -63,7 +65,7 @@ def reload(as_json: AsJson = False, url: Url = URL, key: Key = None) -> None:
     sentence = str(answer.get("message"))
     if kept:
         sentence += f"; only a restart will change: {', '.join(kept)}"
-    _say(answer, sentence, as_json=as_json)
+    say_answer(answer, sentence, as_json=as_json)
 
 
 def kill_switch(
@@ -80,7 +82,7 @@ def kill_switch(
 
     answer = AdminApi(url, key).post("kill-switch", on=position is Switch.ON)
     held = "the configured weights serve" if position is Switch.ON else "the control loop may steer again"
-    _say(answer, f"kill switch: {position.value}, {held}", as_json=as_json)
+    say_answer(answer, f"kill switch: {position.value}, {held}", as_json=as_json)
 
 
 def undo(as_json: AsJson = False, url: Url = URL, key: Key = None) -> None:
@@ -92,11 +94,4 @@ def undo(as_json: AsJson = False, url: Url = URL, key: Key = None) -> None:
         raise CommandError(
             "there is nothing to undo", hint="no decision was applied since the server started"
         )
-    _say(answer, "the newest decision is undone", as_json=as_json)
-
-
-def _say(answer: dict[str, Any], words: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(answer)
-    else:
-        typer.echo(words)
+    say_answer(answer, "the newest decision is undone", as_json=as_json)

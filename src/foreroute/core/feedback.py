@@ -7,11 +7,12 @@ from typing import Final
 
 NOISE_STEP: Final = math.log(1.3)
 """One vote of noise raises a threshold by 30 %."""
-USEFUL_STEP: Final = math.log(0.9)
-"""One vote of useful lowers it by 10 %: a missed alert is dearer than a late one, but waking people for nothing
-is what makes them look away.
-"""
+USEFUL_STEP: Final = -NOISE_STEP
+"""One vote of useful takes one vote of noise back, and lowers what nobody has called noise."""
 FACTOR_MIN: Final = 0.7
+"""Below this chance alone would alarm often: a tail that falls off by a unit in e has six times as much beyond 0.7 of
+a threshold of 6.
+"""
 FACTOR_MAX: Final = 3.0
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from foreroute.alerts.delivery import Delivery
 from foreroute.alerts.desk import AlertDesk
 from foreroute.alerts.values import Alert, Phase, Silence
+from foreroute.core.mute import Mute
 
 Row = dict[str, Any]
 
@@ -78,6 +79,21 @@ def silence_row(silence: Silence, at: float) -> Row:
         "created_at": silence.created_at,
         "author": silence.author,
         "comment": silence.comment,
+    }
+
+
+def mute_row(mute: Mute, at: float) -> Row:
+    state = "ended" if at >= mute.end_at else "active" if mute.start_at <= at else "planned"
+    return {
+        "id": mute.id or None,
+        "state": state,
+        "channel": mute.channel,
+        "start_at": mute.start_at,
+        "end_at": mute.end_at,
+        "reason": mute.reason.value,
+        "because": mute.because,
+        "author": mute.author,
+        "from_settings": not mute.id,
     }
 
 

@@ -11,10 +11,18 @@ from foreroute.alerts.delivery import NotSent
 from foreroute.alerts.desk import AlertDesk
 from foreroute.alerts.values import Alert
 from foreroute.control.decision_log import audit_record
+from foreroute.control.mutes import Mutes
 from foreroute.core.errors import StoreError
 from foreroute.core.fields import BadField, Fields, flag, instant, several, text
 from foreroute.core.ports import Clock, RecordStore
-from foreroute.dashboard.alert_rows import alert_row, delivery_row, in_order, silence_row, state_of
+from foreroute.dashboard.alert_rows import (
+    alert_row,
+    delivery_row,
+    in_order,
+    mute_row,
+    silence_row,
+    state_of,
+)
 from foreroute.dashboard.answers import Refusal, body_of, json_of
 from foreroute.dashboard.durations import duration_s
 
@@ -27,39 +35,48 @@ _MATCHERS: Final = several(text(longest=600), most=20)
 _VOTES: Final = {"useful": True, "noise": False, "undo": None}
 
 
-def alert_routes(desk: AlertDesk | None, records: RecordStore, clock: Clock) -> list[Route]:
+def alert_routes(
+    desk: AlertDesk | None, records: RecordStore, clock: Clock, mutes: Mutes | None = None
+) -> list[Route]:
     """All routes of alerts. Where those are switched off, they say so."""
-    api = _AlertApi(desk, records, clock)
+    api = _AlertApi(desk, records, clock, mutes)
     return [
-        _route("GET", "/api/alerts", api.alerts),
-        _route("GET", "/api/alerts/{id}", api.alert),
-        _route("POST", "/api/alerts/{id}/ack", api.acknowledge),
-        _route("POST", "/api/alerts/{id}/feedback", api.feedback),
-        _route("GET", "/api/silences", api.silences),
-        _route("POST", "/api/silences", api.silence, 201),
-        _route("DELETE", "/api/silences/{id}", api.end_silence),
-        _route("POST", "/api/receivers/{name}/test", api.test),
+        answering("GET", "/api/alerts", api.alerts),
+        answering("GET", "/api/alerts/{id}", api.alert),
+        answering("POST", "/api/alerts/{id}/ack", api.acknowledge),
+        answering("POST", "/api/alerts/{id}/feedback", api.feedback),
+        answering("GET", "/api/silences", api.silences),
+        answering("POST", "/api/silences", api.silence, 201),
+        answering("DELETE", "/api/silences/{id}", api.end_silence),
+        answering("POST", "/api/receivers/{name}/test", api.test),
     ]
 
 
 class _AlertApi:
-    def __init__(self, desk: AlertDesk | None, records: RecordStore, clock: Clock) -> None:
-        self._maybe, self._records, self._clock = desk, records, clock
+    def __init__(
+        self, desk: AlertDesk | None, records: RecordStore, clock: Clock, mutes: Mutes | None
+    ) -> None:
+        self._maybe, self._records, self._clock, self._mutes = desk, records, clock, mutes
 
     async def alerts(self, request: Request, _body: Row) -> Row:
         """`?state=` keeps those in one state."""
         state = request.query_params.get("state")
         if state is not None and state not in STATES:
             raise Refusal(400, f"there is no state {state[:40]!r}", f"known: {', '.join(STATES)}")
+        at = self._clock.now()
+        known = () if self._mutes is None else self._mutes.known(at)
+        mutes = [mute_row(one, at) for one in known]
         if self._maybe is None:
-            return {"enabled": False, "alerts": [], "silences": [], "receivers": [], "deliveries": []}
-        desk, at = self._maybe, self._clock.now()
+            nothing: Row = {"alerts": [], "silences": [], "receivers": [], "deliveries": []}
+            return {"enabled": False, "mutes": mutes} | nothing
+        desk = self._maybe
         shown = [one for one in desk.state.alerts.values() if state in (None, state_of(one))]
         return {
             "enabled": True,
             "at": at,
             "alerts": [alert_row(alert, desk, at) for alert in in_order(shown)],
             "silences": [silence_row(one, at) for one in desk.state.silences],
+            "mutes": mutes,
             "receivers": desk.outbox.rows(),
             "deliveries": [delivery_row(one) for one in reversed(desk.outbox.recent)],
         }
@@ -163,7 +180,9 @@ def _unknown(kind: str, name: str) -> Refusal:
     return Refusal(404, f"there is no {kind} {name[:60]!r}", f"`{where}` lists them")
 
 
-def _route(method: str, path: str, answer: Answer, status: int = 200) -> Route:
+def answering(method: str, path: str, answer: Answer, status: int = 200) -> Route:
+    """A route that answers with a row, and with words for a person where it cannot."""
+
     async def handle(request: Request) -> Response:
         try:
             body = await body_of(request) if method == "POST" else {}

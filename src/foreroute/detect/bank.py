@@ -2,7 +2,7 @@
 
 The score of a series is the median of three residuals, each in its own usual spread: against the one-step forecast,
 against the usual day, and against the middle level. A failure ratio whose counts are known is scored by its binomial
-test instead. Nothing after the window is used, and what a window teaches is taken in only after it has been judged.
+test instead. Beside that, the last windows together are compared with the level before them. Nothing after the window is used, and what a window teaches is taken in only after it has been judged.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,15 @@ import numpy as np
 
 from foreroute.detect import one_step
 from foreroute.detect.columns import Bools, Floats, at_log_ratio, known, log_ratio
-from foreroute.detect.evidence import Evidence, Judged
+from foreroute.detect.evidence import Beside, Evidence, Judged
+from foreroute.detect.lasting import Held, Lasting
 from foreroute.detect.levels import Levels
 from foreroute.detect.one_step import OneStep
 from foreroute.detect.profile import DayProfile
 from foreroute.detect.rates import FailureRate, poisson_score
 from foreroute.detect.spread import FLOOR, Spread
 from foreroute.detect.tail import Tail
+from foreroute.detect.traits import Expectation, Traffic, Traits
 
 VALUES_MIN: Final = 30
 """Measured windows needed before a series is judged."""
@@ -32,7 +34,6 @@ _SETTLE: Final = 5.0
 _SILENCE: Final = 30.0
 _UNSURE: Final = 15.0
 """After n windows thresholds are 1 + this / n times as high."""
-_TYPICAL: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,49 +64,6 @@ class Verdict:
 
 
 @dataclass(slots=True)
-class Traits:
-    """What does not change about a series."""
-
-    floors: Floats
-    """The smallest difference worth speaking of, in the metric's unit."""
-    is_ratio: Bools
-    is_count: Bools
-
-    @classmethod
-    def empty(cls, rows: int) -> "Traits":
-        return cls(np.full(rows, 1e-9), np.zeros(rows, bool), np.zeros(rows, bool))
-
-
-@dataclass(slots=True)
-class Traffic:
-    """The usual number of requests behind a value, and how long a series has said nothing or was muted."""
-
-    usual: Floats
-    silent: Floats
-    settle: Floats
-
-    @classmethod
-    def empty(cls, rows: int) -> "Traffic":
-        return cls(np.full(rows, np.nan), np.zeros(rows), np.zeros(rows))
-
-    def learn(self, counts: Floats) -> None:
-        weight = np.where(np.isfinite(self.usual), _TYPICAL, 1.0)
-        moved = known(self.usual) * (1.0 - weight) + weight * counts
-        self.usual = np.where(np.isfinite(counts), moved, self.usual)
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What was expected before the value was looked at. Shapes (series,) but for `ways` (series, 3) and `features`."""
-
-    floor: Floats
-    size: Floats
-    usual_day: Floats
-    features: Floats
-    ways: Floats
-
-
-@dataclass(slots=True)
 class Bank:
     """The whole state. `step` is the only thing that changes it, apart from growing."""
 
@@ -118,6 +76,9 @@ class Bank:
     rate: FailureRate
     tail: Tail
     evidence: Evidence
+    held: Held
+    held_tail: Tail
+    """Of the scores of what lasts."""
 
     def step(self, window: Window, *, rate: float) -> Verdict:
         """`rate`: the wanted share of usual windows that raise an alarm."""
@@ -129,12 +90,18 @@ class Bank:
         scores = median_of_three(residuals / self._spreads())
         scores = self._weighed(scores, values, expectation.ways[:, 0], counts)
         scores = np.where((self.levels.count >= VALUES_MIN) & ~settling, scores, np.nan)
-        verdict = self._judge(scores, window, expectation, rate)
+        away = self.held.distances(values, expectation.usual_day, expectation.floor)
+        lasting = self.held.judge(
+            away, self.held_tail, rate, towards=known(scores), usual_day=expectation.usual_day
+        )
+        verdict = self._judge(scores, window, expectation, rate, lasting)
+        self.held.learn(values, expectation.usual_day, expectation.floor, away, follow=settling)
         self._learn(
             values, residuals, expectation, settling=settling, middle_at=window.at + window.step_s / 2.0
         )
         beyond = np.abs(scores) > verdict.thresholds
         self.tail.learn(np.abs(scores))
+        self.held_tail.learn(np.where(np.isfinite(scores), np.abs(lasting.score), np.nan))
         if self.traits.is_ratio.any():
             self.rate.learn(_failures(values, counts), counts, beyond)
         self.traffic.learn(counts)
@@ -150,18 +117,26 @@ class Bank:
         forecast = levels.middle + size * self.one_step.expected(seen)
         return Expectation(floor, size, usual_day, seen, np.stack([forecast, today, levels.middle], axis=1))
 
-    def _judge(self, scores: Floats, window: Window, expectation: Expectation, rate: float) -> Verdict:
+    def _judge(
+        self, scores: Floats, window: Window, expectation: Expectation, rate: float, lasting: Lasting
+    ) -> Verdict:
         unsure = 1.0 + _UNSURE / np.maximum(self.levels.count, 1.0)
         tested = self._tested(window.counts)
         thresholds = np.where(tested, self.tail.normal_threshold(rate), self.tail.threshold(rate)) * unsure
-        judged = self.evidence.judge(scores, thresholds, window.step_s, overlap=tested)
+        # The binomial test looks at several windows itself, and knows better.
+        lasts = np.where(tested, 0.0, lasting.ratio / unsure)
+        beside = Beside(lasts, lasting.back & ~tested, tested, self.traits.is_traffic)
+        judged = self.evidence.judge(scores, thresholds, window.step_s, beside=beside)
         alarms: Bools = judged.ratio >= 1.0
         self.evidence.note(alarms, np.isfinite(scores), window.at)
+        p_values = self.tail.p_values(np.abs(scores))
+        expected = np.where(tested, self.rate.usual(), expectation.ways[:, 0])
+        together = lasts >= 1.0
         return Verdict(
             scores=scores,
             thresholds=thresholds,
-            p_values=self.tail.p_values(np.abs(scores)),
-            expected=np.where(tested, self.rate.usual(), expectation.ways[:, 0]),
+            p_values=np.where(together, np.minimum(p_values, lasting.p_values), p_values),
+            expected=np.where(together, lasting.expected, expected),
             evidence=judged,
             since=self.evidence.since.copy(),
             alarms=alarms,
@@ -238,6 +213,8 @@ PARTS: Final[dict[str, type[Any]]] = {
     "rate": FailureRate,
     "tail": Tail,
     "evidence": Evidence,
+    "held": Held,
+    "held_tail": Tail,
 }
 
 

@@ -1,14 +1,15 @@
 """The detection stage of the tick: the bank takes every series one window on, other detectors give their opinion."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
+from foreroute.core.feedback import FACTOR_MIN, AlertFeedback
 from foreroute.core.findings import Anomaly, AnomalyKind
-from foreroute.core.ids import ChannelId
+from foreroute.core.mute import Mute
 from foreroute.core.ports import Detector
 from foreroute.core.series import Series
 from foreroute.detect.bank import Verdict, Window
@@ -24,15 +25,6 @@ from foreroute.detect.threshold import Threshold
 _DAY_S: Final = 86_400.0
 _SLACK_S: Final = 1e-6
 """Instants are sums of floats."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mute:
-    """A maintenance window or a deploy: nothing is said or learnt of a channel, and its level is learnt anew after."""
-
-    channel: ChannelId
-    start_at: float
-    end_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +50,17 @@ class DetectSettings:
 class DetectEngine:
     """Anomalies of the newest window, at most one for each series. Deterministic; not for use from two threads.
 
-    An anomaly's score is how many times the threshold was exceeded, its threshold 1; with several detectors it is the
-    mean over them. A window without a value is judged by nobody.
+    An anomaly's score is how many times the threshold was exceeded; with several detectors it is the mean over them. Its
+    threshold is 1, or less where people found such alerts useful: see `AlertFeedback`. What they call noise is found all
+    the same, and takes more to become an alert. A window without a value is judged by nobody.
     """
 
-    def __init__(self, settings: DetectSettings, detectors: Sequence[Detector]) -> None:
+    def __init__(
+        self,
+        settings: DetectSettings,
+        detectors: Sequence[Detector],
+        feedback: Callable[[], AlertFeedback] = AlertFeedback,
+    ) -> None:
         self._settings = settings
         self._streams = any(isinstance(one, Streaming) for one in detectors)
         self._others = [one for one in detectors if not isinstance(one, Streaming)]
@@ -70,6 +68,7 @@ class DetectEngine:
         self._thresholds: dict[tuple[Key, str], Threshold] = {}
         self._learnt_until: dict[Key, float] = {}
         self._mutes: tuple[Mute, ...] = ()
+        self._feedback = feedback
 
     def warm(self, series: Sequence[Series]) -> None:
         """Learns from stored history. No alarm is raised for it."""
@@ -136,16 +135,16 @@ class DetectEngine:
 
     def _muted(self, at: float, size: int) -> Bools:
         muted = np.zeros(size, dtype=bool)
-        channels = {one.channel for one in self._mutes if one.start_at <= at < one.end_at}
-        if channels:
-            muted[[row for (channel, _), row in self._rows.index.items() if channel in channels]] = True
+        holding = [one for one in self._mutes if one.start_at <= at < one.end_at]
+        for (channel, _), row in self._rows.index.items() if holding else ():
+            muted[row] = any(one.is_about(channel) for one in holding)
         return muted
 
     # The anomaly -----------------------------------------------------------------------------------------------
 
     def _anomaly(self, series: Series, verdict: Verdict | None) -> Anomaly | None:
         key, at = (series.channel, series.metric), series.end_at - series.step_s
-        if any(one.channel == series.channel and one.start_at <= at < one.end_at for one in self._mutes):
+        if any(one.covers(series.channel, at) for one in self._mutes):
             return None
         opinions = self._opinions(series)
         row = self._rows.index.get(key) if verdict is not None else None
@@ -153,7 +152,7 @@ class DetectEngine:
             ratio, expected = float(verdict.evidence.ratio[row]), float(verdict.expected[row])
             opinions.insert(0, Opinion(STREAMING, ratio, expected))
         judgement = judge(opinions)
-        if judgement is None or judgement.ratio < 1.0:
+        if judgement is None or judgement.ratio < FACTOR_MIN:
             return None
         value = series.values[-1]
         mine = Anomaly(
@@ -169,7 +168,10 @@ class DetectEngine:
             direction=direction_of(value, judgement.expected),
             since_at=at,
         )
-        return mine if verdict is None or row is None else _explained(mine, verdict, row)
+        found = mine if verdict is None or row is None else _explained(mine, verdict, row)
+        factor = self._feedback().factor(found.channel, found.metric.value, found.kind.value, series.end_at)
+        limit = min(1.0, factor)
+        return replace(found, threshold=limit) if found.score >= limit else None
 
     def _opinions(self, series: Series) -> list[Opinion]:
         """Of the other detectors. Thresholds learn from every window once, and never before it has been judged."""

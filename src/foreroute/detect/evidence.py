@@ -1,4 +1,4 @@
-"""When scores are enough for an alarm: one window far beyond, two of three beyond, or many that lean to one side.
+"""When scores are enough for an alarm: one window far beyond, two of three beyond, or several that last.
 
 Isolated minutes that recur are a habit of the series: each raises the bar for the next one, and the habit is forgotten
 within days. What lasts is judged without that allowance.
@@ -14,17 +14,22 @@ from foreroute.detect.columns import Bools, Floats, known
 RECENT: Final = 5
 _OF_THREE: Final = 1.0
 """Two of the last three windows need this part of what one alone needs, and no allowance for habits."""
+_OF_THREE_TRAFFIC: Final = 0.85
+"""Where one alone is never enough, two have to be found the sooner."""
 _ALL_THREE: Final = 0.7
 """Three of three need this part."""
 _BACK: Final = 0.6
 """A window below this part of the threshold is back to normal."""
 _STILL_THERE: Final = 0.3
+_ALONE: Final = 1.1
+"""One window alone needs so many times the threshold."""
+_NEARLY: Final = 0.99
 _HABIT_STEP: Final = 0.1
 _HABIT_MAX: Final = 10.0
 _HABIT_HALF_LIFE_S: Final = 86_400.0
 _LEAN: Final = 2.0
 _LEAN_MAX: Final = 4.0
-_LEAN_ALARM: Final = 30.0
+_LEAN_CAP: Final = 60.0
 _LONG: Final = 10.0
 """Windows after which a lean is a drift."""
 _EPISODE_ENDS: Final = 10.0
@@ -38,6 +43,25 @@ class Judged:
     two_sided: Bools
     leaning: Bools
     lasting: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is known of the newest windows beside their scores. Shapes (series,)."""
+
+    lasts: Floats
+    """How near to an alarm the last windows are together; 1 is one."""
+    back: Bools
+    """At the level that was held before: whatever the score, no news."""
+    overlap: Bools
+    """Each score is about several windows: three in a row are no more than one, and need no time to be believed."""
+    never_alone: Bools
+    """One strange window is nothing in such a series."""
+
+    @classmethod
+    def nothing(cls, rows: int) -> "Beside":
+        no = np.zeros(rows, dtype=bool)
+        return cls(np.zeros(rows), no, no, no)
 
 
 @dataclass(slots=True)
@@ -70,28 +94,36 @@ class Evidence:
         )
 
     def judge(
-        self, scores: Floats, thresholds: Floats, step_s: float, *, overlap: Bools | bool = False
+        self, scores: Floats, thresholds: Floats, step_s: float, *, beside: Beside | None = None
     ) -> Judged:
-        """`scores` are signed; NaN is neither evidence nor a lesson. Where they `overlap`, each is about several windows,
-        and three in a row are no more than one.
-        """
+        """`scores` are signed; NaN is neither evidence nor a lesson."""
+        known_beside = Beside.nothing(len(scores)) if beside is None else beside
         seen = np.isfinite(scores)
         self._recall(known(scores), seen, thresholds, step_s)
-        size, sign = np.abs(known(scores)), np.sign(known(scores))
-        same_side = np.sort(np.maximum(self.recent[:, :3] * sign[:, None], 0.0), axis=1)
-        still_there = size > _STILL_THERE * thresholds
-        three = np.where(overlap, 0.0, same_side[:, 0] / (_ALL_THREE * thresholds))
-        lasting = np.where(still_there, np.maximum(same_side[:, 1] / (_OF_THREE * thresholds), three), 0.0)
-        column = np.where(sign > 0, 0, 1)
-        rows = np.arange(len(scores))
-        lean = np.where(still_there, self.lean[rows, column] / _LEAN_ALARM, 0.0)
-        alone = size / (thresholds * (1.0 + _HABIT_STEP * self.habit))
-        ratio = np.where(seen, np.maximum(np.maximum(alone, lasting), lean), 0.0)
+        sign = np.sign(known(scores))
+        lasting = self._lasting(np.abs(known(scores)), sign, thresholds, known_beside)
+        alone = self._alone(np.abs(known(scores)), thresholds, known_beside)
+        single = np.maximum(alone, lasting)
+        single = np.where(known_beside.back, np.minimum(single, _NEARLY), single)
+        ratio = np.where(seen, np.maximum(single, known_beside.lasts), 0.0)
         far = np.abs(self.recent) > _OF_THREE * thresholds[:, None]
         above, below = (np.any(far & (self.recent * side > 0), axis=1) for side in (1.0, -1.0))
-        two_sided = np.logical_and(above, below)
-        self._open(ratio >= 1.0, self.lean_age[rows, column] >= _LONG)
-        return Judged(ratio, two_sided, self.drifts.copy(), lasting >= 1.0)
+        self._open(ratio >= 1.0, self.lean_age[np.arange(len(scores)), np.where(sign > 0, 0, 1)] >= _LONG)
+        two_sided: Bools = above & below
+        lasts: Bools = np.maximum(lasting, known_beside.lasts) >= np.minimum(ratio, 1.0)
+        return Judged(ratio, two_sided, self.drifts.copy(), lasts & (ratio > 0.0))
+
+    def _alone(self, size: Floats, thresholds: Floats, beside: Beside) -> Floats:
+        needed = np.where(beside.overlap, 1.0, _ALONE) * thresholds * (1.0 + _HABIT_STEP * self.habit)
+        return np.where(beside.never_alone, 0.0, size / needed)
+
+    def _lasting(self, size: Floats, sign: Floats, thresholds: Floats, beside: Beside) -> Floats:
+        """Two or three of the last three windows beyond, on the side of the newest."""
+        same_side = np.sort(np.maximum(self.recent[:, :3] * sign[:, None], 0.0), axis=1)
+        three = np.where(beside.overlap, 0.0, same_side[:, 0] / (_ALL_THREE * thresholds))
+        still_there = size > _STILL_THERE * thresholds
+        two = same_side[:, 1] / (np.where(beside.never_alone, _OF_THREE_TRAFFIC, _OF_THREE) * thresholds)
+        return np.where(still_there, np.maximum(two, three), 0.0)
 
     def _open(self, alarms: Bools, leaning: Bools) -> None:
         """What had been leaning for long when its episode began is a drift until the episode ends."""
@@ -118,7 +150,7 @@ class Evidence:
         kept = 0.5 ** (step_s / _HABIT_HALF_LIFE_S)
         self.habit = np.where(seen, np.minimum(self.habit * kept + isolated, _HABIT_MAX), self.habit)
         clipped = np.clip(scores, -_LEAN_MAX, _LEAN_MAX)[:, None] * np.array([1.0, -1.0])
-        grown = np.clip(self.lean + clipped - _LEAN, 0.0, 2.0 * _LEAN_ALARM)
+        grown = np.clip(self.lean + clipped - _LEAN, 0.0, _LEAN_CAP)
         # A shift that has ended must not go on ringing.
         grown = np.where(clipped < 0.0, 0.7 * grown, grown)
         self.lean = np.where(seen[:, None], grown, self.lean)

@@ -13,7 +13,7 @@ from foreroute.detect.bank import PARTS, Bank
 from foreroute.detect.columns import from_arrays, to_arrays
 from foreroute.detect.rows import Rows
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 def to_bytes(rows: Rows) -> bytes:

@@ -12,9 +12,12 @@ import numpy as np
 
 from foreroute.detect.columns import Bools, Floats, known
 
-SPANS: Final = (1, 2, 3, 5)
+SPANS: Final = (1, 2, 3, 5, 10)
 """How many of the newest windows are tested together."""
 _WINDOWS: Final = max(SPANS)
+_NEWEST: Final = SPANS.index(3)
+_STILL: Final = 1.0
+"""The newest three windows have to score this for those before them to count."""
 _MEMORY: Final = 0.003
 _LESSON: Final = 0.05
 _PRIOR_FAILURES: Final = 0.5
@@ -70,8 +73,8 @@ class FailureRate:
         usual = usual + np.sqrt(usual * (1.0 - usual) / (self.attempts + _PRIOR_ATTEMPTS))
         sums = [self.recent[:, :, :span].sum(axis=2) for span in SPANS]
         scores = [binomial_score(one[:, 0], one[:, 1], usual) for one in sums]
-        # A window without a failure is no trouble, whatever came before it.
-        score = np.where(failures > 0, np.max(scores, axis=0), 0.0)
+        # What has ended is no trouble, however bad it was. At little traffic one good window is no end.
+        score = np.where(scores[_NEWEST] >= _STILL, np.max(scores, axis=0), 0.0)
         return np.where(attempts > 0, score, np.nan)
 
     def learn(self, failures: Floats, attempts: Floats, beyond: Bools) -> None:

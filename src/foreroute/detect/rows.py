@@ -43,6 +43,7 @@ class Rows:
             metric = key[1]
             traits.is_ratio[row] = metric in _RATIOS
             traits.is_count[row] = metric in _COUNTS
+            traits.is_traffic[row] = metric is Metric.ATTEMPTS
             traits.floors[row] = floor_of(metric)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from foreroute.detect.columns import Bools, Floats
 
 _MEMORY: Final = 0.003
-_NORMAL: Final = 1.25
+NORMAL: Final = 1.25
 """Standard deviation over mean absolute deviation of a normal law."""
 FLOOR: Final = 0.03
 """No series counts as calmer: so a change of less than about a fifth is no alarm, however smooth the series."""
@@ -38,7 +38,7 @@ class Spread:
         """`clip`: how many spreads a residual counts at most. Only `rows` learn."""
         moved = self._moved(values)
         weight = np.maximum(_MEMORY, 1.0 / (count + 2.0))[:, None]
-        seen = np.minimum(np.abs(residuals), clip[:, None] * self.scale) * _NORMAL
+        seen = np.minimum(np.abs(residuals), clip[:, None] * self.scale) * NORMAL
         learnt = np.clip(self.scale + weight * (seen - self.scale), FLOOR, _CEILING)
         usable = np.isfinite(seen) & (moved & rows)[:, None]
         self.scale = np.where(usable, learnt, self.scale)

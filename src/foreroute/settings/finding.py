@@ -1,6 +1,8 @@
 """What is forecast, watched, healed, and what it may cost."""
 
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
@@ -49,6 +51,31 @@ class ForecastSettings(Section):
     foundation: FoundationSettings = FoundationSettings()
 
 
+class Weekday(StrEnum):
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+class MaintenanceSettings(Section):
+    """A time that comes back, in which channels are expected to be strange: nothing is said or learnt of them."""
+
+    channel: Annotated[str, Field(min_length=1, max_length=128)] = "*"
+    """Which channels; `*` stands for anything: `azure-*`."""
+    begins: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    """The time of day in UTC: `02:30`."""
+    lasts: Annotated[Duration, Field(gt=0.0, le=86_400.0)]
+    """How long: `1h`, at most a day."""
+    days: tuple[Weekday, ...] = tuple(Weekday)
+    """On which days it begins: `[sat, sun]`. Every day by default."""
+    because: str = ""
+    """Why, for people."""
+
+
 class DetectSettings(Section):
     """What looks for strange values."""
 
@@ -56,6 +83,8 @@ class DetectSettings(Section):
     """Which detectors vote: `streaming`, `zscore`, `iqr`, `isolation_forest`, or those of other packages."""
     false_alarms_per_day: float = Field(0.05, gt=0.0, le=1000.0)
     """Wanted false-alarm rate of one channel's metric; thresholds calibrate themselves to it."""
+    maintenance: tuple[MaintenanceSettings, ...] = ()
+    """Times in which channels are left alone, again and again."""
 
 
 class BudgetSettings(Section):

@@ -14,6 +14,7 @@ from foreroute.settings.finding import (
     ForecastSettings,
     FoundationSettings,
     HealSettings,
+    MaintenanceSettings,
     RetrainSettings,
 )
 from foreroute.settings.keeping import (
@@ -71,6 +72,7 @@ __all__ = [
     "LogFormat",
     "LogSettings",
     "LoopSettings",
+    "MaintenanceSettings",
     "Name",
     "ObjectiveSettings",
     "OtelSettings",

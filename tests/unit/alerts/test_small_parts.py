@@ -70,7 +70,7 @@ def test_votes_move_a_threshold_and_fade() -> None:
 def test_a_later_word_replaces_the_one_before_and_can_be_taken_back() -> None:
     feedback = AlertFeedback().with_vote(vote("1", useful=False)).with_vote(vote("1", useful=True))
     assert len(feedback.votes) == 1
-    assert feedback.factor("a", "m", "spike", 0.0) == pytest.approx(0.9)
+    assert feedback.factor("a", "m", "spike", 0.0) == pytest.approx(1 / 1.3)
     assert feedback.without("1").factor("a", "m", "spike", 0.0) == 1.0
 
 

@@ -22,6 +22,7 @@ from foreroute.alerts.outbox import Outbox
 from foreroute.alerts.settings import AlertSettings
 from foreroute.alerts.values import Notice
 from foreroute.cli.program import app
+from foreroute.control.mutes import Mutes
 from foreroute.core.channel import Channel
 from foreroute.core.failure import FailureClass
 from foreroute.core.findings import Findings, Incident
@@ -29,6 +30,7 @@ from foreroute.core.ids import ChannelId, IncidentId, RegionId
 from foreroute.dashboard.alerts import alert_routes
 from foreroute.dashboard.answers import refused
 from foreroute.dashboard.door import Door
+from foreroute.dashboard.mutes import mute_routes
 from foreroute.monitor.fold import merge_rollups
 from foreroute.serving import serve_asgi
 from foreroute.store.memory import MemoryStore
@@ -113,7 +115,11 @@ def house() -> Iterator[House]:
         desk = AlertDesk(AlertSettings(receivers=("oncall",)), store.records, outbox, StillClock())
         await desk.start()
         await desk.update(evidence())
-        routes = alert_routes(desk, store.records, StillClock())
+        mutes = Mutes(store.records, channels=[ChannelId("openai-us")])
+        routes = [
+            *alert_routes(desk, store.records, StillClock(), mutes),
+            *mute_routes(mutes, store.records, StillClock()),
+        ]
         api = Starlette(routes=routes, exception_handlers={HTTPException: refused})
         async with await serve_asgi(Door(api, admin_key=ADMIN)) as server:
             made.append(House(server.url, desk, ear))
@@ -168,7 +174,7 @@ def test_ack_and_its_undo(house: House, run: Run) -> None:
 
 def test_feedback_says_what_it_has_moved(house: House, run: Run) -> None:
     assert "1.30 times" in run("feedback", house.alert, "noise").stdout
-    assert "0.90 times" in run("feedback", house.alert, "useful").stdout
+    assert "0.77 times" in run("feedback", house.alert, "useful").stdout
     assert "1.00 times" in run("feedback", house.alert, "undo").stdout
     run("feedback", house.alert, "maybe", code=2)
 
@@ -219,10 +225,12 @@ def test_without_the_key_nothing_is_told(run: Run) -> None:
 def test_the_commands_of_the_page_do_what_it_says(house: House, run: Run) -> None:
     commands = [line for line in PAGE.splitlines() if line.startswith("foreroute alerts")]
     assert len(commands) >= 10
-    known = {"ALERT": house.alert, "CHANNEL": "openai-us", "RECEIVER": "oncall", "SILENCE": ""}
+    known = {"ALERT": house.alert, "CHANNEL": "openai-us", "RECEIVER": "oncall", "SILENCE": "", "MUTE": ""}
     for command in commands:
         words = [Template(word).substitute(known) for word in shlex.split(command)[2:]]
         run(*words)
+        if words[:1] == ["mutes"]:
+            known["MUTE"] = json.loads(run("mutes", "--json").stdout)["mutes"][0]["id"]
         if words[:1] == ["silence"]:
             known["SILENCE"] = house.desk.state.silences[-1].id
     assert house.desk.state.silences[-1].end_at == AT
@@ -251,3 +259,34 @@ def test_check_looks_at_receivers_and_calls_nobody(tmp_path: Path) -> None:
     assert "receiver spare: no route sends it anything" in found.stdout
     assert "receiver spare: its messages travel unencrypted" in found.stdout
     assert "s3cr3t" not in found.output
+
+
+def test_a_channel_is_muted_listed_and_judged_again(run: Run) -> None:
+    made = json.loads(
+        run("mute", "openai-*", "--for", "2h", "--because", "new racks", "--by", "ann", "--json").stdout
+    )
+    assert (made["channel"], made["because"], made["author"]) == ("openai-*", "new racks", "ann")
+    assert made["end_at"] == AT + 7200.0
+    listed = run("mutes").stdout
+    assert all(word in listed for word in (made["id"], "openai-*", "maintenance", "new racks", "ann"))
+    assert "has ended" in run("unmute", made["id"]).stdout
+    assert "no mutes" in run("mutes").stdout
+
+
+def test_a_deploy_holds_for_ten_minutes(run: Run) -> None:
+    assert "is marked for 10m" in run("deploy", "openai-us").stdout
+    (one,) = json.loads(run("mutes", "--json").stdout)["mutes"]
+    assert (one["reason"], one["end_at"]) == ("deploy", AT + 600.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["mute", "openia-us"], "known: openai-us"),
+        (["mute", "openai-us", "--for", "90d"], "within 7 days"),
+        (["mute", "openai-us", "--for", "soon"], "duration"),
+        (["unmute", "nothing"], "foreroute alerts mutes"),
+    ],
+)
+def test_a_mute_that_makes_no_sense_is_refused_in_words(run: Run, words: list[str], said: str) -> None:
+    assert said in run(*words, code=1).stderr

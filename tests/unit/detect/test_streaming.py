@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from foreroute.core.errors import StoreCorrupt
+from foreroute.core.feedback import AlertFeedback, Vote
 from foreroute.core.findings import Anomaly, AnomalyKind, Direction
 from foreroute.core.ids import ChannelId
+from foreroute.core.mute import Mute
 from foreroute.core.series import Metric, Series
-from foreroute.detect.engine import DetectEngine, DetectSettings, Mute
+from foreroute.detect.engine import DetectEngine, DetectSettings
 from foreroute.detect.streaming import Streaming
 from foreroute.detect.zscore import ZScore
 
@@ -107,7 +109,7 @@ def test_the_kind_and_the_direction_are_said(
 
 
 def test_recurring_lonely_spikes_are_a_habit(noisy: Make) -> None:
-    whole = noisy(1000, lambda t: 0.35 * (1.75 if t % 60 == 47 else 1.0), noise=0.05)
+    whole = noisy(1000, lambda t: 0.35 * (1.9 if t % 60 == 47 else 1.0), noise=0.05)
     found = play(an_engine(), whole)
     early, late = ([t for t in found if low <= t < low + 300] for low in (180, 700))
     assert len(early) >= 2
@@ -134,7 +136,15 @@ def test_a_mute_silences_one_channel_and_the_new_level_is_learnt_after_it(noisy:
     one = noisy(380, lambda t: 0.35 if t < START else 0.7, noise=0.05)
     other = replace(one, channel=ChannelId("other"))
     engine = an_engine()
-    engine.mute([Mute(one.channel, one.start_at + 60.0 * START, one.start_at + 60.0 * (START + 5))])
+    engine.mute(
+        [
+            Mute(
+                channel=one.channel,
+                start_at=one.start_at + 60.0 * START,
+                end_at=one.start_at + 60.0 * (START + 5),
+            )
+        ]
+    )
     found = [
         anomaly
         for end in range(180, 381)
@@ -226,3 +236,19 @@ def test_another_detector_is_averaged_with_it(noisy: Make) -> None:
     (found,) = play(engine, whole, start=301).values()
     assert found.detector == "streaming+zscore"
     assert math.isfinite(found.p_value)
+
+
+def test_what_people_found_useful_is_found_sooner_and_only_that(noisy: Make) -> None:
+    """A step just too small for the threshold alone."""
+    whole = noisy(320, lambda t: 0.35 * (1.3 if t == 310 else 1.0), noise=0.05)
+    assert play(an_engine(), whole) == {}
+
+    def found(metric: str, kind: str) -> dict[int, Anomaly]:
+        vote = Vote(alert="1", channel="a", metric=metric, kind=kind, useful=True, at=whole.start_at)
+        told = AlertFeedback(votes=(vote, replace(vote, alert="2")))
+        return play(DetectEngine(DetectSettings(), [Streaming()], lambda: told), whole)
+
+    (one,) = found("first_chunk_p95", "spike").values()
+    assert one.at == whole.start_at + 60.0 * 310
+    assert 0.7 <= one.threshold <= one.score < 1.0
+    assert found("first_chunk_p95", "drift") == found("failure_ratio", "spike") == {}

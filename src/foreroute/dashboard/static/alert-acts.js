@@ -15,6 +15,7 @@ export function wireAlerts({ send, find }) {
     silence: (id) => send(
       () => post('/api/silences', { matchers: matchersOf(find(id)), duration: SILENCE_FOR }), () => t('ans.silence')),
     unsilence: (id) => send(() => remove(`/api/silences/${encodeURIComponent(id)}`), () => t('ans.unsilence')),
+    unmute: (id) => send(() => remove(`/api/mutes/${encodeURIComponent(id)}`), () => t('ans.unmute')),
     useful: (id) => vote(id, 'useful'),
     noise: (id) => vote(id, 'noise'),
   };

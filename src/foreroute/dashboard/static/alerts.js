@@ -23,7 +23,7 @@ export function alertsCard(found, now) {
 
 function body(found, now) {
   if (found === null) return h('p', { class: 'note' }, t('loading'));
-  if (!found.enabled) return h('p', { class: 'note' }, t('alerts.off'));
+  if (!found.enabled) return [h('p', { class: 'note' }, t('alerts.off')), (found.mutes ?? []).map((one) => muteRow(one, now))];
   const explained = found.alerts.filter((one) => one.state === 'explained');
   const open = found.alerts.filter((one) => one.state !== 'resolved' && one.state !== 'explained');
   const over = found.alerts.filter((one) => one.state === 'resolved').slice(0, RESOLVED_SHOWN);
@@ -34,6 +34,7 @@ function body(found, now) {
     open.length > OPEN_SHOWN && h('p', { class: 'note' }, t('alerts.more', { n: count(open.length - OPEN_SHOWN) })),
     explained.length > 0 && h('p', { class: 'note' }, t('alerts.explained', { n: count(explained.length) })),
     found.silences.filter((one) => one.state !== 'ended').map((one) => silenceRow(one, now)),
+    (found.mutes ?? []).map((one) => muteRow(one, now)),
     receivers(found.receivers),
   ];
 }
@@ -114,6 +115,14 @@ function silenceRow(silence, now) {
   return h('p', { class: 'note silence', key: `silence-${silence.id}` },
     t('alert.silence', { what: silence.matchers.join(', '), until: when(silence.end_at, now) }), ' ',
     h('button', { type: 'button', class: 'btn small', 'data-act': 'unsilence', 'data-id': silence.id }, t('alert.do.unsilence')));
+}
+
+function muteRow(mute, now) {
+  const what = { channel: mute.channel, until: when(mute.end_at, now), from: when(mute.start_at, now) };
+  const key = mute.state === 'planned' ? 'alert.mute.planned' : `alert.mute.${mute.reason}`;
+  return h('p', { class: 'note silence', key: `mute-${mute.id ?? `${mute.channel}-${mute.start_at}`}` },
+    t(key, what), mute.because && ` (${mute.because})`, ' ',
+    mute.id && h('button', { type: 'button', class: 'btn small', 'data-act': 'unmute', 'data-id': mute.id }, t('alert.do.unmute')));
 }
 
 function receivers(rows) {
