@@ -31,7 +31,7 @@ class Request:
 def slowdowns(requests: Sequence[Request]) -> list[float]:
     """Latency over expected latency of each, in order of finishing; what is expected comes from those before it."""
     _, errors = learned(features_of(requests), np.log([one.latency_s for one in requests]))
-    return np.exp(errors).tolist()
+    return [float(ratio) for ratio in np.exp(errors)]
 
 
 def features_of(requests: Sequence[Request]) -> Floats:
