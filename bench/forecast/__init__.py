@@ -3,7 +3,8 @@
 Series of one step are played side by side through one bank, which learns from outcomes only once they are complete;
 every later origin is scored beside the last value and other cheap forecasters (`foreroute.forecast.backtest`, which is
 also what `foreroute backtest` does). A few origins are scored beside models that are fitted anew at each (`refits.py`),
-where statsforecast is installed. Where the recorded series are absent a synthetic stand-in is measured under another
+where statsforecast is installed, and the bank once more with LightGBM in its mix (`boosted.py`). Single requests:
+`requests.py`. Where the recorded series are absent a synthetic stand-in is measured under another
 name.
 """
 
@@ -11,9 +12,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from bench.forecast import cost, refits, rows
+from bench.forecast import boosted, cost, refits, requests, rows
 from bench.forecast.cell import Cell
-from bench.forecast.data import Group, groups, synthetic
+from bench.forecast.data import Group, genai_requests, groups, synthetic
 from bench.report import Row
 from foreroute.forecast.backtest_peers import baselines
 from foreroute.forecast.backtest_replay import Replay, replay
@@ -46,6 +47,8 @@ def run(*, quick: bool) -> list[Row]:
         *rows.percentages(scored, _HORIZONS, step_of),
         *cost.rows(quick=quick),
         *refits.rows(asked, scored),
+        *requests.rows(genai_requests() if recorded else [], booster=boosted.is_possible()),
+        *boosted.rows(found, quick=quick),
     ]
 
 

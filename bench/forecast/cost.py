@@ -8,10 +8,13 @@ import numpy as np
 from bench.report import Row
 from foreroute.core.ids import ChannelId
 from foreroute.core.series import Metric
+from foreroute.forecast.bank.archive import from_bytes, to_bytes
 from foreroute.forecast.bank.bank import ForecastBank, Minute
 
 _CHANNELS: Final = 1000
 _METRICS: Final = (Metric.LATENCY_P50, Metric.LATENCY_P95, Metric.FAILURE_RATIO, Metric.ATTEMPTS)
+_WEEK_S: Final = 7 * 86_400.0
+_ROUNDS: Final = 3
 _WARM: Final = 80
 """Minutes until forecasts of both horizons are graded."""
 
@@ -28,23 +31,41 @@ def rows(*, quick: bool) -> list[Row]:
         started = time.process_time()
         bank.update(Minute(end_at=60.0 * (minute + 1), values=values, counts=np.full(len(values), 40.0)))
         took.append((time.process_time() - started) * 1000.0)
-    answers = []
-    for row in range(0, 4 * _CHANNELS, 4):
-        started = time.perf_counter()
-        bank.forecast(row)
-        answers.append((time.perf_counter() - started) * 1000.0)
-    refresh, answer = float(np.median(took[_WARM:])), float(np.percentile(answers, 99))
+        if minute == 0:
+            _age(bank)
+    stored = to_bytes(bank)
+    answers = [_answers(from_bytes(stored, bank.settings)) for _ in range(_ROUNDS)]
+    refresh, answer = float(np.median(took[_WARM:])), min(wall for wall, _ in answers)
     megabytes = bank.nbytes / 1e6
     how = (
         f"cost: {_CHANNELS} channels × {len(_METRICS)} metrics × 2 horizons × mean and point, each with 80 and 95 % intervals, "
         f"graded and learnt from: process CPU of one `ForecastBank.update`, the median of {len(took) - _WARM} minutes after "
-        f"{_WARM}; an answer is `ForecastBank.forecast` of one series, {len(answers)} of them, wall clock."
+        f"{_WARM}, with a week in the day's shape; an answer is `ForecastBank.forecast` of one series, {_CHANNELS} of them, wall clock, "
+        f"the first ones after the state was read back from bytes, the least of {_ROUNDS} such rounds: what else the machine does only adds."
     )
     return [
         Row(id="forecast.refresh_cpu_ms", what="CPU of a minute of 1,000 channels × 4 metrics", value=refresh,
             unit="ms", target="< 50", holds=refresh < 50.0, how=how),
         Row(id="forecast.answer_p99_ms", what="one series' forecast with its path and windows", value=answer,
-            unit="ms", target="< 5", holds=answer < 5.0, how=how),
+            unit="ms", target="< 5", holds=answer < 5.0, how=how,
+            baseline=f"CPU {min(cpu for _, cpu in answers):.2f} ms"),
         Row(id="forecast.state_mb", what="memory of the state", value=megabytes,
             unit="MB", target="< 60", holds=megabytes < 60.0, how=how),
     ]  # fmt: skip
+
+
+def _answers(bank: ForecastBank) -> tuple[float, float]:
+    """The 99th percentile of one answer in ms: wall clock and CPU."""
+    walls, cpus = [], []
+    for row in range(0, len(_METRICS) * _CHANNELS, len(_METRICS)):
+        began, cpu = time.perf_counter(), time.thread_time()
+        bank.forecast(row)
+        walls.append(time.perf_counter() - began)
+        cpus.append(time.thread_time() - cpu)
+    return float(np.percentile(walls, 99)) * 1000.0, float(np.percentile(cpus, 99)) * 1000.0
+
+
+def _age(bank: ForecastBank) -> None:
+    """As if a week had passed since the first minute: the shape of seven days is looked up from then on."""
+    bank.memory.begun_at -= _WEEK_S
+    bank.memory.state["profile"][...] = 0.0

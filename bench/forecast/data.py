@@ -140,7 +140,7 @@ def _genai(folder: Path, quick: bool) -> Iterator[Group]:
 
     A request is counted in the minute in which it is finished: only then is its latency known.
     """
-    requests = sorted(_requests(_rows(folder, "genai_requests")), key=lambda one: one.finished_at)
+    requests = genai_requests(folder)
     if not requests:
         return
     if quick:
@@ -151,6 +151,11 @@ def _genai(folder: Path, quick: bool) -> Iterator[Group]:
     yield Group("gentd", _MINUTE_S, (_minutes("gentd/latency", raw),), rules)
     ratios = zip((one.finished_at for one in requests), slowdowns(requests), strict=True)
     yield Group("gentd_slowdown", _MINUTE_S, (_minutes("gentd/slowdown", list(ratios)),), rules)
+
+
+def genai_requests(folder: Path = DATA) -> list[Request]:
+    """In the order in which they were finished; none where the file is absent."""
+    return sorted(_requests(_rows(folder, "genai_requests")), key=lambda one: one.finished_at)
 
 
 def _requests(rows: Rows) -> Iterator[Request]:

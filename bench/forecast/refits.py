@@ -20,11 +20,14 @@ from foreroute.forecast.backtest_replay import Replay, values_of
 from foreroute.forecast.values import Floats
 
 BANK: Final = "bank"
-_PROMISED: Final = {"AutoARIMA": 0.85, "AutoETS": 1.0, "MSTL": 1.0}
+Sizes = Mapping[tuple[str, ChannelId, int, int], float]
+"""(group, series, target, horizon) → the last value's error."""
+_PROMISED: Final = {"AutoARIMA": 0.85, "AutoETS": 1.0, "MSTL": 1.0, "Prophet": 0.55}
+_HINDSIGHT: Final = 0.92
 _WORST: Final = 1.05
 _RESAMPLES: Final = 1000
-_SERIES, _ORIGINS = 5, 8
-_SERIES_QUICK, _ORIGINS_QUICK = 2, 3
+_SERIES, _ORIGINS = 5, 6
+_SERIES_QUICK, _ORIGINS_QUICK = 2, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def rows(asked: Sequence[Asked], cells: Sequence[Cell]) -> Iterator[Row]:
         for cell in cells
     }
     for peer, promised in _PROMISED.items():
-        found = {one.group.name: ratio_of(one, peer, sizes) for one in asked}
+        found = {one.group.name: ratio_of(one, peer, sizes) for one in asked if peer in one.said}
         found = {name: values for name, values in found.items() if np.isfinite(values[0])}
         if not found:
             continue
@@ -140,9 +143,29 @@ def rows(asked: Sequence[Asked], cells: Sequence[Cell]) -> Iterator[Row]:
             baseline=f"90 % interval {worst_low:.2f}–{worst_high:.2f}",
             how=how,
         )
+    yield from _hindsight(asked, sizes)
 
 
-Sizes = Mapping[tuple[str, ChannelId, int, int], float]
+def _hindsight(asked: Sequence[Asked], sizes: Sizes) -> Iterator[Row]:
+    """Beside whoever of the peers was best in each cell (group, target, horizon), which nobody knows before."""
+    found = {one.group.name: best_ratio_of(one, sizes) for one in asked}
+    found = {name: value for name, value in found.items() if np.isfinite(value)}
+    if not found:
+        return
+    value = geometric(found.values())
+    worst = max(found, key=lambda name: found[name])
+    yield Row(
+        id="forecast.ratio.best_peer",
+        what="our error over that of the best of them in hindsight, chosen anew in each cell",
+        value=value,
+        unit="ratio",
+        target=f"≤ {_HINDSIGHT}",
+        holds=value <= _HINDSIGHT,
+        baseline=f"worst group: {worst}, {found[worst]:.2f}",
+        how="best_peer: as refits, the peer with the smallest error of each group, target and horizon. The fewer the origins, "
+        "the more of that is luck.",
+        cells={name: round(ratio, 4) for name, ratio in found.items()},
+    )
 
 
 def ratio_of(asked: Asked, peer: str, sizes: Sizes) -> Floats:
@@ -167,6 +190,25 @@ def ratio_of(asked: Asked, peer: str, sizes: Sizes) -> Floats:
     if not logs:
         return np.full(1 + _RESAMPLES, np.nan)
     return np.asarray(np.exp(np.mean(logs, axis=0)), dtype=np.float64)
+
+
+def best_ratio_of(asked: Asked, sizes: Sizes) -> float:
+    """The bank's error over the smallest of the peers', geometric mean over targets and horizons; NaN without peers."""
+    peers = [name for name in asked.said if name in _PROMISED]
+    channels = [asked.group.members[column].channel for column in asked.lines.tolist()]
+    logs = []
+    for target in range(2):
+        for at, steps in enumerate(asked.horizons):
+            size = np.array([sizes.get((asked.group.name, one, target, steps), np.nan) for one in channels])
+            use = asked.known[:, target, at] & (size > 0)
+            errors = {
+                name: float((asked.errors(name)[use, target, at] / size[use]).sum())
+                for name in (BANK, *peers)
+            }
+            best = min((errors[name] for name in peers), default=0.0)
+            if best > 0 and errors[BANK] > 0:
+                logs.append(np.log(errors[BANK] / best))
+    return float(np.exp(np.mean(logs))) if logs else float("nan")
 
 
 def interval(resampled: Sequence[Floats]) -> tuple[float, float]:

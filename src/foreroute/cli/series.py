@@ -23,6 +23,40 @@ _Metric = Annotated[
     str | None,
     typer.Option("--metric", metavar="METRIC", help="Such as first_chunk_p95, failure_ratio or cost_usd."),
 ]
+_File = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="FILE", help="Comma-separated values, or spend logs with --litellm.", show_default=False
+    ),
+]
+_Channel = Annotated[str | None, typer.Option("--channel", metavar="ID", help="Whose history it is.")]
+_Scale = Annotated[
+    float,
+    typer.Option("--scale", metavar="X", help="Every value times this: 0.001 for ms, 0.01 for per cent."),
+]
+_LiteLlm = Annotated[
+    bool, typer.Option("--litellm", help="FILE is an export of LiteLLM_SpendLogs, as CSV or JSON.")
+]
+_Match = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--match",
+        metavar="NAME=CHANNEL",
+        help="With --litellm: rows of this model group, model or api_base are that channel's.",
+    ),
+]
+_Prometheus = Annotated[
+    str | None,
+    typer.Option("--prometheus", metavar="URL", help="Ask this server instead of reading a file."),
+]
+_Query = Annotated[
+    str | None, typer.Option("--query", metavar="PROMQL", help="What gives the metric as one series.")
+]
+_ImportSince = Annotated[
+    str,
+    typer.Option("--since", metavar="DURATION", help="With --prometheus: how far back."),
+]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would come of it and store nothing.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,45 +84,16 @@ def list_(config: ConfigOption = None, as_json: AsJson = False) -> None:
 
 
 def import_(
-    file: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="FILE", help="Comma-separated values, or spend logs with --litellm.", show_default=False
-        ),
-    ] = None,
-    channel: Annotated[
-        str | None, typer.Option("--channel", metavar="ID", help="Whose history it is.")
-    ] = None,
+    file: _File = None,
+    channel: _Channel = None,
     metric: _Metric = None,
-    scale: Annotated[
-        float,
-        typer.Option("--scale", metavar="X", help="Every value times this: 0.001 for ms, 0.01 for per cent."),
-    ] = 1.0,
-    litellm: Annotated[
-        bool, typer.Option("--litellm", help="FILE is an export of LiteLLM_SpendLogs, as CSV or JSON.")
-    ] = False,
-    match: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--match",
-            metavar="NAME=CHANNEL",
-            help="With --litellm: rows of this model group, model or api_base are that channel's.",
-        ),
-    ] = None,
-    prometheus: Annotated[
-        str | None,
-        typer.Option("--prometheus", metavar="URL", help="Ask this server instead of reading a file."),
-    ] = None,
-    query: Annotated[
-        str | None, typer.Option("--query", metavar="PROMQL", help="What gives the metric as one series.")
-    ] = None,
-    since: Annotated[
-        str,
-        typer.Option("--since", metavar="DURATION", help="With --prometheus: how far back."),
-    ] = "14d",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would come of it and store nothing.")
-    ] = False,
+    scale: _Scale = 1.0,
+    litellm: _LiteLlm = False,
+    match: _Match = None,
+    prometheus: _Prometheus = None,
+    query: _Query = None,
+    since: _ImportSince = "14d",
+    dry_run: _DryRun = False,
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:

@@ -11,14 +11,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from foreroute.core.errors import MissingExtra
 from foreroute.core.findings import Forecast
 from foreroute.core.ports import FittedForecaster
 from foreroute.core.series import Series
-from foreroute.forecast.values import Floats, Known, known, path_forecast
+from foreroute.forecast.statsforecast import fit_values, library
+from foreroute.forecast.values import Floats, Known, path_forecast
 
 _MEMORY: Final = 240
-_FIT_VALUES: Final = 1440
 _FIT_MIN: Final = 60
 _ORDER_MAX: Final = 5
 
@@ -74,19 +73,13 @@ class Arima:
     name: str = "arima"
 
     def fit(self, series: Series) -> FittedForecaster:
-        """AutoARIMA without a season on the last day of minutes. Raises MissingExtra without statsforecast.
-
-        Missing minutes are closed up for the fit (the library takes none); the recursion knows where they are.
-        """
-        data = known(series, last=_FIT_VALUES)
-        if len(data) < _FIT_MIN or float(np.ptp(data.values)) == 0.0:
+        """AutoARIMA without a season on the last day of minutes. Raises MissingExtra without statsforecast."""
+        data = fit_values(series, least=_FIT_MIN)
+        if data is None:
             return _YOUNG
-        try:
-            from statsforecast.models import AutoARIMA  # noqa: PLC0415 - heavy, and only for the worker
-        except ImportError:
-            raise MissingExtra("statsforecast", "stats", "the forecast model `arima`") from None
+        models = library("models", model=self.name)
         scale = float(np.mean(np.abs(data.values)))
-        found = AutoARIMA(season_length=1, max_p=_ORDER_MAX, max_q=_ORDER_MAX).fit(data.values / scale)
+        found = models.AutoARIMA(season_length=1, max_p=_ORDER_MAX, max_q=_ORDER_MAX).fit(data.values / scale)
         return _fitted(found.model_, scale)
 
 

@@ -9,18 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
-from foreroute.core.errors import MissingExtra
 from foreroute.core.findings import Forecast
 from foreroute.core.ports import FittedForecaster
 from foreroute.core.series import Series
 from foreroute.forecast.recursion import Damped, State
+from foreroute.forecast.statsforecast import fit_values, library
 from foreroute.forecast.values import Floats, Known, known, path_forecast
 
 _MEMORY: Final = 240
-_FIT_VALUES: Final = 1440
-_FIT_MIN: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +61,12 @@ class Ets:
     name: str = "ets"
 
     def fit(self, series: Series) -> FittedForecaster:
-        """AutoETS without a season, the form by corrected AIC. Raises MissingExtra without statsforecast.
-
-        Missing minutes are closed up for the fit (the library takes none); the recursion knows where they are.
-        """
-        data = known(series, last=_FIT_VALUES)
-        if len(data) < _FIT_MIN or float(np.ptp(data.values)) == 0.0:
+        """AutoETS without a season, the form by corrected AIC. Raises MissingExtra without statsforecast."""
+        data = fit_values(series)
+        if data is None:
             return _YOUNG
-        try:
-            from statsforecast.models import AutoETS  # noqa: PLC0415 - heavy, and only for the worker
-        except ImportError:
-            raise MissingExtra("statsforecast", "stats", "the forecast model `ets`") from None
-        found = AutoETS(season_length=1, model="ZZN").fit(data.values).model_
+        models = library("models", model=self.name)
+        found = models.AutoETS(season_length=1, model="ZZN").fit(data.values).model_
         return _fitted(found, series.end_at - float(data.ages[-1]) * series.step_s)
 
 

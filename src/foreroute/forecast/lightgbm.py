@@ -4,7 +4,6 @@ One small model for each target, horizon and quantile. `fit` needs the library a
 computed in numpy (`trees.py`).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,19 +11,19 @@ from typing import Any, Final
 
 import numpy as np
 
-from foreroute.core.errors import MissingExtra, ModelFileError
+from foreroute.core.errors import MissingExtra
 from foreroute.core.findings import Forecast
 from foreroute.core.ports import FittedPool
 from foreroute.core.series import Series
 from foreroute.forecast.answers import TARGETS
 from foreroute.forecast.direct import QUANTILES, direct_forecasts
-from foreroute.forecast.pool_rows import FEATURES_VERSION, check_history, columns_of, learn_from
+from foreroute.forecast.pool_layout import LAYOUT, layout_of, read_layout, reading
+from foreroute.forecast.pool_rows import check_history, columns_of, learn_from
 from foreroute.forecast.rows import DAY_S, Grid, feature_rows, grid_of, latest_past
 from foreroute.forecast.trees import Trees, read_trees
 from foreroute.forecast.values import Floats
 
 _NAME: Final = "lightgbm"
-_LAYOUT: Final = "layout.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +61,7 @@ class FittedLightGbm:
         return said.reshape(len(features), len(TARGETS), len(self.grid.horizons), len(QUANTILES))
 
     def dump(self) -> Mapping[str, bytes]:
-        layout = {
-            "features": FEATURES_VERSION,
-            "step_s": self.grid.step_s,
-            "horizons": self.grid.horizons,
-            "offset": self.grid.offset,
-        }
-        texts = {name: text.encode() for name, text in self.texts.items()}
-        return {_LAYOUT: json.dumps(layout).encode(), **texts}
+        return {LAYOUT: layout_of(self.grid), **{name: text.encode() for name, text in self.texts.items()}}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"grid": self.grid, "texts": dict(self.texts)}
@@ -111,16 +103,9 @@ class LightGbm:
         return FittedLightGbm(grid, texts)
 
     def load(self, files: Mapping[str, bytes]) -> FittedPool:
-        try:
-            layout = json.loads(files[_LAYOUT])
-            if layout["features"] != FEATURES_VERSION:
-                raise ModelFileError(
-                    f"learnt from features of version {layout['features']}, not {FEATURES_VERSION}"
-                )
-            grid = Grid(float(layout["step_s"]), tuple(layout["horizons"]), float(layout["offset"]))
+        with reading(_NAME):
+            grid, _ = read_layout(files)
             texts = {name: files[name].decode() for name in _names(grid)}
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise ModelFileError(f"not a stored `lightgbm` model: {error!r}") from None
         fitted = FittedLightGbm(grid, texts)
         _ = fitted._trees  # noqa: SLF001 - read now, so that a damaged one is refused here and not in a tick
         return fitted

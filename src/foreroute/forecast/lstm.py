@@ -5,26 +5,25 @@ learns it, in a worker; answers are computed in numpy.
 """
 
 import io
-import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
-from foreroute.core.errors import MissingExtra, ModelFileError
+from foreroute.core.errors import MissingExtra
 from foreroute.core.findings import Forecast
 from foreroute.core.ports import FittedPool
 from foreroute.core.series import Series
 from foreroute.forecast.answers import TARGETS
 from foreroute.forecast.direct import QUANTILES, direct_forecasts
-from foreroute.forecast.pool_rows import FEATURES_VERSION, check_history, columns_of, learn_from
+from foreroute.forecast.pool_layout import LAYOUT, layout_of, read_layout, reading
+from foreroute.forecast.pool_rows import check_history, columns_of, learn_from
 from foreroute.forecast.rows import DAY_S, Grid, feature_rows, grid_of, latest_past, recent_steps
 from foreroute.forecast.values import Floats
 
 _NAME: Final = "lstm"
-_FILES: Final = ("layout.json", "weights.npz")
+_NUMBERS: Final = "weights.npz"
 _WEIGHTS: Final = ("w_in", "w_state", "b_state", "w_hidden", "b_hidden", "w_out", "b_out")
 
 
@@ -64,16 +63,9 @@ class FittedLstm:
         )
 
     def dump(self) -> Mapping[str, bytes]:
-        layout = {
-            "features": FEATURES_VERSION,
-            "step_s": self.grid.step_s,
-            "horizons": self.grid.horizons,
-            "offset": self.grid.offset,
-            "past": self.past,
-        }
         raw = io.BytesIO()
         np.savez(raw, allow_pickle=False, **{name: self.weights[name] for name in _WEIGHTS})
-        return dict(zip(_FILES, (json.dumps(layout).encode(), raw.getvalue()), strict=True))
+        return {LAYOUT: layout_of(self.grid, past=self.past), _NUMBERS: raw.getvalue()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +88,12 @@ class Lstm:
         return FittedLstm(grid, settings.past, weights)
 
     def load(self, files: Mapping[str, bytes]) -> FittedPool:
-        try:
-            layout = json.loads(files[_FILES[0]])
-            if layout["features"] != FEATURES_VERSION:
-                version = layout["features"]
-                raise ModelFileError(f"learnt from features of version {version}, not {FEATURES_VERSION}")
-            grid = Grid(float(layout["step_s"]), tuple(layout["horizons"]), float(layout["offset"]))
-            with np.load(io.BytesIO(files[_FILES[1]]), allow_pickle=False) as stored:
+        with reading(_NAME):
+            grid, layout = read_layout(files)
+            with np.load(io.BytesIO(files[_NUMBERS]), allow_pickle=False) as stored:
                 weights = {name: np.asarray(stored[name], dtype=np.float64) for name in _WEIGHTS}
             fitted = FittedLstm(grid, int(layout["past"]), weights)
             _network(weights, np.zeros((1, fitted.past, 2)), np.zeros((1, columns_of(grid))))
-        except (
-            KeyError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            OSError,
-            EOFError,
-            zipfile.BadZipFile,
-        ) as error:
-            raise ModelFileError(f"not a stored `lstm` model: {error!r}") from None
         return fitted
 
 

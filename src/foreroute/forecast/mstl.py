@@ -10,12 +10,12 @@ from typing import Final
 
 import numpy as np
 
-from foreroute.core.errors import MissingExtra
 from foreroute.core.findings import Forecast
 from foreroute.core.ports import FittedForecaster
 from foreroute.core.series import Series
 from foreroute.forecast.ets import Ets, FittedEts
 from foreroute.forecast.recursion import Damped
+from foreroute.forecast.statsforecast import library
 from foreroute.forecast.values import Floats, Known, path_forecast
 
 _DAY_S: Final = 86_400.0
@@ -94,10 +94,7 @@ def _course_of(series: Series) -> tuple[float, ...]:
     wide = np.interp(np.arange(count), measured, sums[measured] / counts[measured])[-_DAYS * places :]
     if float(np.ptp(wide)) == 0.0:
         return ()
-    try:
-        from statsforecast.mstl import mstl  # noqa: PLC0415 - heavy, and only for the worker
-    except ImportError:
-        raise MissingExtra("statsforecast", "stats", "the forecast model `mstl`") from None
+    mstl = library("mstl", model="mstl").mstl
     seasonal = np.asarray(mstl(x=wide, period=places)["seasonal"], dtype=np.float64)[-places:]
     first_at = series.start_at + skipped * series.step_s + (count - places) * wide_s
     return tuple(np.roll(seasonal, round(first_at / wide_s) % places).tolist())

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from foreroute.core.errors import ConfigError
 from foreroute.core.ports import Forecaster, PooledForecaster
 from foreroute.forecast.arima import Arima
+from foreroute.forecast.bank.roster import RESERVED
 from foreroute.forecast.ets import Ets
 from foreroute.forecast.foundation import Foundation, FoundationSettings
 from foreroute.forecast.lightgbm import LightGbm, LightGbmSettings
@@ -43,7 +44,8 @@ class PoolSettings:
 def forecasters(names: Sequence[str]) -> tuple[Forecaster, ...]:
     """The named ones with a model for each series, with naive always among them.
 
-    Raises ConfigError naming what is known, for a name that is not, of whatever kind.
+    Raises ConfigError naming what is known, for a name that is not, of whatever kind; and for a model from another
+    package that would be taken for one of the engine's own experts.
     """
     others, pools = _others("forecasters"), _pool_names()
     found: list[Forecaster] = []
@@ -51,7 +53,7 @@ def forecasters(names: Sequence[str]) -> tuple[Forecaster, ...]:
         if name in _BUILT_IN:
             found.append(_BUILT_IN[name])
         elif name in others:
-            found.append(others[name].load()())
+            found.append(_loaded(others[name]))
         elif name not in pools:
             raise _unknown(name, [*_BUILT_IN, *others, *pools])
     return tuple(found)
@@ -68,7 +70,7 @@ def pooled_forecasters(
         if name in built_in:
             found.append(built_in[name])
         elif name in others:
-            found.append(others[name].load()())
+            found.append(_loaded(others[name]))
     return tuple(found)
 
 
@@ -103,6 +105,19 @@ def _pool_names() -> set[str]:
 
 def _others(group: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=f"foreroute.{group}")}
+
+
+def _loaded(point: EntryPoint) -> Any:
+    """What the entry point makes. Raises ConfigError if it goes by a name that the default engine's own experts have."""
+    made = point.load()()
+    for name in (point.name, made.name):
+        if name in RESERVED:
+            raise ConfigError(
+                f"the forecast model {name!r} of {point.value} has the name of an expert of the default engine",
+                where="forecast.models",
+                hint=f"it needs another one, in its entry point and as its `name`; taken are: {', '.join(sorted(RESERVED))}",
+            )
+    return made
 
 
 def _unknown(name: str, known: Sequence[str]) -> ConfigError:

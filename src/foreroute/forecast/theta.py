@@ -10,16 +10,14 @@ from typing import Final
 
 import numpy as np
 
-from foreroute.core.errors import MissingExtra
 from foreroute.core.findings import Forecast
 from foreroute.core.ports import FittedForecaster
 from foreroute.core.series import Series
 from foreroute.forecast.recursion import Damped, State
-from foreroute.forecast.values import Floats, Known, known, path_forecast
+from foreroute.forecast.statsforecast import fit_values, library
+from foreroute.forecast.values import Floats, Known, path_forecast
 
 _MEMORY: Final = 240
-_FIT_VALUES: Final = 1440
-_FIT_MIN: Final = 30
 _ALPHA_MIN: Final = 0.01
 
 
@@ -56,15 +54,14 @@ class Theta:
 
     def fit(self, series: Series) -> FittedForecaster:
         """AutoTheta without a season on the last day of minutes. Raises MissingExtra without statsforecast."""
-        data = known(series, last=_FIT_VALUES)
-        if len(data) < _FIT_MIN or float(np.ptp(data.values)) == 0.0:
+        data = fit_values(series)
+        if data is None:
             return FittedTheta()
-        try:
-            from statsforecast.models import AutoTheta  # noqa: PLC0415 - heavy, and only for the worker
-        except ImportError:
-            raise MissingExtra("statsforecast", "stats", "the forecast model `theta`") from None
+        models = library("models", model=self.name)
         scale = float(np.mean(np.abs(data.values)))
-        found = AutoTheta(season_length=1, decomposition_type="additive").fit(data.values / scale).model_
+        found = (
+            models.AutoTheta(season_length=1, decomposition_type="additive").fit(data.values / scale).model_
+        )
         level, _, _, slope, _ = (float(number) for number in found["states"][-1])
         return FittedTheta(
             alpha=max(float(found["par"]["alpha"]), _ALPHA_MIN),

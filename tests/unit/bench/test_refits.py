@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from bench.forecast.data import Group
-from bench.forecast.refits import BANK, Asked, interval, ratio_of, samples
+from bench.forecast.refits import BANK, Asked, best_ratio_of, interval, ratio_of, samples
 
 from foreroute.core.ids import ChannelId
 from foreroute.core.series import Metric, Series
@@ -55,6 +55,15 @@ def test_origins_where_anybody_is_silent_do_not_count() -> None:
     assert ratio_of(one, "peer", SIZES)[0] == pytest.approx(0.25)
     one.said["peer"][:] = np.nan
     assert np.isnan(ratio_of(one, "peer", SIZES)).all()
+
+
+def test_in_hindsight_the_best_of_the_peers_is_chosen() -> None:
+    one = asked(1.0, [4.0, 4.0, 2.0, 2.0])
+    answers = one.said["peer"]
+    both = {"AutoETS": answers, "MSTL": one.wanted + (answers - one.wanted) / 2.0}
+    beside = Asked(one.group, one.horizons, {BANK: one.said[BANK], **both}, one.wanted, one.lines)
+    assert best_ratio_of(beside, SIZES) == pytest.approx(2.0 / 3.0)
+    assert np.isnan(best_ratio_of(one, SIZES))
 
 
 def test_origins_lie_in_the_scored_part_and_have_an_outcome() -> None:

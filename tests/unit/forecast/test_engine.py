@@ -222,7 +222,9 @@ def test_what_was_said_earlier_can_be_drawn_on_the_window_that_it_was_for(noisy:
     found = engine.past_predictions(A, METRIC, 900.0)
     assert found is not None
     assert found.end_at == whole.start_at + 60.0 * 84
-    assert list(found.values[-10:]) == pytest.approx([one.at_horizon(900).mean for one in forecasts])
+    assert list(found.values[-10:]) == pytest.approx(
+        [one.at_horizon(900).mean for one in forecasts], rel=1e-3
+    )
     assert engine.past_predictions(A, METRIC, 120.0) is None
     assert engine.past_predictions(ChannelId("nobody"), METRIC, 900.0) is None
 

@@ -1,5 +1,7 @@
 """Answers about one series from what the last step has worked out."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,13 +72,15 @@ def predicted(
     at = _horizon(memory, horizon_s)
     if memory.end_at is None:
         return ()
-    ring = memory.state[f"past_{at}"][:, TARGETS.index(target), row]
+    state = memory.state
+    ring = state[f"past_{at}"][:, TARGETS.index(target), row]
+    anchor, offset = (float(state[name][row]) for name in ("anchor", "offset"))
     found = []
     for age in range(min(memory.tick, len(ring)) - 1, -1, -1):
-        value = float(ring[(memory.tick - 1 - age) % len(ring)])
-        if np.isfinite(value):
+        said = float(ring[(memory.tick - 1 - age) % len(ring)])
+        if np.isfinite(said):
             due_at = memory.end_at + (memory.settings.horizons[at] - age) * memory.settings.step_s
-            found.append((due_at, value))
+            found.append((due_at, max(0.0, math.exp(said + anchor) - offset)))
     return tuple(found)
 
 

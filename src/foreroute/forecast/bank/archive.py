@@ -17,7 +17,7 @@ from foreroute.core.series import Metric
 from foreroute.forecast.bank.bank import ForecastBank
 from foreroute.forecast.bank.settings import BankSettings
 
-VERSION: Final = 1
+VERSION: Final = 2
 _HEAD: Final = "head"
 
 

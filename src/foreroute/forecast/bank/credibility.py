@@ -15,7 +15,7 @@ _DECAY: Final = np.float32(0.997)
 _PRIOR_OUTCOMES: Final = np.float32(20.0)
 _PRIOR_RATIO: Final = np.float32(0.5)
 """Before it is known: that during changes the trend's errors are this much of the mixture's, on so many outcomes."""
-_SHARPNESS: Final = np.float32(4.0)
+_SHARPNESS: Final = np.float32(8.0)
 _GOING_ON: Final = (np.float32(0.35), np.float32(0.7))
 _CHANGED: Final = (np.float32(0.5), np.float32(0.8))
 _PROVEN: Final = (np.float32(0.3), np.float32(0.7))

@@ -11,16 +11,28 @@ MEMORIES: Final = (2.0, 5.0, 15.0, 60.0, 240.0, 1440.0)
 """Of the averages, in steps."""
 WEIGHTED_MEMORIES: Final = (8.0, 30.0, 120.0)
 """Of the averages in which every request counts the same, not every minute."""
+TYPICAL_MEMORIES: Final = (240.0, 5760.0)
+"""Of the averages of logarithms, which a few large values do not lift."""
 MEDIANS: Final = (5, 15, 60)
 NAMES: Final = (
     "last",
     *(f"average_{memory:.0f}" for memory in MEMORIES),
     *(f"per_request_{memory:.0f}" for memory in WEIGHTED_MEMORIES),
     *(f"median_{count}" for count in MEDIANS),
+    *(f"typical_{memory:.0f}" for memory in TYPICAL_MEMORIES),
 )
 """`last` is the first: it is what all others are measured against."""
+REGRESSED: Final = (
+    "last",
+    *(f"average_{memory:.0f}" for memory in MEMORIES),
+    "per_request_30",
+    "median_15",
+    "median_60",
+)
+"""Those that the regression sees; what the others would add to these is little."""
 _DECAY: Final = np.exp(-1.0 / np.array(MEMORIES, dtype=np.float32))[:, None]
 _WEIGHTED_DECAY: Final = np.exp(-1.0 / np.array(WEIGHTED_MEMORIES, dtype=np.float32))[:, None]
+_TYPICAL_DECAY: Final = np.exp(-1.0 / np.array(TYPICAL_MEMORIES, dtype=np.float32))[:, None]
 
 
 def base(step_s: float) -> tuple[int, float]:
@@ -41,6 +53,8 @@ def columns() -> dict[str, Column]:
         "totals": Column((len(MEMORIES),)),
         "weighted_sums": Column((len(WEIGHTED_MEMORIES),)),
         "weighted_totals": Column((len(WEIGHTED_MEMORIES),)),
+        "typical_sums": Column((len(TYPICAL_MEMORIES),)),
+        "typical_totals": Column((len(TYPICAL_MEMORIES),)),
     }
 
 
@@ -54,6 +68,9 @@ def learn(state: Columns, values: Array, cut: Array, weights: Array) -> None:
     state["totals"] = state["totals"] * _DECAY + measured
     state["weighted_sums"] = state["weighted_sums"] * _WEIGHTED_DECAY + known * weights
     state["weighted_totals"] = state["weighted_totals"] * _WEIGHTED_DECAY + weights
+    logs = np.log(np.where(measured, cut, 1.0) + state["offset"])
+    state["typical_sums"] = state["typical_sums"] * _TYPICAL_DECAY + np.where(measured, logs, 0.0)
+    state["typical_totals"] = state["typical_totals"] * _TYPICAL_DECAY + measured
 
 
 def opinions(state: Columns, tick: int) -> Array:
@@ -65,7 +82,13 @@ def opinions(state: Columns, tick: int) -> Array:
     medians = [_median(newest[:count]) for count in MEDIANS]
     level = np.where(np.isfinite(medians[-1]), medians[-1], averages[2])
     medians = [np.where(np.isfinite(median), median, level) for median in medians]
-    return np.stack([last, *averages, *weighted, *medians])
+    return np.stack([last, *averages, *weighted, *medians, *_typical(state)])
+
+
+def _typical(state: Columns) -> Array:
+    """(memories, series): geometric means; the last value where a long gap has left nothing to divide by."""
+    logs = _ratio(state["typical_sums"], state["typical_totals"], np.log(state["last"] + state["offset"]))
+    return np.asarray(np.exp(logs) - state["offset"])
 
 
 def _ratio(sums: Array, totals: Array, otherwise: Array) -> Array:

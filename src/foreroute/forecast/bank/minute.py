@@ -48,7 +48,7 @@ def _take_in(memory: Memory, end_at: float, values: Array, weights: Array) -> No
     levels.learn(state, values, cut, weights)
     logs = np.log(cut + state["offset"])
     tracking.learn(state, logs)
-    profile.learn(state, place, before, logs)
+    profile.learn(state, place, before, np.log(values + state["offset"]))
 
 
 def _grade(memory: Memory, at: int, steps: int) -> None:

@@ -18,7 +18,7 @@ from foreroute.forecast.bank import (
 )
 from foreroute.forecast.bank.columns import Array
 from foreroute.forecast.bank.memory import Memory
-from foreroute.forecast.bank.roster import FEATURES
+from foreroute.forecast.bank.roster import MOVES
 from foreroute.forecast.bank.settings import DAY_S
 
 RATIO_MAX: Final = np.float32(1.5)
@@ -35,8 +35,7 @@ _USUAL: Final = levels.NAMES.index("median_15")
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """(series) each: the base of all logarithms, the noise as one, and the places of
-    the origin and of the first step in the day's profile.
+    """(series) each: the base of all logarithms, the noise as one; and where in the day the origin is.
 
     `levels` (experts, series) and the trend are the same at all horizons.
     """
@@ -47,8 +46,7 @@ class Present:
     trend: changes.Trends
     trend_now: Array
     tracked: Array
-    place: float
-    begun: float
+    place: profile.Place
 
 
 def present(memory: Memory, end_at: float) -> Present:
@@ -64,10 +62,9 @@ def present(memory: Memory, end_at: float) -> Present:
     state["said_unit"][ring] = np.where(np.isfinite(unit), unit, 1.0)
     state["said_levels"][ring] = shared
     trend_now = _ratios(memory, trend.level, base)
-    per_s = memory.settings.slots / DAY_S
     tracked = _tracked(memory, shared, trend_now, unit)
     tracking.say(state, np.log(base + state["offset"]) + tracked)
-    return Present(base, unit, shared, trend, trend_now, tracked, end_at * per_s, memory.begun_at * per_s)
+    return Present(base, unit, shared, trend, trend_now, tracked, _place(memory, end_at))
 
 
 def forecast(memory: Memory, now: Present, at: int, steps: int, outside: Array | None) -> None:
@@ -99,17 +96,22 @@ def forecast(memory: Memory, now: Present, at: int, steps: int, outside: Array |
     state[f"said_bounds_{at}"][ring] = bounds
     state["now"][at] = np.concatenate([mean[:, None], edges], axis=1)
     past = state[f"past_{at}"]
-    past[memory.tick % len(past)] = mean
+    past[memory.tick % len(past)] = np.log(mean + offset) - state["anchor"]
+
+
+def _place(memory: Memory, end_at: float) -> profile.Place:
+    settings = memory.settings
+    per_s = settings.slots / DAY_S
+    step = settings.step_s * per_s
+    back = levels.base(settings.step_s)[1] * step
+    return profile.Place(end_at * per_s, settings.slots, step, back, (end_at - memory.begun_at) * per_s)
 
 
 def _own(memory: Memory, now: Present, at: int, steps: int, outside: Array | None) -> tuple[Array, Array]:
     """(2, experts, series) of those that differ by horizon, and (moves, series) for the regression."""
     state, settings = memory.state, memory.settings
-    per_step = settings.slots * settings.step_s / DAY_S
-    level, back = levels.base(settings.step_s)
-    ahead = profile.ahead(
-        state, now.place, settings.slots, steps * per_step, back * per_step, seen=now.place - now.begun
-    )
+    level = levels.base(settings.step_s)[0]
+    ahead = profile.ahead(state, now.place, steps)
     profiled = np.clip(now.levels[level] + ahead, -RATIO_MAX, RATIO_MAX)
     carried = np.array(changes.carried(steps), dtype=np.float32)[:, None]
     trend = _ratios(memory, now.trend.level + now.trend.slope * carried, now.base)
@@ -127,7 +129,7 @@ def _shares(memory: Memory, now: Present, at: int, everyone: Array) -> Array:
     state, roster = memory.state, memory.roster
     voting = slice(0, everyone.shape[1])
     votes = standing.votes(state, at, roster.outside, memory.settings.outcomes_min)[:, voting]
-    ratios = standing.ratios(state, at)[:, voting]
+    ratios = standing.ratios(state, at, memory.settings.horizons[at])[:, voting]
     trust = _trust(memory, now, at, everyone.shape[1])
     shares = standing.weights(ratios, trust * (np.isfinite(everyone) & votes), roster.regression)
     alone = np.zeros((everyone.shape[1], 1), dtype=np.float32)
@@ -164,7 +166,7 @@ def _trust(memory: Memory, now: Present, at: int, experts: int) -> Array:
 
 def _tracked(memory: Memory, shared: Array, trend_now: Array, unit: Array) -> Array:
     """(experts, series): where the levels, the trend and each horizon's regression see the level now."""
-    still = np.zeros((FEATURES - 1 - len(levels.NAMES), len(unit)), dtype=np.float32)
+    still = np.zeros((MOVES, len(unit)), dtype=np.float32)
     still[0] = np.where(np.isfinite(trend_now), trend_now, 0.0)
     features = said.features(shared, still, unit)
     points = [

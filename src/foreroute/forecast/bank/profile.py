@@ -5,6 +5,7 @@ ratios of some days, so that an incident in one of them is not taken for the day
 """
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -45,22 +46,36 @@ def learn(state: Columns, place: int, before: int | None, logs: Array) -> None:
     state["slot_count"][...] += measured
 
 
-def ahead(state: Columns, now: float, slots: int, span: float, back: float, *, seen: float) -> Array:
-    """(2, series): logarithm of the ratio to now of the mean over `span` slots ahead, and of the place at their end.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the day an origin is, in slots: `now` since the epoch, `day` of them a day, `step` the length of a step.
 
-    `now` is the origin in slots since the epoch, `slots` a day of them. What it is compared with is the mean over
-    the `back` slots before it. `seen`: slots since the first step. NaN without a day behind it.
+    `seen`: slots since the first step. What is ahead is compared with the mean over the `back` slots before now.
     """
-    known = min(days(slots), int(seen / slots))
+
+    now: float
+    day: int
+    step: float
+    back: float
+    seen: float
+
+
+def ahead(state: Columns, place: Place, steps: int) -> Array:
+    """(2, series): logarithm of the ratio to now of the mean over the next `steps`, and of the last of them.
+
+    The latter is smoothed over as long a time as now is. NaN without a day behind it.
+    """
+    span = steps * place.step
+    known = min(days(place.day), int(place.seen / place.day))
     if not known:
         return np.full((2, state.count), np.nan, dtype=np.float32)
-    around = min(back, span) / 2.0
+    end, around = span - place.step / 2.0, max(place.step, min(place.back, span)) / 2.0
     found = []
     for day in range(1, known + 1):
-        then = now - day * slots
-        level = _mean(state, then - back, then)
+        then = place.now - day * place.day
+        level = _mean(state, then - place.back, then)
         window = _mean(state, then, then + span)
-        point = _mean(state, then + span - around, then + span + around)
+        point = _mean(state, then + end - around, then + end + around)
         found.append(np.stack([window - level, point - level]))
     return _median(np.stack(found))
 

@@ -13,6 +13,8 @@ TREND: Final = "trend"
 REGRESSION: Final = "regression"
 ENSEMBLE: Final = "ensemble"
 NAIVE: Final = levels.NAMES[0]
+RESERVED: Final = frozenset({*levels.NAMES, PROFILE, TREND, REGRESSION, ENSEMBLE})
+"""Names that no plug-in can have: records and weights go by name."""
 _PRIOR_LEVELS: Final = {"average_5": 0.2, "average_15": 0.2, "median_15": 0.2}
 _PRIOR_TREND_LEVEL: Final = 0.4
 _PRIOR_TREND_CHANGE: Final = 0.7
@@ -23,6 +25,12 @@ class Roster:
     """Experts in the order in which they are graded: levels, profile, trend, from outside, regression, ensemble."""
 
     plug_ins: tuple[str, ...] = ()
+    """Raises ValueError for one that goes by the name of another expert."""
+
+    def __post_init__(self) -> None:
+        taken = sorted({name for name in self.plug_ins if name in RESERVED or self.plug_ins.count(name) > 1})
+        if taken:
+            raise ValueError(f"there is an expert of this name already: {', '.join(taken)}")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,15 +59,17 @@ class Roster:
         return len(levels.NAMES) + 2 + len(self.plug_ins)
 
 
-FEATURES: Final = 1 + len(levels.NAMES) + 4
-"""A constant, the levels, the trend's level, the profile's two changes, the trend's change."""
+MOVES: Final = 4
+"""The trend's level, the profile's two changes, the trend's change."""
+FEATURES: Final = 1 + len(levels.REGRESSED) + MOVES
+"""A constant, some levels, the moves."""
 
 
 def prior(horizons: int) -> Array:
     """(horizons, 2, features): what the regression says before it has learned."""
     found = np.zeros(FEATURES, dtype=np.float32)
     for name, share in _PRIOR_LEVELS.items():
-        found[1 + levels.NAMES.index(name)] = share
-    found[1 + len(levels.NAMES)] = _PRIOR_TREND_LEVEL
+        found[1 + levels.REGRESSED.index(name)] = share
+    found[1 + len(levels.REGRESSED)] = _PRIOR_TREND_LEVEL
     found[-1] = _PRIOR_TREND_CHANGE
     return np.broadcast_to(found, (horizons, 2, FEATURES)).copy()

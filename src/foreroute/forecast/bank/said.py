@@ -6,10 +6,13 @@ import numpy as np
 
 from foreroute.forecast.bank import levels
 from foreroute.forecast.bank.columns import Array, Column, Columns
-from foreroute.forecast.bank.roster import FEATURES, Roster
+from foreroute.forecast.bank.roster import MOVES, Roster
 
 _DRAWN: Final = 60
-"""Steps for which a past forecast can be drawn beside its outcome."""
+"""Steps for which a past forecast can be drawn beside its outcome: logarithms over the series' anchor."""
+
+
+_REGRESSED: Final = [levels.NAMES.index(name) for name in levels.REGRESSED]
 
 
 def columns(roster: Roster, horizons: tuple[int, ...]) -> dict[str, Column]:
@@ -25,11 +28,11 @@ def columns(roster: Roster, horizons: tuple[int, ...]) -> dict[str, Column]:
     }
     for at, steps in enumerate(horizons):
         found[f"said_own_{at}"] = Column((steps, 2, roster.own), np.float16, np.nan)
-        found[f"said_moves_{at}"] = Column((steps, FEATURES - 1 - len(levels.NAMES)), np.float16)
+        found[f"said_moves_{at}"] = Column((steps, MOVES), np.float16)
         found[f"said_bounds_{at}"] = Column((steps, 2, 4), np.float16, np.nan)
         found[f"said_mixed_{at}"] = Column((steps, 2), np.float16, np.nan)
         found[f"said_going_{at}"] = Column((steps,), np.float16)
-        found[f"past_{at}"] = Column((steps + _DRAWN, 2), fill=np.nan)
+        found[f"past_{at}"] = Column((steps + _DRAWN, 2), np.float16, np.nan)
     return found
 
 
@@ -47,8 +50,9 @@ def moves(state: Columns, at: int, origin: int) -> Array:
 
 
 def features(levels_said: Array, moves_said: Array, unit: Array) -> Array:
-    """(features, series): a constant and everyone's word in units of the series' noise."""
-    found = np.concatenate([np.zeros_like(levels_said[:1]), levels_said, moves_said])
+    """(features, series): a constant, the levels that the regression sees and the moves, in units of the series' noise."""
+    seen = levels_said[_REGRESSED]
+    found = np.concatenate([np.zeros_like(seen[:1]), seen, moves_said])
     found /= unit
     found[0] = 1.0
     return np.where(np.isfinite(found), found, np.float32(0.0))

@@ -33,4 +33,4 @@ class BankSettings:
     @property
     def slots(self) -> int:
         """Into how many parts a day is divided for its profile."""
-        return max(1, min(288, round(DAY_S / self.step_s)))
+        return max(1, min(144, round(DAY_S / self.step_s)))

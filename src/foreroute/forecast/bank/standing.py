@@ -13,8 +13,10 @@ _PRIOR_OUTCOMES: Final = np.float32(5.0)
 """On which everybody is assumed to have been as good as the last value."""
 _REGRESSION: Final = np.float32(2.0)
 """How much more the regression counts than its record says: it is one, the averages are many and much alike."""
-_SHARPNESS: Final = np.float32(10.0)
-"""Weight = relative error ** −sharpness."""
+_SHARPNESS: Final = np.array([14.0, 20.0], dtype=np.float32)[:, None, None]
+"""Weight = relative error ** −sharpness, by target: errors about a single window differ less between experts."""
+_RECENT_STEPS: Final = 6.0
+"""Horizon at which the recent record and that over everything count the same."""
 
 
 def columns(experts: int, horizons: int) -> dict[str, Column]:
@@ -62,11 +64,17 @@ def grade_relative(state: Columns, at: int, residuals: Array) -> None:
     state["relative_loss"][at] = np.where(known, moved, state["relative_loss"][at])
 
 
-def ratios(state: Columns, at: int) -> Array:
-    """(2, experts, series): recent error over the last value's, never below 0.01; near 1 while there are few outcomes."""
-    loss, naive, weight = state["loss"][at], state["naive_loss"][at], state["loss_weight"][at]
-    prior = _PRIOR_OUTCOMES * np.maximum(naive[:, :1], 1e-30) / np.maximum(weight[:, :1], 1.0)
-    return np.asarray(np.clip((loss + prior) / (naive + prior), 0.01, 100.0))
+def ratios(state: Columns, at: int, steps: int) -> Array:
+    """(2, experts, series): error over the last value's, never below 0.01; near 1 while there are few outcomes.
+
+    The geometric mean of the recent ratio and of that over everything. The longer the horizon, the more its outcomes
+    overlap and the less the recent ones prove, so the more the whole record counts.
+    """
+    recent = _relative(state["loss"][at], state["naive_loss"][at], state["loss_weight"][at])
+    outcomes = np.maximum(state["outcomes"][at], 1).astype(np.float32)
+    always = _relative(state["mean_loss"][at] * outcomes, state["mean_naive_loss"][at] * outcomes, outcomes)
+    share = np.float32(_RECENT_STEPS / (_RECENT_STEPS + steps))
+    return np.asarray(recent**share * always ** (1.0 - share))
 
 
 def votes(state: Columns, at: int, plug_ins: slice, outcomes_min: int) -> Array:
@@ -82,7 +90,15 @@ def votes(state: Columns, at: int, plug_ins: slice, outcomes_min: int) -> Array:
 
 def weights(ratios: Array, usable: Array, regression: int) -> Array:
     """(2, experts, series), adding up to 1 for each series for which anybody is usable."""
-    raw = usable * ratios**-_SHARPNESS
+    powers = np.where(usable > 0, -_SHARPNESS * np.log(ratios), np.float32(-np.inf))
+    best = powers.max(axis=1, keepdims=True)
+    raw = usable * np.exp(powers - np.where(np.isfinite(best), best, np.float32(0.0)))
     raw[:, regression] *= _REGRESSION
     total = raw.sum(axis=1, keepdims=True)
     return np.asarray(raw / np.where(total > 0, total, np.float32(1.0)))
+
+
+def _relative(loss: Array, naive: Array, outcomes: Array) -> Array:
+    """`loss` and `naive` are sums over so many `outcomes`."""
+    prior = _PRIOR_OUTCOMES * np.maximum(naive[:, :1], 1e-30) / np.maximum(outcomes[:, :1], 1.0)
+    return np.asarray(np.clip((loss + prior) / (naive + prior), 0.01, 100.0))
