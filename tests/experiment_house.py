@@ -111,7 +111,7 @@ class ExperimentHouse:
         self.plan = self.plan if decision is None else decision.plan
         return decision is not None
 
-    async def serve(self, seconds: float, traffic: Traffic, *, every_s: float = 15.0) -> None:
+    async def serve(self, seconds: float, traffic: Traffic, *, every_s: float = 60.0) -> None:
         """Requests for so long, counted and judged every now and then."""
         end_at, due_at, batch = self.at + seconds, self.at + every_s, list[LedgerEntry]()
         while self.at < end_at:
