@@ -277,8 +277,11 @@ class ControlLoop:
         self._publish(decision.plan)
 
     def _refusals(self) -> Mapping[ChannelId, Refusals]:
-        learning, at = self._stages.learning, self._clock.now()
-        return {} if learning is None else self._guard("heal", lambda: learning.refusals(at), {})
+        """Only where Foreroute may act: they move requests."""
+        learning, at, steering = self._stages.learning, self._clock.now(), self._steering
+        if learning is None or steering.autopilot is not Autopilot.ACT or steering.kill_switch:
+            return {}
+        return self._guard("heal", lambda: learning.refusals(at), {})
 
     async def _alert(self, decision: Decision, findings: Findings) -> None:
         """After the decision, so that an alert can say what was done."""
