@@ -87,6 +87,7 @@ class Helm:
 
     def _steer(self, plan: RoutingPlan) -> None:
         self.plan = plan
-        running = {} if self.steering.kill_switch else self.steering.experiments
-        told = replace(plan, expectations=self.expectations, refusals=self.refusals, experiments=running)
+        told = replace(plan, expectations=self.expectations)
+        if not self.steering.kill_switch:
+            told = replace(told, refusals=self.refusals, experiments=self.steering.experiments)
         self._publish(told)

@@ -29,7 +29,7 @@ from foreroute.control.stages import Stages
 from foreroute.control.state import Board
 from foreroute.control.upkeep import Upkeep
 from foreroute.control.views import limits_of, views_of
-from foreroute.core.decision import Autopilot, Decision
+from foreroute.core.decision import Autopilot, Capability, Decision
 from foreroute.core.findings import Findings
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
 from foreroute.core.patterns import Refusals, Told
@@ -224,8 +224,11 @@ class ControlLoop:
         await self._record(snapshot, decision, Findings(), moves)
 
     def _refusals(self, at: float) -> Mapping[ChannelId, Refusals]:
+        """Only where routing may act: they move requests."""
         learning = self._stages.learning
-        return {} if learning is None else self._boundary.guard("heal", lambda: learning.refusals(at), {})
+        if learning is None or self._steering.stage(Capability.ROUTING) is not Autopilot.ACT:
+            return {}
+        return self._boundary.guard("heal", lambda: learning.refusals(at), {})
 
     async def _alert(self, decision: Decision, findings: Findings) -> None:
         """After the decision, so that an alert can say what was done."""

@@ -53,18 +53,21 @@ _WIDER: Final[tuple[tuple[Scope, Callable[[Channel], str]], ...]] = (
 def blamed(
     incidents: Sequence[Incident], channels: Sequence[Channel], asked: Collection[ChannelId]
 ) -> tuple[Incident, ...]:
-    """The incidents with whom to blame; closed ones, and those of channels that are gone, as they are."""
+    """The incidents with whom to blame, in their evidence too where it is not the channel alone; closed ones, and those of channels that are gone, as they are."""
     known = {channel.id: channel for channel in channels}
     troubles: dict[ChannelId, list[FailureClass]] = {}
     for incident in incidents:
         if incident.closed_at is None:
             troubles.setdefault(incident.channel, []).append(incident.root_cause)
-    return tuple(
-        replace(one, blame=str(blame(known[one.channel], one.root_cause, troubles, channels, asked)))
-        if one.closed_at is None and one.channel in known
-        else one
-        for one in incidents
-    )
+
+    def told(incident: Incident) -> Incident:
+        if incident.closed_at is not None or incident.channel not in known:
+            return incident
+        found = blame(known[incident.channel], incident.root_cause, troubles, channels, asked)
+        aside = "" if found.scope is Scope.CHANNEL else f"; to blame: {found}"
+        return replace(incident, blame=str(found), evidence=f"{incident.evidence}{aside}")
+
+    return tuple(told(incident) for incident in incidents)
 
 
 def blame(

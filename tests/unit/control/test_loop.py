@@ -377,6 +377,21 @@ async def test_what_a_channel_refuses_goes_into_the_plan_and_what_is_news_to_ale
     assert [fact.name for fact in alerts.heard[-1].told.due] == ["certificate"]
 
 
+@pytest.mark.parametrize("autopilot", [Autopilot.OBSERVE, Autopilot.SUGGEST])
+async def test_refusals_move_nothing_unless_autopilot_acts(autopilot: Autopilot) -> None:
+    house = House(autopilot)
+    house.loop = house.make(learning=Learning())
+    await house.loop.start()
+    house.inbox.waiting = [attempt(1)]
+    await house.loop.tick(60.0)
+    assert house.published.plans[-1].refusals == {}
+    await house.loop.operator.set_autopilot(Autopilot.ACT, force=True, why="a test")
+    await house.loop.tick(120.0)
+    assert house.published.plans[-1].refusals == {A: Refusals(tools=False)}
+    await house.loop.operator.kill_switch(on=True)
+    assert house.published.plans[-1].refusals == {}
+
+
 async def test_learning_that_fails_costs_no_tick_and_no_row() -> None:
     house = House()
     house.loop = house.make(learning=Learning(broken=True))

@@ -79,4 +79,5 @@ def test_open_incidents_say_whom_to_blame_and_closed_ones_nothing():
         HOUSE,
         {one.id for one in HOUSE},
     )
+    assert found[0].evidence == "; to blame: region c/eu (2 of 2 channels)"
     assert [one.blame for one in found] == ["region c/eu (2 of 2 channels)"] * 2 + ["", ""]
