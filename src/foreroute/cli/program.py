@@ -11,6 +11,7 @@ from foreroute import __version__
 from foreroute.cli import (
     alerts,
     backtest,
+    budget,
     collect,
     cost,
     imports,
@@ -74,7 +75,21 @@ def _top(
     pass
 
 
-for _verbs in (start, read, steer, alerts, backtest, models, keys, teams, imports, series, collect, cost):
+for _verbs in (
+    start,
+    read,
+    steer,
+    alerts,
+    backtest,
+    models,
+    keys,
+    teams,
+    imports,
+    series,
+    collect,
+    cost,
+    budget,
+):
     _verbs.register(app)
 
 
