@@ -64,5 +64,6 @@ def crossed(row: Row) -> str:
         form = "%H:%M" if short else "%d %b"
         return "later" if at is None else datetime.fromtimestamp(at, zone).strftime(form)
 
-    expected = "not expected" if row["crossing_at"] is None else moment(row["crossing_at"])
-    return f"{expected} (80 %: {moment(row['crossing_earliest_at'])} to {moment(row['crossing_latest_at'])})"
+    if row["crossing_at"] is None:
+        return f"not expected, possible from {moment(row['crossing_earliest_at'])} on"
+    return f"{moment(row['crossing_at'])} (80 %: {moment(row['crossing_earliest_at'])} to {moment(row['crossing_latest_at'])})"

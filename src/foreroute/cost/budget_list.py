@@ -54,7 +54,7 @@ def budgets_of(limits: Sequence[BudgetSettings], book: KeyBook, at: float) -> tu
             Scoped(name=one.name, limit_usd=one.limit_usd, window=Window.MONTH, start_at=start, end_at=end)
         )
     owners = [("team", team) for team in book.teams if team.deleted_at is None]
-    scoped = [(kind, owner.id, owner.name, owner.limits) for kind, owner in owners]
+    scoped = [(kind, str(owner.id), owner.name, owner.limits) for kind, owner in owners]
     scoped += [("key", str(key.id), key.name, key.limits) for key in book.keys if key.deleted_at is None]
     found += [
         Scoped(

@@ -105,10 +105,10 @@ function budgetsCard(budgets) {
     h('div', { class: 'body wide-scroll' },
       budgets.length === 0 && h('p', { class: 'note' }, t('cost.budgets.none')),
       budgets.length > 0 && h('table', { class: 'cost' },
-        h('thead', {}, h('tr', {}, ['budget', 'window', 'spent', 'limit', 'crossed'].map((head) => h('th', { class: head === 'crossed' ? 'l' : null }, t(`cost.${head}`))))),
+        h('thead', {}, h('tr', {}, ['budget', 'window', 'spent', 'limit', 'crossed'].map((head) => h('th', { class: { crossed: 'l', window: 'opt' }[head] }, t(`cost.${head}`))))),
         h('tbody', {}, budgets.map((one) => h('tr', {},
           h('td', { class: 'name', title: one.scope }, one.name),
-          h('td', {}, t(`cost.per.${one.window}`)),
+          h('td', { class: 'opt' }, t(`cost.per.${one.window}`)),
           h('td', {}, usd(one.spent_usd), known(one.expected_usd) && [' ', h('span', { class: Number(one.expected_usd) > Number(one.limit_usd) ? 'worse' : 'em' }, `→ ${usd(one.expected_usd)}`)]),
           h('td', {}, usd(one.limit_usd)),
           h('td', { class: 'l' }, crossed(one))))))),
@@ -120,6 +120,7 @@ function crossed(one) {
   if (Number(one.spent_usd) >= Number(one.limit_usd)) return t('cost.crossed.gone');
   if (one.crossing_at === null && one.crossing_earliest_at === null) return t('cost.crossed.no');
   const show = ['hour', 'day'].includes(one.window) ? clock : day;
+  if (one.crossing_at === null) return t('cost.crossed.maybe', { from: show(one.crossing_earliest_at) });
   const moment = (at) => (at === null ? t('cost.crossed.later') : show(at));
   return t('cost.crossed.at', { at: moment(one.crossing_at), from: moment(one.crossing_earliest_at), to: moment(one.crossing_latest_at) });
 }
