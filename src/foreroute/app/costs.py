@@ -6,10 +6,18 @@ from foreroute.app.prices import price_book, request_price
 from foreroute.app.routes_settings import floors_of
 from foreroute.core.keys import KeyBook
 from foreroute.core.ports import Clock, CostedStore, KeyedStore, Store
+from foreroute.cost.budget import BudgetSettings
 from foreroute.dashboard.cost import CostSources, cost_routes
 from foreroute.dashboard.cost_market import MarketSources
 from foreroute.settings.convert import channels_of, configured_plan, objectives_of
 from foreroute.settings.model import Settings
+
+
+def limits_of(settings: Settings) -> tuple[BudgetSettings, ...]:
+    return tuple(
+        BudgetSettings(name=one.name, limit_usd=one.limit_usd, time_zone=one.time_zone)
+        for one in settings.budgets
+    )
 
 
 def costs_of(settings: Settings, store: Store, clock: Clock) -> list[Route]:
@@ -38,5 +46,6 @@ def costs_of(settings: Settings, store: Store, clock: Clock) -> list[Route]:
             price=lambda at: request_price(settings, at),
             time_zone=settings.cost.time_zone,
             clock=clock,
+            limits=limits_of(settings),
         )
     )

@@ -28,7 +28,7 @@ def forecasts(config: Path | None) -> Row:
     price = request_price(settings, now)
 
     async def work(store: SqliteStore) -> list[PeriodForecast]:
-        hours = await recent_hours(store.costs, now)
+        hours = (await recent_hours(store.costs, now)).slim()
         return [
             period_forecast(window, now, hours, await so_far(store.costs, window, now), price)
             for window in periods.values()

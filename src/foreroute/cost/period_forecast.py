@@ -1,5 +1,6 @@
 """What a period will have cost at its end: in all, and by channel and route. Pure."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,16 +8,16 @@ from decimal import Decimal
 import numpy as np
 
 from foreroute.core.attempt import Usage
-from foreroute.core.ledger import Metered, SpendCell
+from foreroute.core.ledger import Metered, SpendCell, SpendGroup
 from foreroute.cost.calendar import Window
-from foreroute.cost.outlook import HOUR_S, Floats, OutlookSettings, Rest, rest_of, shares
+from foreroute.cost.outlook import HOUR_S, Floats, OutlookSettings, Rest, ahead, rest_of, shares
 from foreroute.cost.report import By
 
 _MICRO = Decimal("0.000001")
 RequestPrice = Callable[[str, Usage], Decimal | None]
 """What one request of a usage costs on a channel today; None: nobody knows."""
-HISTORY_DAYS = 14
-"""So far back the profile looks."""
+HISTORY_DAYS = 42
+"""So far back it looks: little of the profile is older than two weeks, but a month ahead can be replayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,30 @@ class Hours:
         rows = [tuple(by_start[start]) for start in starts]
         first = next((place for place, row in enumerate(rows) if row), len(rows))
         return cls(starts[-1] + HOUR_S, tuple(rows[first:]))
+
+    def split(self, owner: Callable[[SpendGroup], str]) -> dict[str, "Hours"]:
+        """The hours of each owner, in one walk through all cells."""
+        found: dict[str, dict[int, list[SpendCell]]] = {}
+        for place, row in enumerate(self.cells):
+            for cell in row:
+                found.setdefault(owner(cell.group), {}).setdefault(place, []).append(cell)
+        places = range(len(self.cells))
+        return {
+            name: Hours(self.end_at, tuple(tuple(rows.get(place, ())) for place in places[min(rows) :]))
+            for name, rows in found.items()
+        }
+
+    def slim(self) -> "Hours":
+        """The same by channel and route alone: with many keys a fraction of the cells."""
+        return Hours(self.end_at, tuple(_merged(row) for row in self.cells))
+
+
+def _merged(row: Sequence[SpendCell]) -> tuple[SpendCell, ...]:
+    sums: dict[SpendGroup, Metered] = {}
+    for cell in row:
+        group = SpendGroup(cell.group.channel, route=cell.group.route)
+        sums[group] = sums.get(group, Metered()) + cell.metered
+    return tuple(SpendCell(row[0].start_at, row[0].end_at, group, one) for group, one in sums.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +89,10 @@ class PeriodForecast:
     total: Outlook
     by: Mapping[By, tuple[Outlook, ...]]
     """The parts of each division add up to the total, but for the rounding of micro-dollars; their intervals do not."""
+    path_at: float
+    """Where the first hour of the path begins, which may have begun already."""
+    hourly_usd: tuple[float, ...] = ()
+    """What is expected of each hour to come, up to the period's end."""
 
 
 def period_forecast(
@@ -84,7 +113,24 @@ def period_forecast(
         parts = now if division is By.CHANNEL else _parts(division, hours, chosen, left, price)
         scaled = shares([part.usd for part in parts.values()], total_rest.mean)
         by[division] = _outlooks(division, parts, scaled, spent)
-    return PeriodForecast(window=window, at=at, total=_total(total_rest, spent, now), by=by)
+    return PeriodForecast(
+        window=window,
+        at=at,
+        total=_total(total_rest, spent, now),
+        by=by,
+        path_at=hours.end_at,
+        hourly_usd=_path(hours, chosen, left, total_rest),
+    )
+
+
+def _path(hours: Hours, settings: OutlookSettings, left: float, rest: Rest) -> tuple[float, ...]:
+    """Hour by hour in the shape of all requests, adding up to what is to come."""
+    steps = math.ceil(left)
+    path = ahead(_attempts(hours, lambda _: True), steps, settings)
+    if steps > left and steps:
+        path[0] *= 1.0 - (steps - left)
+    total = float(path.sum())
+    return tuple(float(one) * rest.mean / total for one in path) if total > 0 else (0.0,) * steps
 
 
 @dataclass(frozen=True, slots=True)

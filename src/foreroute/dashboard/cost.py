@@ -1,7 +1,7 @@
 """The API behind the cost page: the same report, forecast, frontier and optimum that the command line shows."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,14 +12,16 @@ from starlette.routing import Route
 from foreroute.core.errors import MissingExtra, StoreError
 from foreroute.core.keys import KeyBook
 from foreroute.core.ports import Clock
-from foreroute.cost.budget import zone_of
+from foreroute.cost.budget import BudgetSettings, zone_of
 from foreroute.cost.calendar import Period, period_of
 from foreroute.cost.linear_highs import optimise
-from foreroute.cost.period_forecast import RequestPrice, period_forecast
+from foreroute.cost.outlook import HOUR_S
+from foreroute.cost.period_forecast import Hours, RequestPrice, period_forecast
 from foreroute.cost.report import asked, spend_report
 from foreroute.cost.report_names import named
 from foreroute.cost.report_rows import report_row
 from foreroute.dashboard.answers import Refusal, json_of
+from foreroute.dashboard.cost_budgets import budget_rows
 from foreroute.dashboard.cost_hours import forecast_row, recent_hours, so_far
 from foreroute.dashboard.cost_market import MarketSources, market_of, programme_of
 from foreroute.dashboard.cost_rows import frontier_rows, optimum_row
@@ -39,6 +41,8 @@ class CostSources:
     """The prices of an instant."""
     time_zone: str
     clock: Clock
+    limits: Sequence[BudgetSettings] = ()
+    """The budgets of everybody; those of keys and teams are in the store."""
 
 
 def cost_routes(sources: CostSources) -> list[Route]:
@@ -46,6 +50,7 @@ def cost_routes(sources: CostSources) -> list[Route]:
     return [
         _get("/api/cost/report", api.report),
         _get("/api/cost/forecast", api.forecast),
+        _get("/api/cost/budgets", api.budgets),
         _get("/api/cost/frontier", api.frontier),
         _get("/api/cost/optimum", api.optimum),
     ]
@@ -54,6 +59,8 @@ def cost_routes(sources: CostSources) -> list[Route]:
 class _CostApi:
     def __init__(self, sources: CostSources) -> None:
         self._sources = sources
+        self._hours: Hours | None = None
+        self._slim: Hours | None = None
 
     async def report(self, request: Request) -> Row:
         """`?period=day|week|month` and `?back=1` for the one before."""
@@ -65,14 +72,21 @@ class _CostApi:
     async def forecast(self, _request: Request) -> Row:
         sources, costs = self._sources, self._sources.market.costs
         at = sources.clock.now()
-        hours = await recent_hours(costs, at)
+        slim = await self._slimmed(at)
         periods = {}
         for period in Period:
             window = period_of(period, at, zone_of(sources.time_zone))
             spent = await so_far(costs, window, at)
-            found = await asyncio.to_thread(period_forecast, window, at, hours, spent, sources.price(at))
+            found = await asyncio.to_thread(period_forecast, window, at, slim, spent, sources.price(at))
             periods[period.value] = forecast_row(found)
         return {"at": at, "time_zone": sources.time_zone, "periods": periods}
+
+    async def budgets(self, _request: Request) -> Row:
+        sources, at = self._sources, self._sources.clock.now()
+        book, price = await sources.keys(), sources.price(at)
+        hours = await self._recent(at)
+        rows = await budget_rows(sources.market.costs, book, sources.limits, price, at, hours)
+        return {"at": at, "budgets": rows}
 
     async def frontier(self, _request: Request) -> Row:
         at = self._sources.clock.now()
@@ -90,6 +104,18 @@ class _CostApi:
             return optimum_row(await asyncio.to_thread(optimise, programme), markets)
         except MissingExtra as error:
             raise Refusal(501, str(error), "everything else on this page works without it") from None
+
+    async def _recent(self, at: float) -> Hours:
+        """Read once an hour: whole hours hardly change any more."""
+        if self._hours is None or self._hours.end_at != at // HOUR_S * HOUR_S:
+            self._hours = await recent_hours(self._sources.market.costs, at)
+        return self._hours
+
+    async def _slimmed(self, at: float) -> Hours:
+        hours = await self._recent(at)
+        if self._slim is None or self._slim.end_at != hours.end_at:
+            self._slim = await asyncio.to_thread(hours.slim)
+        return self._slim
 
 
 def _get(path: str, answer: Callable[[Request], Awaitable[Row]]) -> Route:

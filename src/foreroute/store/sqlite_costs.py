@@ -7,7 +7,7 @@ from typing import Final
 
 import orjson
 
-from foreroute.core.ledger import Correction, LedgerEntry, Metered, SpendCell
+from foreroute.core.ledger import Correction, LedgerEntry, Metered, SpendCell, SpendGroup
 from foreroute.core.ledger_json import prices_of
 from foreroute.store import rows
 from foreroute.store.spend_groups import check_windows, group_of
@@ -42,7 +42,8 @@ class SqliteCosts:
         check_windows(windows)
 
         def work(db: sqlite3.Connection) -> list[SpendCell]:
-            return [cell for window in windows for cell in _cells(db, *window)]
+            groups: dict[str, SpendGroup] = {}
+            return [cell for window in windows for cell in _cells(db, *window, groups)]
 
         return await self._reader.run(work)
 
@@ -72,11 +73,15 @@ def corrected(db: sqlite3.Connection, entry: LedgerEntry) -> LedgerEntry:
     )
 
 
-def _cells(db: sqlite3.Connection, start_at: float, end_at: float) -> list[SpendCell]:
-    found = [
-        SpendCell(start_at, end_at, group_of(row[0]), _metered(row[1:]))
-        for row in db.execute(_CELLS, (start_at, end_at))
-    ]
+def _cells(
+    db: sqlite3.Connection, start_at: float, end_at: float, groups: dict[str, SpendGroup]
+) -> list[SpendCell]:
+    """`groups` are those read already, by name: a month of hours names the same ones over and over."""
+    found = []
+    for name, *sums in db.execute(_CELLS, (start_at, end_at)):
+        if name not in groups:
+            groups[name] = group_of(name)
+        found.append(SpendCell(start_at, end_at, groups[name], _metered(tuple(sums))))
     return sorted(found, key=lambda cell: str(cell.group))
 
 

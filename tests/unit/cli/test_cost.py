@@ -268,3 +268,19 @@ def test_a_forecast_without_days_on_record_says_so(place):
     total = found["periods"]["month"]["total"]
     assert (total["spent_usd"], total["replays"]) == ("1.500000000001", 0)
     assert "usual spread" in place.run("forecast").stdout
+
+
+def test_budgets_are_listed_with_when_they_are_crossed(place):
+    document = json.loads(place.config.read_text())
+    document["budgets"] = [{"name": "all", "limit_usd": 1}, {"name": "wide", "limit_usd": 100000}]
+    place.config.write_text(json.dumps(document))
+    arguments = ["budget", "list", "--config", str(place.config)]
+    rows = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)["budgets"]
+    assert [(row["name"], row["window"], row["spent_usd"]) for row in rows] == [
+        ("all", "month", "1.500000000001"),
+        ("wide", "month", "1.500000000001"),
+    ]
+    assert rows[0]["crossing_at"] is not None
+    shown = CliRunner().invoke(app, arguments).stdout
+    assert "spent" in shown
+    assert "not expected" in shown

@@ -16,6 +16,7 @@ from foreroute.core.keys import VirtualKey
 from foreroute.core.ledger import LedgerEntry, Seller
 from foreroute.core.plan import Objective, Route, Target
 from foreroute.core.series import Metric
+from foreroute.cost.budget import BudgetSettings
 from foreroute.cost.pricebook import GenaiPriceBook
 from foreroute.cost.unit_prices import UnitPrices
 from foreroute.dashboard.answers import refused
@@ -72,6 +73,7 @@ class Room:
             price=lambda _: lambda __, ___: None,
             time_zone="Asia/Seoul",
             clock=self,
+            limits=[BudgetSettings(name="monthly", limit_usd=Decimal(9))],
         )
         self.app = Starlette(routes=cost_routes(sources), exception_handlers={HTTPException: refused})
 
@@ -174,6 +176,14 @@ async def test_places_bound_what_a_channel_can_serve(room):
     # Two places of which 80 % may be taken, one second each: 96 requests a minute.
     assert programme.capacities["cheap"].requests_per_minute == pytest.approx(96.0)
     assert programme.capacities["dear"].requests_per_minute is None
+
+
+async def test_budgets_of_everybody_are_the_ledgers(room):
+    await room.serve()
+    _, found = await room.get("/api/cost/budgets")
+    (one,) = found["budgets"]
+    assert (one["name"], one["spent_usd"], one["limit_usd"]) == ("monthly", "1.125", "9")
+    assert Decimal(one["expected_usd"]) > 1
 
 
 async def test_without_traffic_there_is_nothing_to_share_out(room):

@@ -15,7 +15,7 @@ const BY = ['channel', 'model', 'provider', 'cloud', 'region', 'route', 'key', '
 
 const state = {
   period: 'month', by: 'channel', route: null, report: null, forecast: null, frontier: null, optimum: null,
-  refusal: null, status: null, width: { burn: 520, frontier: 520 }, lost: false,
+  refusal: null, budgets: null, width: { burn: 520, frontier: 520 }, lost: false,
 };
 
 /* ---- what comes in ---- */
@@ -23,11 +23,11 @@ const state = {
 async function load() {
   const period = state.period;
   try {
-    const [report, forecast, frontier, status] = await Promise.all([
-      get(`/api/cost/report?period=${period}`), get('/api/cost/forecast'), get('/api/cost/frontier'), get('/api/status'),
+    const [report, forecast, frontier, budgets] = await Promise.all([
+      get(`/api/cost/report?period=${period}`), get('/api/cost/forecast'), get('/api/cost/frontier'), get('/api/cost/budgets'),
     ]);
     if (period !== state.period) return 'ok';
-    Object.assign(state, { report, forecast, frontier, status, lost: false });
+    Object.assign(state, { report, forecast, frontier, budgets, lost: false });
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) {
       askForKey();
@@ -64,7 +64,7 @@ function draw() {
   drawHead(report, row);
   $('clock').textContent = t('clock', { day: day(report.at), time: clock(report.at) });
   patch($('burn'), burnCard(report, row));
-  patch($('budgets'), budgetsCard(state.status.budgets, forecast.periods.month));
+  patch($('budgets'), budgetsCard(state.budgets.budgets));
   patch($('spend'), spendCard(report));
   patch($('frontier'), frontierCard(state.frontier.routes));
   patch($('optimum'), optimumCard(state.optimum));
@@ -99,21 +99,30 @@ function burnCard(report, row) {
   ];
 }
 
-/** A budget of this very month is shown with the forecast that the rest of the page shows. */
-const expectedOf = (budget, month) => (budget.period_start_at === month.start_at ? month.total.expected_usd : budget.projected_usd);
-
-function budgetsCard(budgets, month) {
+function budgetsCard(budgets) {
   return [
     h('header', {}, h('h2', {}, t('cost.budgets'))),
     h('div', { class: 'body wide-scroll' },
       budgets.length === 0 && h('p', { class: 'note' }, t('cost.budgets.none')),
       budgets.length > 0 && h('table', { class: 'cost' },
-        h('thead', {}, h('tr', {}, [t('cost.budget'), t('kpi.spend'), t('cost.limit')].map((head) => h('th', {}, head)))),
+        h('thead', {}, h('tr', {}, ['budget', 'window', 'spent', 'limit', 'crossed'].map((head) => h('th', { class: { crossed: 'l', window: 'opt' }[head] }, t(`cost.${head}`))))),
         h('tbody', {}, budgets.map((one) => h('tr', {},
-          h('td', { class: 'name' }, one.name),
-          h('td', {}, usd(one.spent_usd), ' ', h('span', { class: 'em' }, `→ ${usd(expectedOf(one, month))}`)),
-          h('td', { class: Number(expectedOf(one, month)) > Number(one.limit_usd) ? 'worse' : null }, usd(one.limit_usd))))))),
+          h('td', { class: 'name', title: one.scope }, one.name),
+          h('td', { class: 'opt' }, t(`cost.per.${one.window}`)),
+          h('td', {}, usd(one.spent_usd), known(one.expected_usd) && [' ', h('span', { class: Number(one.expected_usd) > Number(one.limit_usd) ? 'worse' : 'em' }, `→ ${usd(one.expected_usd)}`)]),
+          h('td', {}, usd(one.limit_usd)),
+          h('td', { class: 'l' }, crossed(one))))))),
   ];
+}
+
+/** When it is crossed, with the interval that holds 80 %. */
+function crossed(one) {
+  if (Number(one.spent_usd) >= Number(one.limit_usd)) return t('cost.crossed.gone');
+  if (one.crossing_at === null && one.crossing_earliest_at === null) return t('cost.crossed.no');
+  const show = ['hour', 'day'].includes(one.window) ? clock : day;
+  if (one.crossing_at === null) return t('cost.crossed.maybe', { from: show(one.crossing_earliest_at) });
+  const moment = (at) => (at === null ? t('cost.crossed.later') : show(at));
+  return t('cost.crossed.at', { at: moment(one.crossing_at), from: moment(one.crossing_earliest_at), to: moment(one.crossing_latest_at) });
 }
 
 /** A sum of nothing but unpriced attempts is not zero. */
