@@ -346,9 +346,9 @@ class ControlLoop:
             self._causes = ()
             version, valid = self._plan.version + 1, at + self._rails.plan_valid_s
             self._publish(replace(self._configured, version=version, made_at=at, valid_until=valid))
-        elif self._steering.overrides:
+        else:  # what was promoted, and what runs, is in force again
             plan = with_overrides(self._steering, self._configured, self._plan)
-            self._publish(replace(plan, version=plan.version + 1))
+            self._publish(replace(plan, version=plan.version + bool(self._steering.overrides)))
         await self._audit("kill_switch", "on" if on else "off")
 
     async def undo(self) -> bool:
