@@ -279,6 +279,10 @@ def test_the_plan_survives_the_pipe_to_other_processes(open_house) -> None:
             plan = house.data.plans.current()
             assert pickle.loads(pickle.dumps(plan)) == plan
             assert json.dumps(sorted(plan.experiments)) == '["chat"]'
+            await operating.do(lambda: operating.loop.kill_switch(on=True))
+            assert house.data.plans.current().experiments == {}, "the kill switch is stronger"
+            await operating.do(lambda: operating.loop.kill_switch(on=False))
+            assert house.data.plans.current().experiments == plan.experiments
             await control.end()
 
     run_virtual(main)

@@ -48,10 +48,9 @@ class Helm:
         self.begin(self.plan.version + 1, at, valid_s)
 
     def let_go(self) -> None:
-        """The kill switch is off: what was promoted counts again."""
-        if self.steering.overrides:
-            plan = with_overrides(self.steering, self.configured, self.plan)
-            self._steer(replace(plan, version=plan.version + 1))
+        """The kill switch is off: what was promoted, and what runs, is in force again."""
+        plan = with_overrides(self.steering, self.configured, self.plan)
+        self._steer(replace(plan, version=plan.version + bool(self.steering.overrides)))
 
     def in_force(self) -> Mapping[RouteName, Route]:
         """The configured routes with what was promoted on them."""

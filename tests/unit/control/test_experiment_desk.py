@@ -13,6 +13,7 @@ from foreroute.core.decision import ReasonCode
 from foreroute.core.errors import StoreUnavailable
 from foreroute.core.ids import ChannelId, DecisionId
 from foreroute.core.routes import Select
+from foreroute.experiment.judge import split_p_value
 from foreroute.experiment.measures import Measure
 from foreroute.experiment.runs import RunState, Verdict
 
@@ -51,6 +52,32 @@ async def test_a_difference_is_found_and_stays_found() -> None:
     points = await house.desk.points(run.id)
     assert 50 < len(points) < 400
     assert [one["at"] for one in points] == sorted(one["at"] for one in points)
+
+
+async def test_several_arms_share_alpha_and_each_gets_its_verdict() -> None:
+    arms = [{"name": name, "weight": weight} for name, weight in (("x", 2), ("y", 1), ("z", 1))]
+    house = await opened(definition(arms=arms))
+    run = await house.operator.begin("faster")
+    await house.serve(6 * HOUR_S, Traffic(factor={"y": 0.6, "z": 1.6}))
+    found = {one.arm: one.verdict for one in house.book.run("faster").findings}
+    assert found == {"y": Verdict.BETTER, "z": Verdict.WORSE}
+    analysis = house.desk.analyses[run.id]
+    assert [one.alpha for one in analysis.effects] == [0.025, 0.025]
+    drawn = {arm.name: arm.requests for arm in analysis.arms}
+    assert drawn["x"] == pytest.approx(2 * drawn["y"], rel=0.15)
+    assert analysis.split_p_value is not None
+    assert analysis.split_p_value > 0.01
+
+
+async def test_an_assignment_that_is_not_what_it_should_be_is_seen() -> None:
+    house = await opened(definition())
+    run = await house.operator.begin("faster")
+    await house.serve(2 * HOUR_S, Traffic())
+    tally = await house.desk.tally(run)
+    tally.arms["b"].drawn = round(tally.arms["b"].drawn * 0.75)
+    found = split_p_value(tally)
+    assert found is not None
+    assert found < 0.001
 
 
 async def test_arms_that_do_not_differ_are_found_to_be_as_good_as_equal() -> None:
