@@ -11,12 +11,17 @@ from foreroute.alerts.matchers import LABELS
 from foreroute.alerts.signals import _NAMES
 from foreroute.alerts.values import Severity, Source
 from foreroute.app.alerts import alert_settings, dashboard_link, senders_of
+from foreroute.app.stages import mutes_of
 from foreroute.core.errors import ConfigError, MissingExtra
+from foreroute.monitor.fold import merge_rollups
 from foreroute.settings import Settings, load_settings, parse_settings
 from foreroute.settings.redact import shown
+from foreroute.store.memory import MemoryStore
 
 PAGE = (Path(__file__).parents[3] / "docs/alerts.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+_BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+EXAMPLES = [block for block in _BLOCKS if block.startswith("alerts:")]
+MAINTENANCE = next(block for block in _BLOCKS if block.startswith("detect:"))
 SECRET = "https://pager.example.com/s3cr3t"
 BASE = """
 channels: [{id: one, provider: openai, region: us-east, model: m, base_url: "http://127.0.0.1:1/v1"}]
@@ -141,3 +146,19 @@ def test_by_default_there_are_alerts_and_nobody_is_told() -> None:
     settings = parse("")
     assert settings.alerts.enabled
     assert senders_of(settings) == {}
+
+
+def test_the_maintenance_of_the_page_is_on_sunday_night() -> None:
+    records = MemoryStore(merge_rollups).records
+    mutes = mutes_of(parse(MAINTENANCE), records)
+    sunday = 1_772_323_200.0  # 1 March 2026
+    (held,) = mutes.holding(sunday + 2.5 * 3600.0)
+    assert (held.channel, held.because) == ("azure-*", "patch night")
+    assert held.end_at == sunday + 3.5 * 3600.0
+    assert mutes.holding(sunday + 2.4 * 3600.0) == mutes.holding(sunday + 26.5 * 3600.0) == ()
+
+
+@pytest.mark.parametrize("begins", ["2:30", "24:00", "noon"])
+def test_a_time_of_day_that_is_none_is_refused(begins: str) -> None:
+    text = yaml.safe_dump({"detect": {"maintenance": [{"begins": begins, "lasts": "1h"}]}})
+    assert "begins" in problem(text)
