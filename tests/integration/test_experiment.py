@@ -52,9 +52,9 @@ class Operating:
         assert plane.experiments is not None
         assert plane.store is not None
         assert plane.loop is not None
-        self.loop = plane.loop
+        self.loop = plane.loop.operator
         self.desk = plane.experiments.desk
-        self.sources = plane.experiments.sources(plane.store, plane.loop)
+        self.sources = plane.experiments.sources(plane.store, plane.loop.operator)
 
     async def do(self, work: Callable[[], Awaitable[Any]]) -> Any:
         future = self._control.thread.call(work)

@@ -149,11 +149,11 @@ async def test_the_clients_retry_waits_for_as_long_as_it_is_told(house, status, 
 
 
 async def test_a_fault_of_the_request_comes_back_as_it_is(house):
-    house.set("claude-a", status=400, error_message="Too long.")
+    house.set("claude-a", status=400, error_message="messages: at least one is needed.")
     with pytest.raises(anthropic.BadRequestError) as caught:
         await house.anthropic.messages.create(**ASK)
     body: Any = caught.value.body
-    assert body["error"] == {"type": "invalid_request_error", "message": "Too long."}
+    assert body["error"] == {"type": "invalid_request_error", "message": "messages: at least one is needed."}
     assert house.asked("claude-b") == 0
 
 
