@@ -130,7 +130,7 @@ class Action:
 
 class Autopilot(StrEnum):
     OBSERVE = "observe"
-    """Record what would be decided; change nothing."""
+    """Record what would be decided; move nothing away from the configured weights."""
     SUGGEST = "suggest"
     """The same, and show each decision as a suggestion that an operator can apply."""
     ACT = "act"
