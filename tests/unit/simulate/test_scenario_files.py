@@ -49,7 +49,7 @@ def test_the_example_is_ready_to_run() -> None:
 
 def test_built_in_worlds_are_worlds_and_the_schema_knows_every_fault() -> None:
     assert len(load_world("twenty").channels) == 20
-    assert world_names() == ["five", "twenty"]
+    assert world_names() == ["five", "six", "twenty"]
     text = json.dumps(scenario_schema())
     assert {kind for kind in KINDS if f'"const": "{kind}"' in text} == KINDS
     assert world_schema()["properties"]["channels"]["minItems"] == 1
