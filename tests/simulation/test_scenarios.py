@@ -69,6 +69,7 @@ def with_fault(fault: dict[str, Any]) -> Scenario:
     return Scenario(spec=calm.spec.model_copy(update={"timeline": spec.timeline}), world=five)
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_results_to_the_byte() -> None:
     first, again, other = (played(short("sudden-stop", length=3600.0), seed) for seed in (1, 1, 2))
     assert first["decisions"]
@@ -86,12 +87,18 @@ def test_the_control_loop_moves_traffic_away_from_what_has_stopped() -> None:
     assert found["users"]["slo_violation_ratio"] < 0.02
 
 
+@pytest.fixture(scope="module")
+def calm_attempts() -> list[Attempt]:
+    """The same hour and seed with nothing in it."""
+    faulty = with_fault({"fault": "stop", "for": "10m"})
+    return attempts_of(Scenario(spec=faulty.spec.model_copy(update={"timeline": ()}), world=faulty.world), 5)
+
+
 @pytest.mark.parametrize("kind", sorted(SUDDEN))
-def test_before_its_onset_a_sudden_fault_has_changed_nothing(kind: str) -> None:
+def test_before_its_onset_a_sudden_fault_has_changed_nothing(kind: str, calm_attempts: list[Attempt]) -> None:
     faulty = with_fault({"fault": kind, **SUDDEN[kind]})
-    calm = Scenario(spec=faulty.spec.model_copy(update={"timeline": ()}), world=faulty.world)
     onset_at = faulty.story_at + 1200.0
-    with_it, without = attempts_of(faulty, 5), attempts_of(calm, 5)
+    with_it, without = attempts_of(faulty, 5), calm_attempts
     before = [[one for one in found if one.ended_at < onset_at] for found in (with_it, without)]
     assert before[0] == before[1]
     assert len(before[0]) > 300
@@ -99,11 +106,10 @@ def test_before_its_onset_a_sudden_fault_has_changed_nothing(kind: str) -> None:
     assert with_it != without
 
 
-def test_a_precursor_shows_before_the_fault_and_not_before_its_lead() -> None:
+def test_a_precursor_shows_before_the_fault_and_not_before_its_lead(calm_attempts: list[Attempt]) -> None:
     fault = {"fault": "stop", "for": "10m", "precursor": {"lead": "10m", "factor": 3, "errors": 0.3}}
     faulty = with_fault(fault)
-    calm = Scenario(spec=faulty.spec.model_copy(update={"timeline": ()}), world=faulty.world)
-    with_it, without = attempts_of(faulty, 5), attempts_of(calm, 5)
+    with_it, without = attempts_of(faulty, 5), calm_attempts
 
     def until(found: list[Attempt], at: float) -> list[Attempt]:
         return [one for one in found if one.ended_at < at]

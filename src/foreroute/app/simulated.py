@@ -1,8 +1,7 @@
 """A scenario with the gateway's own choice and the real control loop, on virtual time, one step after the other."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ import orjson
 
 from foreroute.app.data_plane import gateway_settings
 from foreroute.app.simulated_plane import SteppedClock, build_plane, settings_of
+from foreroute.app.simulated_stages import NoForecast, NoSpend
 from foreroute.app.stages import build_stages, guardrails, loop_settings
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
@@ -17,11 +17,7 @@ from foreroute.control.decision_log import DECISION, INCIDENT
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
 from foreroute.control.state import Board
-from foreroute.core.attempt import Attempt
-from foreroute.core.channel import Channel
 from foreroute.core.decision import Autopilot
-from foreroute.core.ids import ChannelId
-from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.monitor.fold import merge_rollups
 from foreroute.settings import Settings
 from foreroute.settings.convert import objectives_of
@@ -47,13 +43,6 @@ class SimulationOptions:
     forecasts: bool = True
     """False: the loop sees no forecast, so that only what has happened moves shares."""
     settings: Settings | None = None
-
-
-@dataclass(slots=True)
-class _Shares:
-    """What the plan gave to each channel, at the end of each step of the course."""
-
-    rows: list[dict[str, float]] = field(default_factory=list)
 
 
 class LiveSimulation:
@@ -84,7 +73,8 @@ class LiveSimulation:
         )
         limits = [one.limit_s for one in objectives_of(self.settings).values()]
         self.outcomes = Outcomes(min(limits, default=None))
-        self._shares = _Shares()
+        self._shares: list[dict[str, float]] = []
+        self._told = [_told(event, scenario.story_at) for event in scenario.spec.timeline]
         self._simulation = Simulation(
             self.world,
             self.traffic.requests(scenario.start_at, scenario.end_at),
@@ -107,21 +97,33 @@ class LiveSimulation:
         """What the control loop shows after its newest tick."""
         return self._loop.board
 
-    @property
-    def channels(self) -> tuple[Channel, ...]:
-        return self._plane.channels
-
     def seen(self) -> Seen:
         return self._simulation.seen()
 
-    def shares(self) -> dict[ChannelId, float]:
-        """What the plan gives to each channel now, of all routes together."""
-        shares: dict[ChannelId, float] = {}
-        for route in self._plane.plans.current().routes.values():
-            for target in route.targets:
-                shares[target.channel] = shares.get(target.channel, 0.0) + target.weight
-        total = sum(shares.values()) or 1.0
-        return {name: share / total for name, share in shares.items()}
+    @property
+    def events(self) -> tuple[dict[str, Any], ...]:
+        """What was scripted and what was put in on the way, with the instants at which each starts and ends."""
+        return tuple(self._told)
+
+    def channel_rows(self) -> list[dict[str, Any]]:
+        """Each channel as it stands: its share of the plan, its health, its breaker and its load."""
+        board, seen = self.board, self.seen()
+        views = {} if board is None else board.views
+        shares, standings = self._plan_shares(), self.router.standings(self.at)
+        return [
+            {
+                "id": channel.id,
+                "region": channel.region,
+                "provider": channel.provider,
+                "share": shares.get(channel.id, 0.0),
+                "health": views[channel.id].health.value if channel.id in views else "unknown",
+                "now_s": views[channel.id].now_s if channel.id in views else None,
+                "failure_ratio": views[channel.id].failure_ratio if channel.id in views else None,
+                "breaker": standings[channel.id].breaker.value,
+                "in_flight": seen.in_flight.get(channel.id, 0),
+            }
+            for channel in self._plane.channels
+        ]
 
     async def start(self) -> None:
         """Plays the calm hours before the story, by the configured weights, for the loop to learn from."""
@@ -152,9 +154,10 @@ class LiveSimulation:
         """From now on it is part of the story; `event.at` counts from now. Raises ConfigError if it befalls nobody."""
         if isinstance(event, SurgeSpec):
             self.traffic.add(surge_of(event, self.at))
-            return
-        for fault in faults_of(event, self._plane.channels, self.at):
-            self._simulation.inject(fault)
+        else:
+            for fault in faults_of(event, self._plane.channels, self.at):
+                self._simulation.inject(fault)
+        self._told.append(_told(event, self.at))
 
     async def result(self) -> dict[str, Any]:
         """What the run came to, of the story alone. One JSON object; equal runs give equal ones."""
@@ -177,12 +180,12 @@ class LiveSimulation:
             "incidents": len({record.id for record in incidents}),
             "ticks": self._loop.ticks,
             "stage_errors": {} if board is None else dict(board.stage_errors),
-            "timeline": [told(event, since_at) for event in self.scenario.spec.timeline],
+            "timeline": self._told,
             "course": [
                 {**row, "shares": shares}
                 for row, shares in zip(
                     outcomes.course(start_at=since_at, end_at=until_at, step_s=_COURSE_S),
-                    self._shares.rows,
+                    self._shares,
                     strict=False,
                 )
             ],
@@ -197,42 +200,23 @@ class LiveSimulation:
 
     def _note(self, at: float) -> None:
         if (at - self.scenario.story_at) % _COURSE_S < self.settings.loop.tick:
-            self._shares.rows.append({name: round(share, 4) for name, share in self.shares().items()})
+            self._shares.append(self._plan_shares())
+
+    def _plan_shares(self) -> dict[str, float]:
+        """Of each channel, over all routes together."""
+        shares: dict[str, float] = {}
+        for route in self._plane.plans.current().routes.values():
+            for target in route.targets:
+                shares[target.channel] = shares.get(target.channel, 0.0) + target.weight
+        total = sum(shares.values()) or 1.0
+        return {name: round(share / total, 4) for name, share in shares.items()}
 
     def _build_stages(self) -> Stages:
         stages = build_stages(self.settings, self._plane, self._store, source="simulation", prices=self.world)
         if not self.settings.budgets:
-            stages = replace(
-                stages, ledger=_NoSpend()
-            )  # nobody asks, and adding it up takes time in every tick
-        return stages if self._options.forecasts else replace(stages, forecast=_NoForecast())
-
-
-class _NoSpend:
-    """A ledger of which nobody wants to know anything."""
-
-    async def append(self, entries: Sequence[LedgerEntry]) -> None: ...
-
-    async def spend(self, *, start_at: float, end_at: float) -> dict[ChannelId, Spend]:  # noqa: ARG002 - the port
-        return {}
-
-    async def request(self, request_id: str) -> list[LedgerEntry]:  # noqa: ARG002 - the port
-        return []
-
-    async def missing(self, attempts: Sequence[Attempt]) -> list[Attempt]:
-        return list(attempts)
-
-
-class _NoForecast:
-    """A forecast stage that says nothing."""
-
-    def warm(self, series: Sequence[Any]) -> None: ...
-
-    def update(self, series: Sequence[Any]) -> dict[Any, Any]:  # noqa: ARG002 - the port
-        return {}
-
-    def skills(self, keys: Any) -> tuple[()]:  # noqa: ARG002 - the port
-        return ()
+            # Nobody asks, and adding it up takes time in every tick.
+            stages = replace(stages, ledger=NoSpend())
+        return stages if self._options.forecasts else replace(stages, forecast=NoForecast())
 
 
 def _changes(body: bytes, at: float) -> list[dict[str, Any]]:
@@ -240,7 +224,7 @@ def _changes(body: bytes, at: float) -> list[dict[str, Any]]:
     return [{"at": at, "applied": decision["applied"], **change} for change in decision["changes"]]
 
 
-def told(event: EventSpec, since_at: float) -> dict[str, Any]:
+def _told(event: EventSpec, since_at: float) -> dict[str, Any]:
     """An event as its file says it, and when it begins and ends; the end of what is for good is None."""
     said = event.model_dump(mode="json", by_alias=True, exclude_none=True)
     starts_at, lasts_s = since_at + event.at, ends_s(event)

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -11,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from foreroute.app.simulated import LiveSimulation, SimulationOptions, told
+from foreroute.app.simulated import LiveSimulation, SimulationOptions
 from foreroute.clock import SystemClock
 from foreroute.core.decision import Autopilot
 from foreroute.core.errors import ForerouteError
@@ -91,7 +90,6 @@ class _Run:
         self._live, self._begin = live, begin
         self._clock = SystemClock()
         self._speed, self._paused = begin.speed, False
-        self._injected: list[dict[str, Any]] = []
         self._moved_at = self._shown_at = self._showing_s = 0.0
         self._changed = True
 
@@ -124,8 +122,6 @@ class _Run:
                     self._live.inject(event)
                 except ForerouteError as error:
                     connection.send(Refused(str(error)))
-                else:
-                    self._injected.append(told(event, self._live.at))
 
     async def show(self, connection: Connection) -> None:
         """At most twice a second, and for at most a fifth of the time: a long story takes longer to sum up."""
@@ -152,7 +148,7 @@ class _Run:
                 for name in ("scenario", "seed", "start_at", "end_at", "objective_s", "users")
             },
             **{name: found[name] for name in ("course", "incidents", "stage_errors")},
-            "timeline": [*found["timeline"], *self._injected],
+            "timeline": live.events,
             "decisions": moves[-_DECISIONS:],
             "decided": len(moves),
             "ends_at": live.scenario.end_at,
@@ -163,23 +159,5 @@ class _Run:
             "paused": self._paused,
             "over": live.is_over,
             "waiting": seen.waiting,
-            "channels": self._channels(seen.in_flight),
+            "channels": live.channel_rows(),
         }
-
-    def _channels(self, in_flight: Any) -> Sequence[dict[str, Any]]:
-        board = self._live.board
-        shares = self._live.shares()
-        return [
-            {
-                "id": channel.id,
-                "provider": channel.provider,
-                "region": channel.region,
-                "model": channel.model,
-                "share": shares.get(channel.id, 0.0),
-                "in_flight": in_flight.get(channel.id, 0),
-                "health": None if board is None else board.views[channel.id].health.value,
-                "now_s": None if board is None else board.views[channel.id].now_s,
-                "failure_ratio": None if board is None else board.views[channel.id].failure_ratio,
-            }
-            for channel in self._live.channels
-        ]

@@ -1,0 +1,35 @@
+"""Stand-ins for stages of which a simulation wants to hear nothing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from foreroute.core.attempt import Attempt
+from foreroute.core.ids import ChannelId
+from foreroute.core.ledger import LedgerEntry, Spend
+
+
+class NoSpend:
+    """A ledger of which nobody wants to know anything."""
+
+    async def append(self, entries: Sequence[LedgerEntry]) -> None: ...
+
+    async def spend(self, *, start_at: float, end_at: float) -> dict[ChannelId, Spend]:  # noqa: ARG002 - the port
+        return {}
+
+    async def request(self, request_id: str) -> list[LedgerEntry]:  # noqa: ARG002 - the port
+        return []
+
+    async def missing(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        return list(attempts)
+
+
+class NoForecast:
+    """A forecast stage that says nothing."""
+
+    def warm(self, series: Sequence[Any]) -> None: ...
+
+    def update(self, series: Sequence[Any]) -> dict[Any, Any]:  # noqa: ARG002 - the port
+        return {}
+
+    def skills(self, keys: Any) -> tuple[()]:  # noqa: ARG002 - the port
+        return ()
