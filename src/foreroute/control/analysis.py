@@ -18,6 +18,7 @@ from foreroute.core.series import Metric, Series
 from foreroute.decide.snapshot import ChannelState
 
 _DAY_S: Final = 86400.0
+_HOUR_S: Final = 3600.0
 
 
 class Analysis:
@@ -27,6 +28,7 @@ class Analysis:
         self._settings, self._stages, self._boundary = settings, stages, boundary
         self._history = History(stages.merge, window_s=settings.tick_s, keep_s=settings.history_s)
         self._foreseen: Sequence[Series] = ()
+        self._spending_since: float | None = None
         self.seen: Mapping[ChannelId, Observed] = {}
         """Each channel over the observation window."""
         self.total = NOTHING_OBSERVED
@@ -110,7 +112,20 @@ class Analysis:
         cost, ledger = self._stages.cost, self._stages.ledger
         period = await ledger.spend(start_at=cost.period_start(at), end_at=at)
         day = await ledger.spend(start_at=at - _DAY_S, end_at=at)
-        older = await ledger.spend(start_at=at - _DAY_S, end_at=at - self._settings.history_s)
+        if self._spending_since is None and day:
+            self._spending_since = await self._first_spend_at(at)
         # A young service has no whole day behind it: its rate is taken over the time that it has.
-        recent_s = _DAY_S if older else at - self._history.earliest(at)
-        return tuple(cost.budgets(at, period, day, recent_s))
+        since_at = at if self._spending_since is None else self._spending_since
+        return tuple(cost.budgets(at, period, day, min(_DAY_S, at - since_at)))
+
+    async def _first_spend_at(self, at: float) -> float:
+        """When spending began, a day ago at the earliest: to the window where minutes are kept, to the hour before that."""
+        ledger, kept_at = self._stages.ledger, self._history.earliest(at)
+        start_at = at - _DAY_S
+        if await ledger.spend(start_at=0.0, end_at=start_at):
+            return start_at
+        if not await ledger.spend(start_at=start_at, end_at=kept_at):
+            return kept_at
+        while not await ledger.spend(start_at=start_at, end_at=start_at + _HOUR_S):
+            start_at += _HOUR_S
+        return start_at

@@ -253,7 +253,12 @@ class House:
         self.merge: Callable[[Sequence[Rollup]], Rollup] = merge
         configured = Route(name=CHAT, targets=(Target(channel=A, weight=0.5), Target(channel=B, weight=0.5)))
         self.configured = RoutingPlan(version=0, made_at=0.0, valid_until=0.0, routes={CHAT: configured})
+        self.rates_over: list[float] = []
         self.loop = self.make()
+
+    def budgeted(self, at: float, period: Any, recent: Any, recent_s: float) -> tuple[()]:
+        self.rates_over.append(recent_s)
+        return ()
 
     def make(self, alerts: AlertStage | None = None, learning: LearnStage | None = None) -> ControlLoop:
         stages = Stages(
@@ -272,7 +277,7 @@ class House:
             cost=CostStage(
                 price=lambda attempts: self.price(attempts),
                 period_start=lambda at: 0.0,
-                budgets=lambda at, period, recent, recent_s: (),
+                budgets=self.budgeted,
                 channel_costs=lambda at, rollups: (),
             ),
             heal=lambda at, rollups: self.healed(at, rollups),
@@ -686,3 +691,22 @@ async def test_alerts_are_told_of_stages_that_fail_and_may_fail_themselves() -> 
     assert house.loop.board is not None
     assert "the disk is full" in house.loop.board.stage_errors["alerts"]
     assert house.published.plans[-1].valid_until > 60.0
+
+
+@pytest.mark.parametrize(
+    ("age_s", "over_s"), [(1800.0, 1800.0), (5.5 * 3600.0, 6.0 * 3600.0), (3 * 86400.0, 86400.0)]
+)
+async def test_a_rate_is_taken_over_the_time_that_a_young_service_has(age_s: float, over_s: float) -> None:
+    """To the hour where minutes are no longer at hand: five and a half hours may be taken for six."""
+    house, at = House(), 10 * 86400.0
+    house.clock.at = at
+    each = [replace(attempt(1), request_id=RequestId(f"q{age}"), started_at=at - age) for age in (age_s, 60.0)]
+    house.fold.add(each, [Ratio()] * len(each))
+    await house.store.append(house.priced(each), house.fold.changed())
+    house.loop = house.make()
+    await house.loop.start()
+    await house.loop.tick(at)
+    found = house.rates_over[-1]
+    assert over_s - 3600.0 <= found <= over_s
+    if age_s < 3600.0:
+        assert found == pytest.approx(age_s, abs=120.0)
