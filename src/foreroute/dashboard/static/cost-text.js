@@ -4,7 +4,6 @@ import { EN } from './text-en.js';
 import { KO } from './text-ko.js';
 
 Object.assign(EN, {
-  'cost.back': 'Overview',
   'cost.summary': 'Cost',
   'cost.period': 'Period',
   'cost.day': 'Day',
@@ -104,7 +103,6 @@ Object.assign(EN, {
 });
 
 Object.assign(KO, {
-  'cost.back': '개요',
   'cost.summary': '비용',
   'cost.period': '기간',
   'cost.day': '일',

@@ -11,6 +11,8 @@ export const EN = {
   'in60.short': '+1 h',
   moved: '{before} → {after}',
   clock: '{day}, {time} UTC',
+  nav: 'Pages',
+  'nav.overview': 'Overview',
   'nav.simulator': 'Simulator',
   'nav.experiments': 'Experiments',
   'lang.other': '한국어',

@@ -1,7 +1,6 @@
 // English, for the page of experiments. The keys are the same as in text-experiments-ko.js.
 
 export const EN = {
-  'nav.overview': 'Overview',
   'exp.title': 'Experiments',
   'exp.head.none': 'No experiment is defined. *Two ways of serving can be compared* on your own requests.',
   'exp.head.idle': 'No experiment runs. *Choose one* to see how many requests it would need.',

@@ -1,7 +1,6 @@
 // 실험 페이지의 한국어. 키는 text-experiments-en.js와 같다.
 
 export const KO = {
-  'nav.overview': '개요',
   'exp.title': '실험',
   'exp.head.none': '정의된 실험이 없습니다. 실제 요청으로 *두 가지 처리 방식을 비교*할 수 있습니다.',
   'exp.head.idle': '실행 중인 실험이 없습니다. *하나를 선택*하면 필요한 요청 수를 볼 수 있습니다.',

@@ -11,6 +11,8 @@ export const KO = {
   'in60.short': '+1시간',
   moved: '{before} → {after}',
   clock: '{day} {time} UTC',
+  nav: '화면',
+  'nav.overview': '개요',
   'nav.simulator': '시뮬레이터',
   'nav.experiments': '실험',
   'lang.other': 'English',

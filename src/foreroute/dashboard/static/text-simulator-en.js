@@ -1,7 +1,6 @@
 // The texts of the simulator's page, in English. The keys are the same as in text-simulator-ko.js.
 
 export const EN = {
-  'nav.overview': 'Overview',
   sim: 'Simulator',
   'sim.what': 'A made-up world of channels and users, and the same code that decides here. Nothing of it touches real traffic.',
   'sim.head.none': 'What would happen if? *Choose a story and watch it.*',
