@@ -5,6 +5,7 @@ the last value at the same origins, the geometric mean over series; then the ban
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ def compare(group: Group, peers: Sequence[Peer], *, series: int, origins: int) -
     chosen = samples(group, series=series, origins=origins, horizon=max(played.horizons))
     asked = ask(group, played, (*baselines(group.step_s)[:1], *peers), chosen)
     seconds = ", ".join(f"{n} {s / len(asked.lines):.3f} s" for n, s in asked.seconds.items())
-    print(f"# {group.name}: {seconds}", flush=True)
+    print(f"# {group.name}: {seconds}", file=sys.stderr, flush=True)
     yield from _cells(asked)
 
 
@@ -122,9 +123,11 @@ def with_lightgbm(group: Group, *, rows_max: int) -> Iterator[Cell]:
             model = _model(group, until, rows_max)
             opinions[until - 1 : end - 1] = _opinions(group, model, until - 1, end - 1)
     except TooLittleHistory as error:
-        print(f"# {group.name}: {error}", flush=True)
+        print(f"# {group.name}: {error}", file=sys.stderr, flush=True)
         return
-    print(f"# {group.name}: LightGBM {time.process_time() - started:.0f} s of CPU", flush=True)
+    print(
+        f"# {group.name}: LightGBM {time.process_time() - started:.0f} s of CPU", file=sys.stderr, flush=True
+    )
     alone = replay(group.members)
     mixed = _mixed(group, values, counts, opinions)
     first = week + round(86_400.0 / group.step_s) // 4
