@@ -700,7 +700,9 @@ async def test_a_rate_is_taken_over_the_time_that_a_young_service_has(age_s: flo
     """To the hour where minutes are no longer at hand: five and a half hours may be taken for six."""
     house, at = House(), 10 * 86400.0
     house.clock.at = at
-    each = [replace(attempt(1), request_id=RequestId(f"q{age}"), started_at=at - age) for age in (age_s, 60.0)]
+    each = [
+        replace(attempt(1), request_id=RequestId(f"q{age}"), started_at=at - age) for age in (age_s, 60.0)
+    ]
     house.fold.add(each, [Ratio()] * len(each))
     await house.store.append(house.priced(each), house.fold.changed())
     house.loop = house.make()
