@@ -4,20 +4,18 @@ The loop runs on the world's clock with everything in memory; nothing of it is a
 happens beside the loop: no model is fitted in other processes, and nobody is alerted.
 """
 
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Final
 
 from foreroute.app.data_plane import gateway_settings
 from foreroute.app.simulated_plane import SteppedClock, build_plane
+from foreroute.app.simulated_stages import NoForecast
 from foreroute.app.stages import build_stages, guardrails, loop_settings
 from foreroute.control.collect import Collection as Collected
 from foreroute.control.controls import Steering
 from foreroute.control.loop import ControlLoop
-from foreroute.control.stages import Key
 from foreroute.core.attempt import Attempt
-from foreroute.core.findings import Forecast, ForecastSkill
-from foreroute.core.series import Series
 from foreroute.monitor.fold import merge_rollups
 from foreroute.settings import Settings
 from foreroute.settings.convert import objectives_of
@@ -28,18 +26,6 @@ from foreroute.simulate.routing import Asking, Hold, Pick
 from foreroute.store.memory import MemoryStore
 
 _SOURCE: Final = "simulated"
-
-
-class NoForecasts:
-    """A `ForecastStage` that never says anything: what is left is the reactive policy of the same loop."""
-
-    def warm(self, series: Sequence[Series]) -> None: ...
-
-    def update(self, series: Sequence[Series]) -> Mapping[Key, Forecast]:  # noqa: ARG002 - it does not look
-        return {}
-
-    def skills(self, keys: Collection[Key]) -> tuple[ForecastSkill, ...]:  # noqa: ARG002 - it has none
-        return ()
 
 
 class SimulatedForeroute:
@@ -54,7 +40,7 @@ class SimulatedForeroute:
         self._live_at = live_at
         plane = build_plane(settings, start_at)
         stages = build_stages(settings, plane, MemoryStore(merge_rollups), source=_SOURCE)
-        self._stages = stages if forecasts else replace(stages, forecast=NoForecasts())
+        self._stages = stages if forecasts else replace(stages, forecast=NoForecast())
         self._listening: Collected | None = Collected(self._stages)
         self._intake = plane.intake
         self._gateway = GatewayRouter(

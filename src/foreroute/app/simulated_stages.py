@@ -24,7 +24,7 @@ class NoSpend:
 
 
 class NoForecast:
-    """A forecast stage that says nothing."""
+    """A forecast stage that says nothing: what is left is the reactive policy of the same loop."""
 
     def warm(self, series: Sequence[Any]) -> None: ...
 

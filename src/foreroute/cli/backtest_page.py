@@ -1,20 +1,15 @@
-# ruff: noqa: PLC0415 - Plotly is loaded when a report is written
 """The report of a backtest: one HTML file that needs nothing else, drawn with Plotly (extra `report`)."""
 
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
-from importlib import util
 from pathlib import Path
 from typing import Final
 
+from foreroute.cli import page_file
 from foreroute.cli.backtest_answer import RATIOS, Row, percent, ratios
 from foreroute.cli.backtest_charts import charts_of
-from foreroute.cli.backtest_style import STYLE
 from foreroute.cli.forecast import number
-from foreroute.cli.say import CommandError
-from foreroute.core.errors import MissingExtra
 from foreroute.forecast.backtest import Backtest
 from foreroute.settings.units import write_seconds
 
@@ -24,30 +19,15 @@ _SERIES_MAX: Final = 20
 
 def check(path: Path) -> None:
     """Raises MissingExtra without Plotly, or CommandError where no file can be: before anything long is begun."""
-    if util.find_spec("plotly") is None:
-        raise MissingExtra("plotly", "report", "`foreroute backtest --html`")
-    if path.is_dir() or not path.parent.is_dir():
-        why = "is a folder" if path.is_dir() else f"is in {path.parent}, which is no folder"
-        raise CommandError(f"{path} {why}", where="--html", hint="name a file, such as backtest.html")
+    page_file.check(path, "`foreroute backtest --html`")
 
 
 def write(path: Path, found: Backtest, answer: Row) -> None:
-    """Under another name first: whoever looks at `path` sees the old report or the whole new one."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        try:
-            fresh.write_text(page(found, answer), encoding="utf-8")
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
-    except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror or error}", where="--html") from None
+    page_file.write(path, page(found, answer))
 
 
 def page(found: Backtest, answer: Row) -> str:
     """`answer`: the same in numbers, as `--json` gives it."""
-    from plotly.offline import get_plotlyjs
-
     drawn = [(played, number) for played in found.replays for number in range(len(played.series))]
     scored = {id(score.series) for score in found.scores}
     drawn = [(played, number) for played, number in drawn if id(played.series[number]) in scored]
@@ -59,14 +39,11 @@ def page(found: Backtest, answer: Row) -> str:
     more = f"<p>{left} more series are in the table and not drawn.</p>" if left > 0 else ""
     starts = min(played.start_at for played in found.replays)
     ends = max(one.end_at for played in found.replays for one in played.series)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Foreroute backtest</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body><main>"
+    return page_file.page_of(
+        "Foreroute backtest",
         f"<h1>Backtest of forecasts</h1><p>{_instant(starts)} to {_instant(ends)}. Every window is forecast from what was "
         "known before it alone; the first 35 % of each series is for learning and not scored.</p>"
-        f"<h2>Overall</h2>{_overall(answer)}{_NOTE}<h2>By series</h2>{_by_series(answer)}{charts}{more}"
-        "</main></body></html>\n"
+        f"<h2>Overall</h2>{_overall(answer)}{_NOTE}<h2>By series</h2>{_by_series(answer)}{charts}{more}",
     )
 
 
