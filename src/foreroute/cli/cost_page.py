@@ -2,11 +2,9 @@
 """The report of a period: one HTML file that needs nothing else, drawn with Plotly (extra `report`)."""
 
 from html import escape
-from importlib import util
 from typing import Any, Final
 
-from foreroute.cli.backtest_style import STYLE
-from foreroute.core.errors import MissingExtra
+from foreroute.cli import page_file
 from foreroute.core.ledger import Metered
 from foreroute.cost.report import By, Line, SpendReport, share
 from foreroute.cost.report_rows import plain
@@ -17,24 +15,17 @@ _DRAWN_MAX: Final = 12
 
 def check() -> None:
     """Raises MissingExtra without Plotly."""
-    if util.find_spec("plotly") is None:
-        raise MissingExtra("plotly", "report", "`foreroute cost report --format html`")
+    page_file.check_extra("`foreroute cost report --format html`")
 
 
 def page(report: SpendReport) -> str:
     check()
-    from plotly.offline import get_plotlyjs
-
     shown = [by for by in By if by is not By.DAY and report.by[by]]
     parts = "".join(_section(report, by) for by in shown)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Foreroute cost report '
-        f"{escape(report.window.name)}</title>"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body><main>"
+    return page_file.page_of(
+        f"Foreroute cost report {report.window.name}",
         f"<h1>Cost of {escape(report.window.name)}</h1>{_summary(report)}"
-        f"<section><h2>By day</h2>{_drawn(_days(report), 'days', 340)}</section>{parts}"
-        "</main></body></html>\n"
+        f"<section><h2>By day</h2>{_drawn(_days(report), 'days', 340)}</section>{parts}",
     )
 
 

@@ -1,12 +1,12 @@
 """`foreroute cost show` and `report`: the same report of the store's file in every form."""
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from foreroute.cli import page_file
 from foreroute.cli.options import config_path
 from foreroute.cli.say import CommandError, console, print_json, table, text
 from foreroute.cli.series_store import on_file
@@ -69,17 +69,7 @@ def put(found: Found, form: str, output: Path | None) -> None:
     if output is None:
         sys.stdout.write(written)
         return
-    fresh = output.with_name(f".{output.name}.{os.getpid()}.new")
-    try:
-        try:
-            fresh.write_text(written, encoding="utf-8")
-            fresh.replace(output)
-        finally:
-            fresh.unlink(missing_ok=True)
-    except OSError as error:
-        raise CommandError(
-            f"{output} cannot be written: {error.strerror or error}", where="--output"
-        ) from None
+    page_file.write(output, written, where="--output")
 
 
 def _text(found: Found, form: str) -> str:

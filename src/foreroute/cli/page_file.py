@@ -20,24 +20,31 @@ COLOURS: Final = (
 
 def check(path: Path, feature: str) -> None:
     """Raises MissingExtra without Plotly, or CommandError where no file can be: before anything long is begun."""
-    if util.find_spec("plotly") is None:
-        raise MissingExtra("plotly", "report", feature)
+    check_extra(feature)
     if path.is_dir() or not path.parent.is_dir():
         why = "is a folder" if path.is_dir() else f"is in {path.parent}, which is no folder"
         raise CommandError(f"{path} {why}", where="--html", hint="name a file, such as report.html")
 
 
-def write(path: Path, html: str) -> None:
-    """Under another name first: whoever looks at `path` sees the old report or the whole new one."""
+def check_extra(feature: str) -> None:
+    """Raises MissingExtra without Plotly."""
+    if util.find_spec("plotly") is None:
+        raise MissingExtra("plotly", "report", feature)
+
+
+def write(path: Path, content: str, *, where: str = "--html") -> None:
+    """Under another name first: whoever looks at `path` sees the old report or the whole new one. `where`: the option
+    that named it, for the error.
+    """
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         try:
-            fresh.write_text(html, encoding="utf-8")
+            fresh.write_text(content, encoding="utf-8")
             fresh.replace(path)
         finally:
             fresh.unlink(missing_ok=True)
     except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror or error}", where="--html") from None
+        raise CommandError(f"{path} cannot be written: {error.strerror or error}", where=where) from None
 
 
 def page_of(title: str, body: str) -> str:
