@@ -3,6 +3,7 @@
 import asyncio
 import json
 import pickle
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from random import Random
@@ -57,6 +58,7 @@ class Operating:
         self.sources = plane.experiments.sources(plane.store, plane.loop.operator)
 
     async def do(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        await standing_still(self._house.loop, self._started)
         future = self._control.thread.call(work)
 
         def wait() -> bool:
@@ -66,6 +68,12 @@ class Operating:
         await standing_still(self._house.loop, wait)
         await asyncio.sleep(0)
         return future.result()
+
+    def _started(self) -> bool:
+        """Once the first plan is made: the control loop is asked before it has begun otherwise."""
+        while self._control.plane.loop.board is None:
+            time.sleep(0.005)
+        return True
 
     async def settle(self) -> None:
         """Until what was sent is counted and judged."""

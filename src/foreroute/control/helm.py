@@ -28,6 +28,7 @@ class Helm:
         self.refusals: Mapping[ChannelId, Refusals] = {}
         """Both go down with every plan."""
         self._publish = publish
+        self._has_begun = False
 
     def begin(self, version: int, at: float, valid_s: float) -> None:
         """The configured weights and what was promoted, under a number that no earlier run has used."""
@@ -66,8 +67,9 @@ class Helm:
         return None if decision is None else self._put(decision)
 
     def publish_again(self) -> None:
-        """What runs as an experiment has changed: the gateway hears of it now."""
-        self._steer(self.plan)
+        """What runs as an experiment has changed: the gateway hears of it now, or with the first plan."""
+        if self._has_begun:
+            self._steer(self.plan)
 
     def undo(self, at: float, hold_s: float) -> Decision | None:
         """Takes back the newest applied decision; None if there is none."""
@@ -85,7 +87,7 @@ class Helm:
         return decision
 
     def _steer(self, plan: RoutingPlan) -> None:
-        self.plan = plan
+        self.plan, self._has_begun = plan, True
         told = replace(plan, expectations=self.expectations)
         if not self.steering.kill_switch:
             told = replace(told, refusals=self.refusals, experiments=self.steering.experiments)
