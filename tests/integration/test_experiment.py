@@ -58,7 +58,7 @@ class Operating:
         self.sources = plane.experiments.sources(plane.store, plane.loop.operator)
 
     async def do(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        await standing_still(self._house.loop, self._started)
+        await self.begun()
         future = self._control.thread.call(work)
 
         def wait() -> bool:
@@ -69,8 +69,11 @@ class Operating:
         await asyncio.sleep(0)
         return future.result()
 
-    def _started(self) -> bool:
-        """Once the first plan is made: the control loop is asked before it has begun otherwise."""
+    async def begun(self) -> None:
+        """Until the first plan is made: before that the configured weights serve, and nothing else."""
+        await standing_still(self._house.loop, self._has_begun)
+
+    def _has_begun(self) -> bool:
         while self._control.plane.loop.board is None:
             time.sleep(0.005)
         return True
@@ -164,6 +167,7 @@ def test_a_promotion_and_a_run_outlive_a_restart(open_house, at_pace) -> None:
 
             control = await house.start_control("second")
             operating = Operating(house, control)
+            await operating.begun()
             before = house.providers["a"].requests_total
             await at_pace(lambda n: ask(house, n), 100, 0.2)
             await operating.settle()
