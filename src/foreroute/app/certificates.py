@@ -26,7 +26,11 @@ async def watch_certificates(
     clock: Clock,
     context: ssl.SSLContext | None = None,
 ) -> None:
-    """Tells `note` (channel, end of its certificate) for every https channel, day after day, until cancelled."""
+    """Tells `note` (channel, end of its certificate) for every https channel, day after day, until cancelled. Ends at once
+    without any.
+    """
+    if not _hosts(channels):
+        return
     due_at = clock.now() + _FIRST_S
     while True:
         await clock.sleep_until(due_at)
@@ -41,17 +45,21 @@ async def note_certificates(
     context: ssl.SSLContext | None = None,
 ) -> None:
     """One round. A server that cannot be reached, or not without a proxy, is passed over."""
+    made = await asyncio.to_thread(ssl.create_default_context) if context is None else context
+    for (host, port), names in _hosts(channels).items():
+        ends_at = await _end_of(host, port, made, at)
+        if ends_at is not None:
+            for name in names:
+                note(name, ends_at)
+
+
+def _hosts(channels: Sequence[Channel]) -> dict[tuple[str, int], list[ChannelId]]:
     by_host: dict[tuple[str, int], list[ChannelId]] = {}
     for channel in channels:
         parts = urlsplit(channel.base_url)
         if parts.scheme == "https" and parts.hostname:
             by_host.setdefault((parts.hostname, parts.port or 443), []).append(channel.id)
-    made = await asyncio.to_thread(ssl.create_default_context) if context is None else context
-    for (host, port), names in by_host.items():
-        ends_at = await _end_of(host, port, made, at)
-        if ends_at is not None:
-            for name in names:
-                note(name, ends_at)
+    return by_host
 
 
 async def _end_of(host: str, port: int, context: ssl.SSLContext, at: float) -> float | None:
