@@ -101,14 +101,19 @@ async def serve_dashboard(
     key = section.admin_key.get_secret_value() if section.admin_key is not None else None
     loopback = is_loopback(section.host)
     door = Door(dashboard.app, admin_key=key, role_of=role_of, loopback_only=loopback)
-    last = min(section.port + (_PORTS_TRIED if demo and section.port else 1), 65_536)
-    for port in range(section.port, last):
+    return await _listen(door, section.host, section.port, tries=_PORTS_TRIED if demo and section.port else 1)
+
+
+async def _listen(door: Door, host: str, port: int, *, tries: int) -> Server:
+    """On the first of so many ports that is free."""
+    last = min(port + tries, 65_536)
+    for one in range(port, last):
         try:
-            return await serve_asgi(door, section.host, port, grace_s=_GRACE_S)
+            return await serve_asgi(door, host, one, grace_s=_GRACE_S)
         except OSError as error:
             reason = error.strerror or str(error)
     raise ForerouteError(
-        f"the dashboard cannot listen on {section.host}:{section.port}: {reason}. "
+        f"the dashboard cannot listen on {host}:{port}: {reason}. "
         "Choose another port with dashboard.port or --dashboard-port, or switch it off with dashboard.enabled: false"
     )
 

@@ -25,21 +25,27 @@ _SPEED: Final = whole(least=0, most=86_400)
 
 
 class Simulator:
-    """Methods may be called from any thread; none waits for the run."""
+    """Methods may be called from any thread. `start`, `stop` and the first `catalog` take their time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._one_at_a_time = threading.RLock()
+        """Two who start at once get one run, the later one's."""
         self._process: BaseProcess | None = None
         self._line: Connection | None = None
         self._newest: bytes | None = None
         self._problem = ""
+        self._catalog: Sequence[dict[str, object]] = ()
 
     def catalog(self) -> Sequence[dict[str, object]]:
-        """The built-in scenarios, by name: what a person chooses from."""
-        specs = [load_scenario(name).spec for name in scenario_names()]
-        return [
-            {"name": one.scenario, "description": one.description, "length_s": one.length} for one in specs
-        ]
+        """The built-in scenarios, by name: what a person chooses from. Read once: that takes a quarter of a second."""
+        if not self._catalog:
+            specs = [load_scenario(name).spec for name in scenario_names()]
+            self._catalog = [
+                {"name": one.scenario, "description": one.description, "length_s": one.length}
+                for one in specs
+            ]
+        return self._catalog
 
     def speeds(self) -> Sequence[float]:
         """What a person chooses from: simulated seconds for one of ours; 0 is as fast as it goes."""
@@ -62,7 +68,11 @@ class Simulator:
         if begin.scenario not in scenario_names():
             hint = f"known: {', '.join(scenario_names())}"
             raise BadField("scenario", f"there is no {begin.scenario!r}", hint)
-        self.stop()
+        with self._one_at_a_time:
+            self.stop()
+            self._spawn(begin)
+
+    def _spawn(self, begin: Begin) -> None:
         context = multiprocessing.get_context("spawn")
         mine, theirs = context.Pipe()
         process = context.Process(
@@ -103,14 +113,15 @@ class Simulator:
             return self._line is not None, self._newest, self._problem
 
     def stop(self) -> None:
-        with self._lock:
-            process, line = self._process, self._line
-            self._process = self._line = self._newest = None
-        if line is not None:
-            line.close()
-        if process is not None:
-            process.terminate()
-            process.join(_END_S)
+        with self._one_at_a_time:
+            with self._lock:
+                process, line = self._process, self._line
+                self._process = self._line = self._newest = None
+            if line is not None:
+                line.close()
+            if process is not None:
+                process.terminate()
+                process.join(_END_S)
 
     def _tell(self, message: object) -> None:
         with self._lock:

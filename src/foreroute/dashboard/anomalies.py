@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from foreroute.control.decision_log import ANOMALY
 from foreroute.core.fields import BadField
-from foreroute.core.series import Metric
 from foreroute.dashboard.answers import Refusal, json_of
+from foreroute.dashboard.asked import known_channel, known_metric
 from foreroute.dashboard.durations import duration_s
 from foreroute.dashboard.sources import Sources
 
@@ -26,12 +26,11 @@ def anomaly_routes(sources: Sources) -> list[Route]:
     async def answer(request: Request) -> Response:
         asked = request.query_params
         channel, metric = asked.get("channel"), asked.get("metric")
-        if metric is not None and metric not in {known.value for known in Metric}:
-            raise Refusal(400, f"there is no metric {metric[:40]!r}", f"known: {', '.join(Metric)}")
+        if metric is not None:
+            known_metric(metric)
         board = sources.board()
-        if channel is not None and board is not None and channel not in {one.id for one in board.channels}:
-            known = ", ".join(one.id for one in board.channels)
-            raise Refusal(404, f"there is no channel {channel[:80]!r}", f"known: {known}")
+        if channel is not None and board is not None:
+            known_channel(board, channel)
         at = sources.clock.now()
         try:
             since_at = at - duration_s(asked.get("since", _SINCE), "since")

@@ -18,8 +18,8 @@ from foreroute.control.state import Board
 from foreroute.core.decision import Autopilot
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry
-from foreroute.core.series import Metric
 from foreroute.dashboard.answers import Refusal, body_of, json_of, refused
+from foreroute.dashboard.asked import known_channel, known_metric
 from foreroute.dashboard.charts import SHOWN_S, channel_of, sparks_of
 from foreroute.dashboard.forecasts import forecasts_of, short_forecasts
 from foreroute.dashboard.money import spend_of
@@ -73,7 +73,7 @@ class Dashboard:
 
     async def _channel(self, request: Request) -> Row:
         board = self._board()
-        channel = _known_channel(board, request.path_params["channel"])
+        channel = known_channel(board, request.path_params["channel"])
         since_at = board.at - SHOWN_S
         recent = await self._read(DECISION, since_at=since_at, limit=_RECORDS_MAX)
         about = [row for row in recent if _is_about(row, channel)]
@@ -86,11 +86,8 @@ class Dashboard:
         board = self._board()
         channel, metric = request.query_params.get("channel"), request.query_params.get("metric")
         if channel is not None:
-            _known_channel(board, channel)
-        if metric is not None and metric not in {known.value for known in Metric}:
-            raise Refusal(400, f"there is no metric {metric!r}", f"known: {', '.join(Metric)}")
-
-        asked = None if metric is None else Metric(metric)
+            known_channel(board, channel)
+        asked = None if metric is None else known_metric(metric)
         if channel is None:
             return short_forecasts(board, self._sources, asked)
         return forecasts_of(board, self._sources, ChannelId(channel), asked)
@@ -186,13 +183,6 @@ class Dashboard:
             return Response(json_of(answer), media_type="application/json")
 
         return Route(path, handle, methods=["POST"])
-
-
-def _known_channel(board: Board, name: str) -> ChannelId:
-    if ChannelId(name) not in board.series:
-        known = ", ".join(channel.id for channel in board.channels[:20])
-        raise Refusal(404, f"there is no channel {name!r}", f"known: {known}")
-    return ChannelId(name)
 
 
 def _limit(text: str) -> int:

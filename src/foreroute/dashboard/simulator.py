@@ -1,5 +1,6 @@
 """The API of the simulator: choose a story, watch it at any speed, and put faults into it."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
@@ -39,7 +40,7 @@ def simulator_routes(desk: SimulatorDesk) -> list[Route]:
     async def state(_request: Request) -> Response:
         is_running, newest, problem = desk.state()
         about = {
-            "scenarios": desk.catalog(),
+            "scenarios": await asyncio.to_thread(desk.catalog),
             "speeds": desk.speeds(),
             "running": is_running,
             "problem": problem,
@@ -51,7 +52,7 @@ def simulator_routes(desk: SimulatorDesk) -> list[Route]:
         async def answer(request: Request) -> Response:
             body = await body_of(request)
             try:
-                act(body)
+                await asyncio.to_thread(act, body)  # the control loop does not wait for a process to end
             except ForerouteError as error:
                 raise Refusal(
                     400, getattr(error, "message", str(error)), getattr(error, "hint", "")

@@ -39,20 +39,26 @@ class SlowRamp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorBurst:
-    """A channel answers a part of its requests with an error, out of the blue: no precursor."""
+class Spell:
+    """Something that befalls a channel for a while."""
 
     channel: ChannelId
     start_at: float
     end_at: float
+
+    def is_on(self, at: float) -> bool:
+        return self.start_at <= at < self.end_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorBurst(Spell):
+    """A channel answers a part of its requests with an error, out of the blue: no precursor."""
+
     ratio: float
     status: int = 503
     code: str = "overloaded"
     message: str = "The server is overloaded, please try again later"
     retry_after_s: float | None = None
-
-    def is_on(self, at: float) -> bool:
-        return self.start_at <= at < self.end_at
 
 
 class Breakdown(StrEnum):
@@ -117,41 +123,22 @@ class ColdStart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamCuts:
+class StreamCuts(Spell):
     """A part of the streams breaks off after some of its tokens."""
 
-    channel: ChannelId
-    start_at: float
-    end_at: float
     ratio: float
-
-    def is_on(self, at: float) -> bool:
-        return self.start_at <= at < self.end_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HollowAnswers:
+class HollowAnswers(Spell):
     """A part of the requests is answered with status 200 and nothing in it."""
 
-    channel: ChannelId
-    start_at: float
-    end_at: float
     ratio: float
-
-    def is_on(self, at: float) -> bool:
-        return self.start_at <= at < self.end_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuotaSpent:
+class QuotaSpent(Spell):
     """Nothing is served until the quota begins anew: somebody else has used it up."""
-
-    channel: ChannelId
-    start_at: float
-    end_at: float
-
-    def is_on(self, at: float) -> bool:
-        return self.start_at <= at < self.end_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """The simulator behind the dashboard: a real process, started, steered and ended."""
 
+import multiprocessing
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -88,3 +90,18 @@ def test_without_a_run_there_is_nothing_to_steer(simulator: Simulator) -> None:
         simulator.pace({"paused": True})
     with pytest.raises(BadField, match="say where"):
         simulator.inject({"fault": "stop", "for": "20m"})
+
+
+def test_two_who_start_at_once_leave_one_process(simulator: Simulator) -> None:
+    threads = [
+        threading.Thread(target=simulator.start, args=({"scenario": "drift", "seed": seed},))
+        for seed in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    alive = [one for one in multiprocessing.active_children() if one.name == "foreroute-simulator"]
+    assert len(alive) == 1
+    simulator.stop()
+    assert not [one for one in multiprocessing.active_children() if one.name == "foreroute-simulator"]
