@@ -8,6 +8,7 @@ from foreroute.control.overrides import impose, in_force, with_overrides, withdr
 from foreroute.core.decision import Cause, Decision
 from foreroute.core.experiment import Override
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
+from foreroute.core.optimum import Pursuit
 from foreroute.core.patterns import Refusals
 from foreroute.core.plan import Route, RoutingPlan
 from foreroute.core.work import Expectation
@@ -22,6 +23,8 @@ class Helm:
         self.configured, self.steering = configured, steering
         self.plan = configured
         self.causes: tuple[Cause, ...] = ()
+        self.pursued: Mapping[RouteName, Pursuit] = {}
+        """The cost optimum that each route aims at."""
         self.last_change: Decision | None = None
         """The newest decision that changed something, or proposed to."""
         self.expectations: Mapping[ChannelId, Expectation] = {}
@@ -38,14 +41,14 @@ class Helm:
     def act(self, decision: Decision) -> None:
         if decision.changes and decision.applied:
             self.steering.remember(self.plan, decision)
-        self.causes = decision.causes
+        self.causes, self.pursued = decision.causes, decision.pursued
         if decision.changes:
             self.last_change = decision
         self._steer(decision.plan)
 
     def hold(self, at: float, valid_s: float) -> None:
         """The configured weights at once."""
-        self.causes = ()
+        self.causes, self.pursued = (), {}
         self.begin(self.plan.version + 1, at, valid_s)
 
     def let_go(self) -> None:

@@ -27,7 +27,14 @@ from foreroute.core.series import Metric
 
 MOVE: Final = "move"
 TROUBLES: Final = frozenset(
-    {ReasonCode.FORECAST, ReasonCode.SLOW, ReasonCode.FAILING, ReasonCode.REMEDY, ReasonCode.BUDGET}
+    {
+        ReasonCode.FORECAST,
+        ReasonCode.SLOW,
+        ReasonCode.FAILING,
+        ReasonCode.REMEDY,
+        ReasonCode.BUDGET,
+        ReasonCode.OPTIMUM,
+    }
 )
 """What a move away from trouble is made for. The others are ways back, graded but no evidence for a stage."""
 _DECISIONS_MAX: Final = 100
@@ -77,7 +84,7 @@ class Verdict:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """Shares of one route before and after, 0…1, by channel; only those that changed. `channel` is the one that caused
-    it, None for a budget.
+    it, None for a budget and for the cost optimum.
     """
 
     id: str
@@ -167,7 +174,7 @@ def _move(
         id=f"{occasion.decision.id}/{route}{kind}",
         capability=capability,
         route=route,
-        channel=None if capability is Capability.BUDGET else main.reason.channel,
+        channel=None if capability in (Capability.BUDGET, Capability.OPTIMUM) else main.reason.channel,
         code=main.reason.code,
         detail=main.reason.detail,
         at=occasion.at,
