@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from foreroute.alerts.evidence import Evidence
+from foreroute.control.ahead import OPTIMUM_SPAN_S
 from foreroute.control.analysis import Analysis
 from foreroute.control.boundary import Boundary
 from foreroute.control.collect import Collection
@@ -140,6 +141,7 @@ class ControlLoop:
         )
         self._helm.refusals = self._refusals(at)
         self._analysis.look(at, rollups)
+        await self._look_for_optimum(at, findings)
         snapshot = self._snapshot(at, findings)
         decision = decide(snapshot, self._rails)
         self._helm.act(decision)
@@ -168,11 +170,9 @@ class ControlLoop:
         self._analysis.forget(at)
         self._stages.fold.forget(at - self._settings.heal_s)
         await self._boundary.wait("store", self._collection.save(), None)
-        experiments = self._stages.experiments
-        if experiments is not None and await self._boundary.wait(
-            "experiments", experiments.update(at), False
-        ):
-            self._helm.publish_again()
+        for name, stage in (("experiments", self._stages.experiments), ("savings", self._stages.savings)):
+            if stage is not None and await self._boundary.wait(name, stage.update(at), False):
+                self._helm.publish_again()
 
     def _snapshot(self, at: float, findings: Findings) -> Snapshot:
         steering, helm = self._steering, self._helm
@@ -193,7 +193,15 @@ class ControlLoop:
             missing_stages=findings.missing,
             stages=dict(steering.stages),
             approved=steering.approved,
+            aims=None if self._stages.optimum is None else self._stages.optimum.newest(),
+            pursued=helm.pursued,
         )
+
+    async def _look_for_optimum(self, at: float, findings: Findings) -> None:
+        optimum = self._stages.optimum
+        if optimum is not None:
+            ahead = self._analysis.ahead(at, findings, span_s=OPTIMUM_SPAN_S)
+            await self._boundary.wait("optimum", optimum.look(ahead, findings.budgets), None)
 
     def _reckon(self, snapshot: Snapshot, decision: Decision) -> list[Move]:
         self._newest = snapshot
@@ -217,6 +225,7 @@ class ControlLoop:
             actions_last_hour=steering.applied_since(at - 3600.0),
             approved=steering.approved,
             stages=dict(steering.stages),
+            pursued=self._helm.pursued,
         )
         decision = decide(snapshot, self._rails)
         self._helm.act(decision)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from foreroute.alerts.evidence import Evidence
+from foreroute.control.ahead import Ahead
 from foreroute.control.learnt import Learner
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
@@ -22,6 +23,7 @@ from foreroute.core.findings import (
 )
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
+from foreroute.core.optimum import Aims
 from foreroute.core.patterns import Refusals, Told
 from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, RollupStore
 from foreroute.core.rollup import Rollup
@@ -106,6 +108,16 @@ class AlertStage(Protocol):
         ...
 
 
+class OptimumStage(Protocol):
+    """Finds the cheapest shares, beside the tick."""
+
+    async def look(self, ahead: Ahead, budgets: Sequence[BudgetStatus]) -> None:
+        """Takes up what is known; what it comes to is in `newest` when it has been solved."""
+        ...
+
+    def newest(self) -> Aims | None: ...
+
+
 class ExperimentStage(Protocol):
     async def update(self, at: float) -> bool:
         """Counts what was stored, and judges. True: what runs has changed."""
@@ -168,6 +180,9 @@ class Stages:
     stage, and notes its moves."""
     alerts: AlertStage | None = None
     experiments: ExperimentStage | None = None
+    optimum: OptimumStage | None = None
+    savings: ExperimentStage | None = None
+    """Holds a part of the requests out of everything that the loop moves, and counts what all of them cost."""
     learning: LearnStage | None = None
     windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()
     """What is expected over the next quarter of an hour and hour, for many series at little cost."""

@@ -221,6 +221,8 @@ def _general_reasons(snapshot: Snapshot) -> list[Reason]:
         Reason(None, ReasonCode.STAGE_MISSING, f"{stage} failed; decided without it")
         for stage in snapshot.missing_stages
     ]
+    if snapshot.aims is not None and snapshot.aims.feasible and snapshot.aims.why:
+        reasons.append(Reason(None, ReasonCode.OPTIMUM, snapshot.aims.why))
     if snapshot.kill_switch:
         reasons.append(Reason(None, ReasonCode.KILL_SWITCH, "the configured weights serve"))
     return reasons
