@@ -2,14 +2,12 @@
 
 from starlette.routing import Route
 
-from foreroute.app.prices import price_book, request_price
-from foreroute.app.routes_settings import floors_of
+from foreroute.app.market import market_sources
+from foreroute.app.prices import request_price
 from foreroute.core.keys import KeyBook
 from foreroute.core.ports import Clock, CostedStore, KeyedStore, Store
 from foreroute.cost.budget import BudgetSettings
 from foreroute.dashboard.cost import CostSources, cost_routes
-from foreroute.dashboard.cost_market import MarketSources
-from foreroute.settings.convert import channels_of, configured_plan, objectives_of
 from foreroute.settings.model import Settings
 
 
@@ -28,17 +26,7 @@ def costs_of(settings: Settings, store: Store, clock: Clock) -> list[Route]:
     async def keys() -> KeyBook:
         return await store.keys.read() if isinstance(store, KeyedStore) else KeyBook()
 
-    quality_min, regions = floors_of(settings)
-    market = MarketSources(
-        costs=store.costs,
-        rollups=store.rollups,
-        prices=price_book(settings),
-        channels=channels_of(settings),
-        routes=configured_plan(settings, at=clock.now(), rank=lambda _: 0).routes,
-        objectives=objectives_of(settings),
-        quality_min=quality_min,
-        regions=regions,
-    )
+    market = market_sources(settings, store.costs, store.rollups, at=clock.now())
     return cost_routes(
         CostSources(
             market=market,
@@ -47,5 +35,7 @@ def costs_of(settings: Settings, store: Store, clock: Clock) -> list[Route]:
             time_zone=settings.cost.time_zone,
             clock=clock,
             limits=limits_of(settings),
+            records=store.records,
+            horizon_s=settings.loop.horizon,
         )
     )

@@ -7,6 +7,7 @@ from typing import Final
 
 from foreroute.app.forecasting import build_forecasting
 from foreroute.app.grouping import NightlyGroups
+from foreroute.app.optimum import build_optimum
 from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
 from foreroute.control.grading import GradingRules
@@ -18,7 +19,7 @@ from foreroute.control.rollout import Thresholds
 from foreroute.control.stages import AlertStage, CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
-from foreroute.core.decision import Autopilot, Capability
+from foreroute.core.decision import DECIDED, Autopilot, Capability
 from foreroute.core.feedback import AlertFeedback
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
 from foreroute.core.ids import ChannelId
@@ -81,6 +82,8 @@ def build_stages(
         asked = {rollup.channel for rollup in rollups if rollup.attempts}
         return Healed(incidents=blamed(found.incidents, data.channels, asked), remedies=found.remedies)
 
+    finding = build_optimum(settings, data, store, prices=prices, fits=NightlyGroups(fitting, learning))
+    made = frozenset(DECIDED)
     return Stages(
         channels=data.channels,
         intake=data.intake,
@@ -90,7 +93,9 @@ def build_stages(
         expectations=lambda forecasts: expectations(work, forecasts, settings.loop.horizon),
         learners={"work": work, "forecast": forecast, "detect": detect, "failures": learning},
         forecast=forecast,
-        fits=NightlyGroups(fitting, learning),
+        fits=NightlyGroups(fitting, learning) if finding is None else finding,
+        optimum=finding,
+        capabilities=made if finding is not None else made - {Capability.OPTIMUM},
         learning=learning,
         forecast_record=lambda: _record(forecast),
         past_predictions=forecast.past_predictions,
@@ -171,6 +176,8 @@ def guardrails(settings: Settings) -> Guardrails:
         dwell_s=section.dwell,
         actions_per_hour_max=section.actions_per_hour_max,
         plan_valid_s=section.plan_valid,
+        optimum_gain_min=settings.cost.optimum.gain_min,
+        optimum_valid_s=settings.cost.optimum.valid,
         young_measured_min=section.young_measured_min,
         young_samples_min=section.young_samples_min,
         young_breach_probability_min=section.young_breach_probability_min,
@@ -183,6 +190,7 @@ def stages_of(settings: Settings) -> dict[Capability, Autopilot]:
     named = {
         Capability.ROUTING: section.routing,
         Capability.BUDGET: section.budget,
+        Capability.OPTIMUM: section.optimum,
         Capability.TUNING: section.tuning,
         Capability.PLAYBOOKS: section.playbooks,
     }

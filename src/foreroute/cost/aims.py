@@ -96,4 +96,6 @@ def _held_by(name: str, shares: Mapping[str, float], prices: Sequence[ShadowPric
 def _over_budget(found: Optimum, left: float | None) -> str:
     if left is None or found.usd_per_hour <= left:
         return ""
-    return f"even the cheapest shares cost ${found.usd_per_hour:.4g} an hour, and the budgets leave ${left:.4g}"
+    return (
+        f"even the cheapest shares cost ${found.usd_per_hour:.4g} an hour, and the budgets leave ${left:.4g}"
+    )

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from foreroute.core.errors import MissingExtra, StoreError
 from foreroute.core.keys import KeyBook
-from foreroute.core.ports import Clock
+from foreroute.core.ports import Clock, RecordStore
 from foreroute.cost.budget import BudgetSettings, zone_of
 from foreroute.cost.calendar import Period, period_of
 from foreroute.cost.linear_highs import optimise
@@ -22,8 +22,9 @@ from foreroute.cost.report_names import named
 from foreroute.cost.report_rows import report_row
 from foreroute.dashboard.answers import Refusal, json_of
 from foreroute.dashboard.cost_budgets import budget_rows
+from foreroute.dashboard.cost_foreseen import foreseen
 from foreroute.dashboard.cost_hours import forecast_row, recent_hours, so_far
-from foreroute.dashboard.cost_market import MarketSources, market_of, programme_of
+from foreroute.dashboard.cost_market import MarketSources, RouteMarket, market_of, programme_of
 from foreroute.dashboard.cost_rows import frontier_rows, optimum_row
 
 Row = dict[str, Any]
@@ -43,6 +44,9 @@ class CostSources:
     clock: Clock
     limits: Sequence[BudgetSettings] = ()
     """The budgets of everybody; those of keys and teams are in the store."""
+    records: RecordStore | None = None
+    """Where forecasts are written down; None: latency is what was seen."""
+    horizon_s: float = 900.0
 
 
 def cost_routes(sources: CostSources) -> list[Route]:
@@ -90,20 +94,26 @@ class _CostApi:
 
     async def frontier(self, _request: Request) -> Row:
         at = self._sources.clock.now()
-        return {
-            "routes": frontier_rows(await market_of(self._sources.market, start_at=at - _DAY_S, end_at=at))
-        }
+        return {"routes": frontier_rows(await self._markets(at))}
 
     async def optimum(self, request: Request) -> Row:
         """`?budget=25` US dollars a day; 501 without the solver."""
         at, market = self._sources.clock.now(), self._sources.market
-        markets = await market_of(market, start_at=at - _DAY_S, end_at=at)
+        markets = await self._markets(at)
         hourly = _budget(request)
         programme = programme_of(markets, market.channels, usd_per_hour_max=hourly)
         try:
             return optimum_row(await asyncio.to_thread(optimise, programme), markets)
         except MissingExtra as error:
             raise Refusal(501, str(error), "everything else on this page works without it") from None
+
+    async def _markets(self, at: float) -> Sequence[RouteMarket]:
+        """Of the last day, by the newest forecasts."""
+        sources = self._sources
+        ahead = None
+        if sources.records is not None:
+            ahead = await foreseen(sources.records, sources.market, at, horizon_s=sources.horizon_s)
+        return await market_of(sources.market, start_at=at - _DAY_S, end_at=at, ahead=ahead)
 
     async def _recent(self, at: float) -> Hours:
         """Read once an hour: whole hours hardly change any more."""

@@ -145,9 +145,7 @@ def _capacity(channel: Channel, markets: Sequence[RouteMarket]) -> Capacity:
     return Capacity(min(bounds, default=None), channel.tokens_per_minute_max)
 
 
-def _route(
-    sources: MarketSources, route: Route, cells: Sequence[SpendCell], asked: _Asked
-) -> RouteMarket:
+def _route(sources: MarketSources, route: Route, cells: Sequence[SpendCell], asked: _Asked) -> RouteMarket:
     total = summed(cells)
     mix = _average(total) if total.attempts else None
     objective = sources.objectives.get(route.name)

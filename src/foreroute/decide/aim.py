@@ -18,6 +18,7 @@ from foreroute.decide.snapshot import Approval, Snapshot
 _TOLERANCE: Final = 1.1
 """A bound that the optimum exhausts is passed by any noise: only so much beyond it is broken."""
 _SAME: Final = 1e-6
+_HARDLY: Final = "the configured weights cost hardly more"
 
 Shares = Mapping[ChannelId, float]
 
@@ -35,22 +36,24 @@ def pursuit_of(
     if ignored is not None or aim is None:
         reasons = () if ignored is None else (Reason(None, ReasonCode.OPTIMUM_IGNORED, ignored),)
         return _over(snapshot, configured, before, ignored or "no optimum is asked for"), reasons
-    weights = _weights(configured)
+    found = _chosen(aim, _weights(configured), before, snapshot.at, rails)
+    return _over(snapshot, configured, before, found) if isinstance(found, str) else found, ()
+
+
+def _chosen(aim: Aim, weights: Shares, before: Pursuit | None, at: float, rails: Guardrails) -> Pursuit | str:
+    """What to aim at, or in words why at nothing."""
     fresh = _with_floor(aim, weights, rails)
-    if before is None or not before.shares:
+    fault = _broken(aim, before.shares, weights) if before is not None and before.shares else None
+    if before is None or not before.shares or fault is not None:
         if _gain(aim, weights, fresh) >= rails.optimum_gain_min:
-            return _pursuit(aim, weights, fresh, snapshot.at), ()
-        return _over(snapshot, configured, before, "the configured weights cost hardly more"), ()
-    if fault := _broken(aim, before.shares, weights):
-        if _gain(aim, weights, fresh) >= rails.optimum_gain_min:
-            return _pursuit(aim, weights, fresh, snapshot.at), ()
-        return _over(snapshot, configured, before, fault), ()
+            return _pursuit(aim, weights, fresh, at)
+        return fault or _HARDLY
     if _gain(aim, weights, before.shares) < rails.optimum_gain_min / 2.0:
-        return _over(snapshot, configured, before, "the configured weights cost hardly more"), ()
-    has_stood = snapshot.at - before.since_at >= rails.dwell_s
+        return _HARDLY
+    has_stood = at - before.since_at >= rails.dwell_s
     if has_stood and _gain(aim, before.shares, fresh) >= rails.optimum_gain_min:
-        return _pursuit(aim, weights, fresh, snapshot.at), ()
-    return before, ()
+        return _pursuit(aim, weights, fresh, at)
+    return before
 
 
 def aimed(base: Shares, pursuit: Pursuit | None) -> dict[ChannelId, float]:

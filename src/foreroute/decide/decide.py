@@ -139,12 +139,16 @@ def _decide_tier(
     rails: Guardrails,
     aim: Pursuit | None,
 ) -> tuple[Shares, list[Reason]]:
-    base = aimed({t.channel: t.weight for t in configured.targets if t.priority == priority}, aim)
+    weights = {t.channel: t.weight for t in configured.targets if t.priority == priority}
+    base = aimed(weights, aim)
     if overrun_of(snapshot) is not None:
         prices = {channel: snapshot.channels.get(channel, UNKNOWN_STATE).usd_per_request for channel in base}
         base = cheaper(base, prices, rails.budget_price_exponent)
     several_tiers = len({target.priority for target in configured.targets}) > 1
-    bounds, panic = bounds_of(base, causes, rails, may_empty=several_tiers)
+    # How much is healthy is a part of the configured weight: an optimum may lay nearly all on one channel.
+    bounds, panic = bounds_of(weights if is_live(aim) else base, causes, rails, may_empty=several_tiers)
+    if is_live(aim) and not any(base[channel] * bounds[channel] for channel in base):
+        base = weights
     desired = desired_shares(base, bounds, rails)
     shares, shortened = one_step(_tier_of(current, base), desired, rails)
     reasons = []

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from foreroute.settings.optimum import OptimumSettings, SavingsSettings
 from foreroute.settings.section import Name, Section
 from foreroute.settings.units import Duration, Usd
 
@@ -99,10 +100,12 @@ class BudgetSettings(Section):
 
 
 class CostSettings(Section):
-    """How spend is reported."""
+    """How spend is reported, kept low, and proved to be."""
 
     time_zone: str = "UTC"
     """Days, weeks and months of reports begin at midnight there: `Asia/Seoul`."""
+    optimum: OptimumSettings = OptimumSettings()
+    savings: SavingsSettings = SavingsSettings()
 
 
 class HealSettings(Section):
