@@ -13,7 +13,7 @@ from foreroute.app.alerts import build_desk, with_alerts
 from foreroute.app.certificates import watch_certificates
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
-from foreroute.app.experiments import Experiments, build_experiments
+from foreroute.app.experiments import Experiments, build_experiments, build_savings
 from foreroute.app.grouping import run_any
 from foreroute.app.keys import load_keys
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
@@ -233,6 +233,8 @@ class ControlPlane:
         assert self.stages is not None  # noqa: S101 - made just before
         if self.steering is None:
             self.steering = Steering(autopilot=self.settings.autopilot, stages=stages_of(self.settings))
+        savings = build_savings(self.settings, self.data, store, self.stages, self.steering)
+        self.stages = replace(self.stages, savings=savings)
         self.experiments = build_experiments(
             self.settings, self.data, store, self.stages, self.steering, self.clock
         )

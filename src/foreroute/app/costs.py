@@ -4,10 +4,12 @@ from starlette.routing import Route
 
 from foreroute.app.market import market_sources
 from foreroute.app.prices import request_price
+from foreroute.core.experiment_ports import ExperimentedStore
 from foreroute.core.keys import KeyBook
 from foreroute.core.ports import Clock, CostedStore, KeyedStore, Store
 from foreroute.cost.budget import BudgetSettings
 from foreroute.dashboard.cost import CostSources, cost_routes
+from foreroute.dashboard.cost_savings import SavingsSources
 from foreroute.settings.model import Settings
 
 
@@ -37,5 +39,19 @@ def costs_of(settings: Settings, store: Store, clock: Clock) -> list[Route]:
             limits=limits_of(settings),
             records=store.records,
             horizon_s=settings.loop.horizon,
+            savings=savings_sources(settings, store),
         )
+    )
+
+
+def savings_sources(settings: Settings, store: Store) -> SavingsSources | None:
+    """None for a store that counts no experiments."""
+    if not isinstance(store, CostedStore) or not isinstance(store, ExperimentedStore):
+        return None
+    asked = settings.cost.savings
+    return SavingsSources(
+        costs=store.costs,
+        experiments=store.experiments,
+        running_usd_per_month=float(asked.running_usd_per_month),
+        setup_usd=float(asked.setup_usd),
     )

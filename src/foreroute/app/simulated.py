@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from foreroute.app.data_plane import gateway_settings
+from foreroute.app.optimum import solved_at_once
 from foreroute.app.simulated_plane import SteppedClock, build_plane, settings_of
 from foreroute.app.simulated_stages import NoForecast, NoSpend
 from foreroute.app.stages import build_stages, guardrails, loop_settings
@@ -213,6 +214,7 @@ class LiveSimulation:
 
     def _build_stages(self) -> Stages:
         stages = build_stages(self.settings, self._plane, self._store, source="simulation", prices=self.world)
+        solved_at_once(stages.optimum)
         if not self.settings.budgets:
             # Nobody asks, and adding it up takes time in every tick.
             stages = replace(stages, ledger=NoSpend())

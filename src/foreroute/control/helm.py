@@ -6,7 +6,7 @@ from dataclasses import replace
 from foreroute.control.controls import Steering, undo
 from foreroute.control.overrides import impose, in_force, with_overrides, withdraw
 from foreroute.core.decision import Cause, Decision
-from foreroute.core.experiment import Override
+from foreroute.core.experiment import Override, Planned
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
 from foreroute.core.optimum import Pursuit
 from foreroute.core.patterns import Refusals
@@ -93,5 +93,13 @@ class Helm:
         self.plan, self._has_begun = plan, True
         told = replace(plan, expectations=self.expectations)
         if not self.steering.kill_switch:
-            told = replace(told, refusals=self.refusals, experiments=self.steering.experiments)
+            told = replace(told, refusals=self.refusals, experiments=self._experiments())
         self._publish(told)
+
+    def _experiments(self) -> Planned:
+        """An experiment's arm comes after the control of the savings, and so has the last word."""
+        held_out, running = self.steering.held_out, self.steering.experiments
+        if not held_out:
+            return running
+        names = [*held_out, *(name for name in running if name not in held_out)]
+        return {name: (*held_out.get(name, ()), *running.get(name, ())) for name in names}

@@ -26,6 +26,7 @@ from foreroute.dashboard.cost_foreseen import foreseen
 from foreroute.dashboard.cost_hours import forecast_row, recent_hours, so_far
 from foreroute.dashboard.cost_market import MarketSources, RouteMarket, market_of, programme_of
 from foreroute.dashboard.cost_rows import frontier_rows, optimum_row
+from foreroute.dashboard.cost_savings import SavingsSources, savings_of, savings_row
 
 Row = dict[str, Any]
 _DAY_S: Final = 86_400.0
@@ -47,6 +48,7 @@ class CostSources:
     records: RecordStore | None = None
     """Where forecasts are written down; None: latency is what was seen."""
     horizon_s: float = 900.0
+    savings: SavingsSources | None = None
 
 
 def cost_routes(sources: CostSources) -> list[Route]:
@@ -57,6 +59,7 @@ def cost_routes(sources: CostSources) -> list[Route]:
         _get("/api/cost/budgets", api.budgets),
         _get("/api/cost/frontier", api.frontier),
         _get("/api/cost/optimum", api.optimum),
+        _get("/api/cost/savings", api.savings),
     ]
 
 
@@ -106,6 +109,14 @@ class _CostApi:
             return optimum_row(await asyncio.to_thread(optimise, programme), markets)
         except MissingExtra as error:
             raise Refusal(501, str(error), "everything else on this page works without it") from None
+
+    async def savings(self, request: Request) -> Row:
+        """`?back=1` for the month before; 501 for a store that keeps no experiments."""
+        sources, at = self._sources, self._sources.clock.now()
+        month = period_of(Period.MONTH, at, zone_of(sources.time_zone), back=_back(request))
+        if sources.savings is None:
+            raise Refusal(501, "the store counts no held-out requests", "set store.kind: sqlite")
+        return savings_row(await savings_of(sources.savings, month, at), month)
 
     async def _markets(self, at: float) -> Sequence[RouteMarket]:
         """Of the last day, by the newest forecasts."""

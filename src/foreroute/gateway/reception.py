@@ -75,7 +75,7 @@ class Reception:
         enrolled = None
         if works.plans.current().experiments:
             units = unit_reader(request, headers, caller.key_id, delivery.request_id)
-            enrolled = self._arms.enrol(request, routes, units, works.clock.now())
+            enrolled = self._arms.enrol(request.model, routes, units, works.clock.now())
             routes = routes if enrolled is None else enrolled.routes
         tab = self._open_tab(caller, request, routes, delivery)
         if isinstance(tab, ErrorAnswer):

@@ -139,7 +139,10 @@ def test_one_that_breaks_its_promise_is_left_at_once() -> None:
     ("found", "says"),
     [
         (aims(solved_at=-1.0 - RAILS.optimum_valid_s), "min old"),
-        (aims(feasible=False, why="chat: 9% of its requests would be slower"), "no shares keep every promise"),
+        (
+            aims(feasible=False, why="chat: 9% of its requests would be slower"),
+            "no shares keep every promise",
+        ),
     ],
 )
 def test_an_optimum_that_is_old_or_infeasible_is_ignored_and_said_so(found: Aims, says: str) -> None:
