@@ -13,7 +13,7 @@ from foreroute.core.channel import Channel
 from foreroute.core.experiment import Unit
 from foreroute.core.failure import FailureEvidence
 from foreroute.core.ids import ChannelId, RequestId
-from foreroute.core.plan import Target
+from foreroute.core.plan import Select, Target
 from foreroute.gateway import retry, select
 from foreroute.gateway.arms import Arms
 from foreroute.gateway.breaker import Permit
@@ -228,6 +228,7 @@ class GatewayRouter:
 
     def _choice(self, talk: _Talk, asking: Asking) -> Choice:
         at, chance, fleet, served = asking.at, asking.chance, self._fleet, talk.served
+        explore_ratio = 1.0 if served.route.select is Select.SHARES else self._settings.explore_ratio
 
         def standing(target: Target) -> select.Standing:
             return fleet.standing(target, at)
@@ -242,7 +243,7 @@ class GatewayRouter:
             slowdown=lambda channel: fleet.slowdown(channel, at),
             trust=lambda channel: fleet.trust(channel, at),
             prefix=asking.request.prefix if served.route.sticky else None,
-            explore=chance.random() < self._settings.explore_ratio,
+            explore=chance.random() < explore_ratio,
         )
 
 

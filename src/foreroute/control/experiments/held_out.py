@@ -24,7 +24,7 @@ from foreroute.core.experiment import (
 )
 from foreroute.core.experiment_ports import RunStore
 from foreroute.core.ids import RouteName
-from foreroute.core.plan import Route, Target
+from foreroute.core.plan import Route, Select, Target
 from foreroute.experiment.definition import ArmDefinition, Definition
 from foreroute.experiment.measures import Measure
 from foreroute.experiment.runs import Run
@@ -74,7 +74,7 @@ def planned(run: Run, routes: Mapping[RouteName, Route]) -> Planned:
                     PlannedArm(
                         name=CONTROL,
                         share=shares[CONTROL],
-                        treatment=Treatment(targets=_weighted(routes[name])),
+                        treatment=_treatment(routes[name]),
                     ),
                     PlannedArm(name=STEERED, share=shares[STEERED]),
                 ),
@@ -147,6 +147,12 @@ async def stored_runs(runs: RunStore) -> list[Run]:
     """All that there ever were, oldest first. Raises StoreCorrupt."""
     found = [read_run(body) for body in (await runs.read(KIND)).values()]
     return sorted(found, key=lambda one: one.started_at)
+
+
+def _treatment(route: Route) -> Treatment:
+    """The weights alone: the better of two draws by load would lead the control away from where the steered go."""
+    select = Select.SHARES if route.select is Select.BALANCED else None
+    return Treatment(targets=_weighted(route), select=select)
 
 
 def _month_of(run: Run) -> str:

@@ -1,0 +1,1 @@
+def rows(a,b): return []
