@@ -10,8 +10,8 @@ import sys
 
 from bench.report import Row
 from bench.savings import rows as table
-from bench.savings.setting import TRACE, load
 from bench.savings.play import play
+from bench.savings.setting import TRACE, load
 
 SEEDS, QUICK_SEEDS = 20, 2
 

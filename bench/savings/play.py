@@ -55,6 +55,8 @@ class Played:
     arms: Mapping[str, Arm]
     stated: Savings
     """What Foreroute says of itself, over the scored hours."""
+    usd_by_weights: float
+    """What a steered request would have cost by the configured weights, at the world's prices."""
     cpu_s: float
 
 
@@ -75,12 +77,29 @@ def play(setting: Setting, seed: int) -> Played:
     scored = {one.id for one in requests if one.at >= scenario.story_at}
     for name, router in ((STATIC, _static(setting, world)), (CHEAPEST, _cheapest(setting, world))):
         found[name] = _arm(setting, _played(setting, world, requests, router, seed), scored)
-    return Played(seed, found, asyncio.run(_stated(setting, steered)), time.process_time() - started)
+    ours = [one for one in requests if drawn.get(one.id) == STEERED]
+    stated, by_weights = asyncio.run(_stated(setting, steered)), _usd_by_weights(setting, world, ours)
+    return Played(seed, found, stated, by_weights, time.process_time() - started)
 
 
-def _played(
-    setting: Setting, world: World, requests: Sequence[Request], router: Router, seed: int
-) -> _Log:
+def _usd_by_weights(setting: Setting, world: World, requests: Sequence[Request]) -> float:
+    total = sum(one.weight for one in setting.world.channels)
+    mean_in = sum(one.input_tokens for one in requests) / len(requests)
+    mean_out = sum(one.output_tokens for one in requests) / len(requests)
+    return math.fsum(
+        one.weight / total * _usd(world, ChannelId(one.id), mean_in, mean_out)
+        for one in setting.world.channels
+    )
+
+
+def _usd(world: World, name: ChannelId, tokens_in: float, tokens_out: float) -> float:
+    price = world.channels[name].price
+    if price is None:
+        return math.inf
+    return (tokens_in * float(price.input_usd) + tokens_out * float(price.output_usd)) / 1e6
+
+
+def _played(setting: Setting, world: World, requests: Sequence[Request], router: Router, seed: int) -> _Log:
     log = _Log()
     attempts = run(
         world,
@@ -135,10 +154,9 @@ def _cheapest(setting: Setting, world: World) -> Router:
     mean_in = sum(one.input_tokens for one in setting.trace) / len(setting.trace)
     mean_out = sum(one.output_tokens for one in setting.trace) / len(setting.trace)
 
-    def usd(name: ChannelId) -> float:
-        price = world.channels[name].price
-        return math.inf if price is None else mean_in * float(price.input_usd) + mean_out * float(price.output_usd)
-
     able = [name for name in world.channels if setting.quality[name] >= setting.quality_min]
     places = {name: one.channel.concurrency_max for name, one in world.channels.items()}
-    return CheapestFirst(sorted(able, key=usd), {name: one for name, one in places.items() if one is not None})
+    return CheapestFirst(
+        sorted(able, key=lambda name: _usd(world, name, mean_in, mean_out)),
+        {name: one for name, one in places.items() if one is not None},
+    )

@@ -63,7 +63,7 @@ def load() -> Setting:
     said: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
     spec = ScenarioSpec.model_validate(said["scenario"])
     world = spec.world
-    assert isinstance(world, WorldSpec)  # noqa: S101 - the file holds its world
+    assert isinstance(world, WorldSpec)
     return Setting(
         scenario=Scenario(spec=spec, world=world),
         world=world,
@@ -84,8 +84,6 @@ def _settings(world: WorldSpec, said: dict[str, Any]) -> Settings:
             "savings": SavingsSettings(control_share=said["control_share"]),
         }
     )
-    channels = tuple(
-        one.model_copy(update={"quality": said["quality"][one.id]}) for one in made.channels
-    )
+    channels = tuple(one.model_copy(update={"quality": said["quality"][one.id]}) for one in made.channels)
     routes = tuple(one.model_copy(update={"quality_min": said["quality_min"]}) for one in made.routes)
     return made.model_copy(update={"cost": cost, "channels": channels, "routes": routes})
