@@ -11,6 +11,8 @@ VERBS = {
     "timeseries_collector": "collect",
     "timeseries_predictor": "forecast",
     "anomaly_detector": "detect",
+    "cost_optimizer": "cost optimize",
+    "cost_tracker": "cost show",
 }
 
 
