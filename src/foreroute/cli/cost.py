@@ -108,7 +108,7 @@ def report(
         check()
     found = load(config, period.value, back)
     if wanted is Format.TABLE and output is None:
-        show_report(found.report)
+        show_report(found)
         return
     put(found, wanted.value, output)
 

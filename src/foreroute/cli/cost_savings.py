@@ -11,7 +11,7 @@ from foreroute.clock import SystemClock
 from foreroute.cost.budget import zone_of
 from foreroute.cost.calendar import Period, period_of
 from foreroute.dashboard.cost_savings import savings_of, savings_row
-from foreroute.settings import load_settings
+from foreroute.settings import Settings, load_settings
 from foreroute.store.sqlite import SqliteStore
 
 Row = dict[str, Any]
@@ -19,15 +19,31 @@ Row = dict[str, Any]
 
 def measured(config: Path | None, back: int) -> Row:
     """Of this calendar month, or of one so many months ago."""
-    settings, now = load_settings(config_path(config)), SystemClock().now()
-    month = period_of(Period.MONTH, now, zone_of(settings.cost.time_zone), back=back)
+    settings = load_settings(config_path(config))
 
     async def work(store: SqliteStore) -> Row:
-        sources = savings_sources(settings, store)
-        assert sources is not None  # noqa: S101 - a store in a file keeps both
-        return savings_row(await savings_of(sources, month, now), month)
+        return await _row(settings, store, back)
 
     return on_file(settings, work)
+
+
+async def month_row(settings: Settings, store: SqliteStore, back: int) -> Row | None:
+    """For a report; None where nobody was held out in that month."""
+    row = await _row(settings, store, back)
+    return row if row["requests"] or row["requests_control"] else None
+
+
+def said_of(row: Row | None) -> list[str]:
+    """In sentences."""
+    return [] if row is None else [f"Savings of {headline(row)}.", *_lines(row)]
+
+
+async def _row(settings: Settings, store: SqliteStore, back: int) -> Row:
+    now = SystemClock().now()
+    month = period_of(Period.MONTH, now, zone_of(settings.cost.time_zone), back=back)
+    sources = savings_sources(settings, store)
+    assert sources is not None  # noqa: S101 - a store in a file keeps both
+    return savings_row(await savings_of(sources, month, now), month)
 
 
 def show_savings(row: Row) -> None:
