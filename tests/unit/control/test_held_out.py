@@ -76,10 +76,10 @@ class Room:
         for number in range(first, first + count):
             name = f"q{number}"
             [drawn] = draw(self.steering.held_out[CHAT], {Unit.REQUEST: name}.get, at)
-            usd = (Decimal("0.8") if drawn.arm.name == STEERED else Decimal("1.0")) + Decimal(number % 7) / 100
-            attempt = replace(
-                an_attempt(request=name, at=at), hedge=False, arms=(drawn.mark,), cost_usd=usd
-            )
+            usd = (Decimal("0.8") if drawn.arm.name == STEERED else Decimal("1.0")) + Decimal(
+                number % 7
+            ) / 100
+            attempt = replace(an_attempt(request=name, at=at), hedge=False, arms=(drawn.mark,), cost_usd=usd)
             await self.store.ledger.append(
                 [LedgerEntry(attempt=attempt, cost_usd=usd, price_source="config")]
             )

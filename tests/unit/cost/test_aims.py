@@ -17,9 +17,7 @@ def programme(**more: object) -> Programme:
         Choice(channel="cheap", usd=0.002, latency_s=0.9, late_ratio=0.09, quality=0.8),
         Choice(channel="low", usd=0.0001, latency_s=0.1, late_ratio=0.0, quality=0.3),
     )
-    chat = RequestClass(
-        name="chat", requests_per_minute=100.0, choices=choices, limit_s=1.5, quality_min=0.7
-    )
+    chat = RequestClass(name="chat", requests_per_minute=100.0, choices=choices, limit_s=1.5, quality_min=0.7)
     return Programme(classes=[chat], **more)  # type: ignore[arg-type]
 
 
@@ -52,11 +50,13 @@ def test_a_budget_that_cannot_be_met_is_said_and_does_not_stop_the_saving() -> N
 
 
 def test_what_would_have_to_give_is_why() -> None:
-    found = aims(AimJob(at=0.0, programme=programme(capacities={"dear": Capacity(1.0), "cheap": Capacity(1.0)})))
+    found = aims(
+        AimJob(at=0.0, programme=programme(capacities={"dear": Capacity(1.0), "cheap": Capacity(1.0)}))
+    )
     assert not found.feasible
     assert "requests a minute" in found.why
 
 
 def test_it_goes_to_a_worker_and_back() -> None:
-    job = pickle.loads(pickle.dumps(AimJob(at=0.0, programme=programme())))  # noqa: S301 - our own
-    assert pickle.loads(pickle.dumps(aims(job))) == aims(job)  # noqa: S301
+    job = pickle.loads(pickle.dumps(AimJob(at=0.0, programme=programme())))
+    assert pickle.loads(pickle.dumps(aims(job))) == aims(job)

@@ -48,6 +48,8 @@ BAD = [
     Bad("negative_price", "8: channels[0].price.input_usd_per_mtok", "zero or more, not -0.15", "0.15"),
     Bad("bad_money", "12: budgets[0].limit_usd", "not an amount of US dollars", "limit_usd: 500"),
     Bad("keep_shorter_than_before", "3: store.keep.hours", "7d is less than minutes, 14d", "14d or longer"),
+    Bad("optimum_without_workers", "5: cost.optimum.enabled", "there is none", "set loop.fit_workers: 1"),
+    Bad("optimum_valid_too_short", "5: cost.optimum.valid", "1m is less than every, 5m", "10m or longer"),
     Bad("weights_all_zero", "9: routes[0].targets", "all weights are 0", "weight: 1"),
     Bad(
         "base_url_not_http",
