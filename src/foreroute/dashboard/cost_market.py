@@ -17,7 +17,7 @@ from foreroute.core.ledger import Metered, SpendCell
 from foreroute.core.plan import Objective, Route
 from foreroute.core.ports import CostStore, PriceBook, RollupStore
 from foreroute.core.rollup import Rollup
-from foreroute.core.series import Metric
+from foreroute.core.series import FIRST_CHUNK_METRICS, Metric
 from foreroute.cost.frontier import Offer
 from foreroute.cost.programme import Capacity, Choice, Programme, RequestClass
 from foreroute.cost.report import summed
@@ -103,15 +103,23 @@ async def market_of(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Asked:
-    """What is the same for all routes."""
+    """What is the same for all routes; a channel's record is made once for those that measure alike."""
 
     rollups: Mapping[str, Sequence[Rollup]]
     minutes: float
     at: float
     ahead: Ahead
     steers: bool
+    _records: dict[tuple[str, bool], Record] = field(default_factory=dict)
+
+    def record(self, name: str, objective: Objective | None) -> Record:
+        key = name, objective is not None and objective.metric in FIRST_CHUNK_METRICS
+        if key not in self._records:
+            course = self.ahead.courses.get(ChannelId(name), AS_SEEN)
+            self._records[key] = record(self.rollups.get(name, ()), objective, course)
+        return self._records[key]
 
 
 def programme_of(
@@ -153,12 +161,7 @@ def _route(sources: MarketSources, route: Route, cells: Sequence[SpendCell], ask
     weights = _weights(route)
     seen = summed(cell for cell in cells if not cell.group.kind).attempts / asked.minutes
     requests = seen * asked.ahead.demand_ratio(weights)
-    records = {
-        name: record(
-            asked.rollups.get(name, ()), objective, asked.ahead.courses.get(ChannelId(name), AS_SEEN)
-        )
-        for name in weights
-    }
+    records = {name: asked.record(name, objective) for name in weights}
     prices = {
         name: None if mix is None else _price(sources.prices, by_id[ChannelId(name)], mix, asked.at)
         for name in weights
