@@ -10,7 +10,9 @@ from typing import Final
 from bench.figures import RECORD, record
 from bench.report import Row, show
 
-_NO_BENCHMARKS: Final = frozenset({"__init__", "__main__", "figures", "marks", "peers", "report", "scorecard", "version"})
+_NO_BENCHMARKS: Final = frozenset(
+    {"__init__", "__main__", "figures", "marks", "peers", "report", "scorecard", "version"}
+)
 
 
 def names() -> list[str]:

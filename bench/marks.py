@@ -20,7 +20,9 @@ from typing import Any, Final
 from bench.figures import Figure, Figures
 
 _NUMBER: Final = r"-?\d[\d,]*(?:\.\d+)?"
-_MARK: Final = re.compile(rf"(?P<shown>{_NUMBER}|\?)<!--(?P<id>[a-z]\w*(?:\.[\w.+-]+)+)(?P<how>(?: [^\s>-][^\s>]*)*)-->")
+_MARK: Final = re.compile(
+    rf"(?P<shown>{_NUMBER}|\?)<!--(?P<id>[a-z]\w*(?:\.[\w.+-]+)+)(?P<how>(?: [^\s>-][^\s>]*)*)-->"
+)
 _COMMENT: Final = re.compile(r"<!--.*?-->")
 _LINK: Final = re.compile(r"\]\([^)]*\)|`[^`]*`")
 _WANTED: Final = re.compile(r"wanted: [^;|)]*")
@@ -57,7 +59,9 @@ def unmarked(table: str) -> Iterator[str]:
         cells = line.strip().strip("|").split(" | ")[1:-1]
         for cell in cells:
             rest = _WANTED.sub("", _LINK.sub("", _MARK.sub("", cell)))
-            yield from (f"{number} in {cell.strip()!r}" for number in re.findall(_NUMBER, _COMMENT.sub("", rest)))
+            yield from (
+                f"{number} in {cell.strip()!r}" for number in re.findall(_NUMBER, _COMMENT.sub("", rest))
+            )
 
 
 def _number(figures: Figures, identifier: str, how: Sequence[str]) -> float:

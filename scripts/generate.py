@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.figures import read
 from bench.marks import filled
+
 from foreroute.cli.reference import cli_reference
 from foreroute.settings.reference import reference
 from foreroute.settings.schema import settings_schema
@@ -69,7 +70,10 @@ def _documents(root: Path) -> dict[str, str]:
 
 
 def _pages(root: Path) -> list[str]:
-    pages = [path.relative_to(root).as_posix() for path in (root / "README.md", *sorted((root / "docs").glob("*.md")))]
+    pages = [
+        path.relative_to(root).as_posix()
+        for path in (root / "README.md", *sorted((root / "docs").glob("*.md")))
+    ]
     return [name for name in pages if name not in FILES]
 
 

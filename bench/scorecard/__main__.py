@@ -73,7 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page that stands alone")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="also write it as Markdown; a full run keeps its figures for the documents, too")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="also write it as Markdown; a full run keeps its figures for the documents, too",
+    )
     parser.add_argument("--only", action="append", choices=[one.name for one in INSTRUMENTS], metavar="NAME",
                         help="only the criteria of this benchmark; may be repeated")  # fmt: skip
     parser.add_argument(

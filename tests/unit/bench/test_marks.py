@@ -69,7 +69,9 @@ def test_the_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_new_run_replaces_the_old_one_as_a_whole() -> None:
-    later = FIGURES.replaced("light", [{**ROW, "id": "light.colour"}], version="2", day="2026-02-01", quick=True)
+    later = FIGURES.replaced(
+        "light", [{**ROW, "id": "light.colour"}], version="2", day="2026-02-01", quick=True
+    )
     assert later.figure("light.speed") is None
     assert later.figure("light.colour") is not None
     assert FIGURES.figure("light.speed") is not None
@@ -78,6 +80,8 @@ def test_a_new_run_replaces_the_old_one_as_a_whole() -> None:
 def test_every_measured_number_of_the_readme_is_on_record() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     measured = readme.split("\n## Measured\n")[1].split("\n## ")[0]
-    table = "\n".join(line for line in measured.splitlines() if line.startswith("| ") and not line.startswith("| what"))
+    table = "\n".join(
+        line for line in measured.splitlines() if line.startswith("| ") and not line.startswith("| what")
+    )
     assert len(table.splitlines()) > 20
     assert list(unmarked(table)) == []
