@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from foreroute.core.channel import Dialect
 from foreroute.gateway.any_llm_library import CLOUD_CREDENTIALS, adapter_names
+from foreroute.settings.accounts import account_problems, doubled_accounts
 from foreroute.settings.cross_alerts import alert_problems
 from foreroute.settings.cross_experiments import experiment_problems
 from foreroute.settings.document import Path, Problem
@@ -25,6 +26,8 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *alert_problems(settings),
         *experiment_problems(settings),
         *_regions(settings),
+        *doubled_accounts(settings),
+        *account_problems(settings),
         *_urls(settings),
         *_adapters(settings),
         *_targets(settings),
@@ -78,7 +81,7 @@ def _regions(settings: Settings) -> Iterator[Problem]:
 
 def _urls(settings: Settings) -> Iterator[Problem]:
     for index, channel in enumerate(settings.channels):
-        if (fault := _fault_of(channel.base_url)) is not None:
+        if channel.base_url and (fault := _fault_of(channel.base_url)) is not None:
             yield Problem(("channels", index, "base_url"), *fault)
 
 
