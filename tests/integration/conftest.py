@@ -120,7 +120,10 @@ def open_house(tmp_path: Path) -> OpenHouse:
 
     @asynccontextmanager
     async def opened(
-        loop: VirtualTimeLoop, behaviours: Mapping[str, Behaviour], sections: Mapping[str, Any] | None = None
+        loop: VirtualTimeLoop,
+        behaviours: Mapping[str, Behaviour],
+        sections: Mapping[str, Any] | None = None,
+        regions: Mapping[str, str] | None = None,
     ) -> AsyncIterator[House]:
         async with AsyncExitStack() as stack:
             providers = {name: FakeProvider(behaviour) for name, behaviour in behaviours.items()}
@@ -128,7 +131,7 @@ def open_house(tmp_path: Path) -> OpenHouse:
             for name, provider in providers.items():
                 server = await stack.enter_async_context(await serve_asgi(provider))
                 urls[name] = f"{server.url}/v1"
-            settings = _settings(urls, tmp_path / "house.db", sections or {})
+            settings = _settings(urls, tmp_path / "house.db", sections or {}, regions or {})
             clock = LoopClock(loop, epoch_at=EPOCH_AT)
             data = build_data_plane(settings, clock=clock, rng=Random(1))
             stack.push_async_callback(data.gateway.aclose)
@@ -144,7 +147,9 @@ def open_house(tmp_path: Path) -> OpenHouse:
     return opened
 
 
-def _settings(urls: Mapping[str, str], store: Path, sections: Mapping[str, Any]) -> Settings:
+def _settings(
+    urls: Mapping[str, str], store: Path, sections: Mapping[str, Any], regions: Mapping[str, str]
+) -> Settings:
     document = {
         "autopilot": "act",
         "gateway": {"port": 0},
@@ -154,7 +159,7 @@ def _settings(urls: Mapping[str, str], store: Path, sections: Mapping[str, Any])
             {
                 "id": name,
                 "provider": "openai",
-                "region": "here",
+                "region": regions.get(name, "here"),
                 "model": "gpt-4o-mini",
                 "base_url": url,
             }

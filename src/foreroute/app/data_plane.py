@@ -203,6 +203,7 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
         keep_alive_s=section.keep_alive,
         passthrough=frozenset(section.passthrough),
         probe=section.probe,
+        residency={tag: frozenset(map(RegionId, regions)) for tag, regions in settings.residency.items()},
     )
 
 

@@ -115,6 +115,8 @@ class Settings(Section):
     regions: tuple[RegionSettings, ...] = ()
     """Known regions; empty: those that the channels name."""
     geo: GeoSettings = GeoSettings()
+    residency: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
+    """Tags of keys, and the only regions in which requests of such keys are served: `{gdpr: [eu-west, eu-north]}`."""
     clouds: CloudsSettings = CloudsSettings()
     channels: tuple[ChannelSettings, ...] = Field(min_length=1)
     """What can be called."""

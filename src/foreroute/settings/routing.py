@@ -142,7 +142,8 @@ class RouteSettings(Section):
     quality_min: Ratio = 0.0
     """The optimum of costs gives no share to channels whose `quality` is below it."""
     regions: tuple[Name, ...] = ()
-    """The optimum of costs gives shares to channels of these regions alone; empty: of any."""
+    """Its requests are served in these regions alone, whatever fails; empty: in any. Keys, teams and `residency` can
+    narrow that further."""
     attempts_max: int = Field(3, ge=1, le=10)
     """Tries of one request, the first included."""
     fallbacks: tuple[Name, ...] = ()
