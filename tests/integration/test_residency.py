@@ -65,7 +65,9 @@ def callers(at: float) -> tuple[KeyBook, dict[str, frozenset[str] | None]]:
             for tags in ((), ("gdpr",), ("west", "other")):
                 secret, key = new_key(secrets.token_bytes, name="key", at=at)
                 keys.append(
-                    replace(key, regions=frozenset(map(RegionId, own)), team=team and team.id, tags=tags)
+                    replace(
+                        key, regions=frozenset(map(RegionId, own)), team=team.id if team else None, tags=tags
+                    )
                 )
                 says = [set(one) for one in (own, team.regions if team else ()) if one]
                 says += [set(RESIDENCY[tag]) for tag in tags if tag in RESIDENCY]
