@@ -124,6 +124,7 @@ def open_house(tmp_path: Path) -> OpenHouse:
         behaviours: Mapping[str, Behaviour],
         sections: Mapping[str, Any] | None = None,
         regions: Mapping[str, str] | None = None,
+        limits: Mapping[str, Mapping[str, int]] | None = None,
     ) -> AsyncIterator[House]:
         async with AsyncExitStack() as stack:
             providers = {name: FakeProvider(behaviour) for name, behaviour in behaviours.items()}
@@ -131,7 +132,7 @@ def open_house(tmp_path: Path) -> OpenHouse:
             for name, provider in providers.items():
                 server = await stack.enter_async_context(await serve_asgi(provider))
                 urls[name] = f"{server.url}/v1"
-            settings = _settings(urls, tmp_path / "house.db", sections or {}, regions or {})
+            settings = _settings(urls, tmp_path / "house.db", sections or {}, regions or {}, limits or {})
             clock = LoopClock(loop, epoch_at=EPOCH_AT)
             data = build_data_plane(settings, clock=clock, rng=Random(1))
             stack.push_async_callback(data.gateway.aclose)
@@ -148,7 +149,11 @@ def open_house(tmp_path: Path) -> OpenHouse:
 
 
 def _settings(
-    urls: Mapping[str, str], store: Path, sections: Mapping[str, Any], regions: Mapping[str, str]
+    urls: Mapping[str, str],
+    store: Path,
+    sections: Mapping[str, Any],
+    regions: Mapping[str, str],
+    limits: Mapping[str, Any],
 ) -> Settings:
     document = {
         "autopilot": "act",
@@ -162,6 +167,7 @@ def _settings(
                 "region": regions.get(name, "here"),
                 "model": "gpt-4o-mini",
                 "base_url": url,
+                "limits": limits.get(name, {}),
             }
             for name, url in urls.items()
         ],

@@ -4,6 +4,7 @@ The decision says how each channel is to be relieved; between channels of one re
 is this that does. While all is well and there is room, nothing is changed: the nearest serve, the others wait behind them.
 """
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +20,8 @@ from foreroute.decide.guardrails import Guardrails
 from foreroute.regions.balance import Balance, BalanceSettings, Place, Site, Spill, balanced
 
 _HORIZON_S = 900.0
-_MINUTE_S = 60.0
+_GROWTH_MAX = 1.5
+"""More than half as much again within a quarter of an hour is not believed: room is money, or somebody's distance."""
 _LITTLE = 1e-3
 """A share that is not worth a change."""
 
@@ -52,17 +54,15 @@ class Spread:
     settings: SpreadSettings
     spills: dict[RouteName, tuple[Spill, ...]] = field(default_factory=dict)
     """Of the newest plan: for whom there was no room near by."""
-    _expected: Mapping[ChannelId, float] = field(default_factory=dict)
+    _seen: Mapping[ChannelId, Observed] = field(default_factory=dict)
+    _forecasts: Mapping[tuple[ChannelId, Metric], Forecast] = field(default_factory=dict)
     _settled: dict[RouteName, dict[ChannelId, float]] = field(default_factory=dict)
 
     def look(
         self, seen: Mapping[ChannelId, Observed], forecasts: Mapping[tuple[ChannelId, Metric], Forecast]
     ) -> None:
-        """What each channel is about to be asked for, requests a minute; moves the shares by one step."""
-        self._expected = {
-            channel: _expected(seen.get(channel), forecasts.get((channel, Metric.ATTEMPTS)))
-            for channel in self.settings.channels
-        }
+        """What comes, and what is expected to."""
+        self._seen, self._forecasts = seen, forecasts
 
     def plan(self, plan: RoutingPlan, causes: Sequence[Cause], *, step: bool) -> RoutingPlan:
         """The same with shares across regions where they are needed. `step`: a tick has passed since the last one."""
@@ -93,13 +93,34 @@ class Spread:
             return route
         return _with_shares(route, shares, frozenset(target.channel for target in targets))
 
+    def _demand(self, channels: Sequence[ChannelId]) -> float:
+        """Requests a minute: the larger of what comes now and what may come within a quarter of an hour, so that room is
+        made before it is needed.
+
+        What moves between the route's channels cancels out in the sum of their forecasts, but not in that of their upper
+        bounds: those add up as independent errors do.
+        """
+        now, ahead, doubt = 0.0, 0.0, 0.0
+        for channel in channels:
+            comes = self._seen[channel].attempts_per_minute if channel in self._seen else 0.0
+            forecast = self._forecasts.get((channel, Metric.ATTEMPTS))
+            window = None if forecast is None else forecast.over(_HORIZON_S)
+            now += comes
+            ahead += comes if window is None or not math.isfinite(window.value) else window.value
+            doubt += (
+                0.0
+                if window is None or not window.upper80 > window.value
+                else (window.upper80 - window.value) ** 2
+            )
+        return max(now, min(ahead + math.sqrt(doubt), _GROWTH_MAX * now))
+
     def _balanced(self, route: Route, targets: Sequence[Target], causes: Sequence[Cause]) -> Balance:
         bounds = {
             cause.channel: cause.bound
             for cause in sorted(causes, key=lambda cause: -cause.bound)
             if cause.route == route.name
         }
-        demand = sum(self._expected.get(target.channel, 0.0) for target in route.targets)
+        demand = self._demand([target.channel for target in route.targets])
         known = self.settings.channels
         places = [
             Place(
@@ -114,13 +135,6 @@ class Spread:
         ]
         site = Site(region=self.settings.home, demand_per_minute=demand, delay_s=self.settings.delay_s)
         return balanced([site], places, self.settings.balance)
-
-
-def _expected(seen: Observed | None, forecast: Forecast | None) -> float:
-    """The larger of what comes now and what may come within a quarter of an hour: room is made before it is needed."""
-    now = 0.0 if seen is None else seen.attempts_per_minute
-    ahead = None if forecast is None else forecast.over(_HORIZON_S)
-    return now if ahead is None or not ahead.upper80 > now else ahead.upper80
 
 
 def _room(channel: Channel) -> float | None:
