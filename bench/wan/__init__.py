@@ -1,6 +1,6 @@
 """Three continents on one machine: how near users are served, and how soon they are served elsewhere when a region is gone.
 
-`make bench NAME=wan` takes some ten minutes and needs root (network namespaces). In each of three places a gateway with
+`make bench NAME=wan` takes some twelve minutes and needs root (network namespaces). In each of three places a gateway with
 everything on and its users; a few milliseconds away a region with a provider, the other regions a real round trip away
 (medians of a year between AWS's regions). A region is lost by dropping every packet from and to it: nobody is told.
 """
@@ -18,7 +18,7 @@ from bench.wan.measure import Loss, Seen, failover_rows, latency_rows, read_user
 from bench.wan.network import Network, Process, missing, network
 from bench.wan.world import PROVIDER_MS, REGIONS, ROUND_TRIP_MS, Place, serve
 
-_WARM_S, _CALM_S, _OUT_S, _BACK_S = 15.0, 60.0, 7.0, 9.0
+_WARM_S, _CALM_S, _OUT_S, _BACK_S = 15.0, 60.0, 7.0, 14.0
 _LOSSES, _QUICK_LOSSES = 30, 3
 _RATE: Final = 20.0
 

@@ -49,7 +49,12 @@ def main() -> None:
                 continue
             for packet in _packets(key.fd):
                 target = packet[18] - 1
-                if packet[0] >> 4 != _VERSION_4 or key.data in cut or target in cut or not 0 <= target < len(devices):
+                if (
+                    packet[0] >> 4 != _VERSION_4
+                    or key.data in cut
+                    or target in cut
+                    or not 0 <= target < len(devices)
+                ):
                     continue
                 half = halves[key.data][target]
                 number += 1

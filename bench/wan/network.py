@@ -70,13 +70,17 @@ class Network:
 
 
 @contextmanager
-def network(places: Sequence[str], round_trip_ms: Mapping[Pair, float], *, seed: int = 1) -> Iterator[Network]:
+def network(
+    places: Sequence[str], round_trip_ms: Mapping[Pair, float], *, seed: int = 1
+) -> Iterator[Network]:
     """`round_trip_ms` by pairs, in either order; pairs that are not named are 1 ms apart."""
     prefix = f"frwan{os.getpid() % 10_000}"
     devices = [f"{prefix}t{number}" for number in range(len(places))]
     halves = [
         [
-            0.0 if one == other else round_trip_ms.get((one, other), round_trip_ms.get((other, one), 1.0)) / 2000.0
+            0.0
+            if one == other
+            else round_trip_ms.get((one, other), round_trip_ms.get((other, one), 1.0)) / 2000.0
             for other in places
         ]
         for one in places
@@ -132,7 +136,9 @@ class Process:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.process.terminate()
         try:
             self.process.wait(10.0)

@@ -47,10 +47,20 @@ class Place:
 def serve(stack: ExitStack, net: Network, region: str, folder: Path) -> Place:
     """A provider in the region and a gateway a few milliseconds away from it; ready when this returns."""
     home, there = f"g-{region}", f"p-{region}"
-    provider = [*net.inside(there), sys.executable, "-m", "bench.wan.provider", net.address(there), "9000", str(PROVIDER_MS)]
+    provider = [
+        *net.inside(there),
+        sys.executable,
+        "-m",
+        "bench.wan.provider",
+        net.address(there),
+        "9000",
+        str(PROVIDER_MS),
+    ]
     started = stack.enter_context(Process(provider, environment={}, log=folder / f"{there}.log"))
     if started.line().strip() != "ready":
-        raise RuntimeError(f"the provider in {region} did not start: {(folder / f'{there}.log').read_text()[-400:]}")
+        raise RuntimeError(
+            f"the provider in {region} did not start: {(folder / f'{there}.log').read_text()[-400:]}"
+        )
     config = folder / f"{home}.json"
     config.write_text(json.dumps(_configuration(net, region, folder)))
     argv = [*net.inside(home), sys.executable, "-m", "foreroute", "serve", "--config", str(config)]
@@ -62,7 +72,12 @@ def serve(stack: ExitStack, net: Network, region: str, folder: Path) -> Place:
 
 def _is_ready(net: Network, home: str) -> bool:
     code = f"import urllib.request as u; u.urlopen('http://127.0.0.1:{_PORT}/health/readiness', timeout=2)"
-    return subprocess.run([*net.inside(home), sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+    return (
+        subprocess.run(
+            [*net.inside(home), sys.executable, "-c", code], check=False, capture_output=True
+        ).returncode
+        == 0
+    )
 
 
 def _configuration(net: Network, region: str, folder: Path) -> dict[str, Any]:
@@ -73,7 +88,10 @@ def _configuration(net: Network, region: str, folder: Path) -> dict[str, Any]:
         "dashboard": {"enabled": False},
         "store": {"path": str(folder / f"{region}.db")},
         "regions": [
-            {"name": one, "round_trip": {other: f"{far_ms(one, other):g}ms" for other in REGIONS if other != one}}
+            {
+                "name": one,
+                "round_trip": {other: f"{far_ms(one, other):g}ms" for other in REGIONS if other != one},
+            }
             for one in REGIONS
         ],
         "channels": [
