@@ -10,6 +10,7 @@ from foreroute.app.grouping import NightlyGroups
 from foreroute.app.optimum import build_optimum
 from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
+from foreroute.app.spread import spread_of
 from foreroute.control.grading import GradingRules
 from foreroute.control.loop_settings import LoopSettings
 from foreroute.control.mutes import MutedDetection, Mutes
@@ -112,6 +113,7 @@ def build_stages(
         metrics=objective_metrics(settings),
         foreseen=foreseen,
         alerts=alerts,
+        spread=spread_of(settings, guardrails(settings)),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from foreroute.alerts.evidence import Evidence
 from foreroute.control.ahead import Ahead
 from foreroute.control.learnt import Learner
+from foreroute.control.spread import Spread
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
 from foreroute.core.channel import Channel
@@ -184,6 +185,8 @@ class Stages:
     savings: ExperimentStage | None = None
     """Holds a part of the requests out of everything that the loop moves, and counts what all of them cost."""
     learning: LearnStage | None = None
+    spread: Spread | None = None
+    """Moves traffic between regions, for routes that prefer the nearest."""
     windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()
     """What is expected over the next quarter of an hour and hour, for many series at little cost."""
     standings: Callable[[ChannelId, Metric], Sequence[Standing]] = lambda _channel, _metric: ()
