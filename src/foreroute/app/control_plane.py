@@ -235,6 +235,8 @@ class ControlPlane:
             self.steering = Steering(autopilot=self.settings.autopilot, stages=stages_of(self.settings))
         savings = build_savings(self.settings, self.data, store, self.stages, self.steering)
         self.stages = replace(self.stages, savings=savings)
+        if savings is None:
+            self.steering.held_out = {}  # a reload may have switched it off
         self.experiments = build_experiments(
             self.settings, self.data, store, self.stages, self.steering, self.clock
         )

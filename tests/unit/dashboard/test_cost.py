@@ -216,13 +216,15 @@ async def test_the_frontier_has_the_forecast_where_one_is_on_record(room):
 
 async def test_an_optimum_that_steers_leaves_those_who_only_stand_in_alone(room):
     await room.serve()
-    asked = {"start_at": AT - 3600.0, "end_at": AT}
-    (shown,) = await market_of(room.market, **asked)
-    (steers,) = await market_of(room.market, **asked, steers=True)
+    start = AT - 3600.0
+    more = Ahead(at=AT, demand={ChannelId("dear"): (4.0, 2.0), ChannelId("cheap"): (2.0, 2.0)})
+    (shown,) = await market_of(room.market, start_at=start, end_at=AT)
+    (steers,) = await market_of(room.market, start_at=start, end_at=AT, steers=True)
+    (busier,) = await market_of(room.market, start_at=start, end_at=AT, ahead=more, steers=True)
+    assert shown.request_class is not None
+    assert steers.request_class is not None
     assert {one.channel for one in steers.request_class.choices} == {"dear", "cheap"}
     assert steers.request_class.success_min == pytest.approx(shown.request_class.success_min - 0.005)
-    more = Ahead(at=AT, demand={ChannelId("dear"): (4.0, 2.0), ChannelId("cheap"): (2.0, 2.0)})
-    (busier,) = await market_of(room.market, **asked, ahead=more, steers=True)
     assert busier.requests_per_minute == pytest.approx(1.5 * steers.requests_per_minute)
 
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from foreroute.core.attempt import PickReason
 from foreroute.core.decision import Autopilot, Capability, Decision, ReasonCode
@@ -205,3 +207,36 @@ def test_a_yes_lets_it_move_and_a_lower_stage_takes_it_back() -> None:
     _, decision = step(replace(state, approved=()))
     assert shares(decision)[CHEAP] == pytest.approx(0.4)
     assert {change.reason.code for change in decision.changes} == {ReasonCode.AUTOPILOT_OFF}
+
+
+@st.composite
+def any_aim(draw: st.DrawFn) -> Aim:
+    parts = [draw(st.floats(0.0, 1.0)) for _ in (DEAR, CHEAP)]
+    total = sum(parts) or 1.0
+    shares = dict(zip((DEAR, CHEAP), [part / total for part in parts], strict=True))
+    ratio = st.floats(0.0, 1.0)
+    return Aim(
+        shares=shares if sum(parts) else {CHEAP: 1.0},
+        usd_per_hour={DEAR: draw(st.floats(0.0, 100.0)), CHEAP: draw(st.floats(0.0, 100.0))},
+        late_ratio={DEAR: draw(ratio), CHEAP: draw(ratio)},
+        room=draw(st.sampled_from([{}, {CHEAP: 0.3}])),
+        barred=draw(st.sampled_from([frozenset(), frozenset({DEAR})])),
+    )
+
+
+@given(found=st.lists(any_aim(), min_size=1, max_size=6), ill=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_aimed_at_shares_add_up_and_steps_are_bounded(found: list[Aim], ill: bool) -> None:
+    state = snapshot()
+    if ill:
+        state = replace(state, channels={**state.channels, CHEAP: replace(GOOD, failure_ratio=0.9)})
+    for aim in found:
+        before = {target.channel: target.weight for target in state.current.routes[CHAT].targets}
+        state, decision = step(replace(state, aims=aims(aim, solved_at=state.at)))
+        after = shares(decision)
+        assert after[DEAR] + after[CHEAP] == pytest.approx(1.0)
+        assert after[SPARE] == 1.0
+        for pursuit in decision.pursued.values():
+            assert not pursuit.shares or sum(pursuit.shares.values()) == pytest.approx(1.0)
+        if not aim.barred:
+            assert abs(after[CHEAP] - before[CHEAP]) <= RAILS.share_step_max + 1e-9
