@@ -23,6 +23,7 @@ from foreroute.core.assignment import draw
 from foreroute.core.attempt import Usage
 from foreroute.core.decision import Autopilot
 from foreroute.core.experiment import Unit
+from foreroute.core.experiment_ports import ExperimentedStore
 from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.ledger import LedgerEntry, Seller
 from foreroute.core.plan import Route, Target
@@ -309,6 +310,8 @@ def test_savings_are_measured_net_and_in_the_months_report(place):
 
     async def work() -> None:
         store = await open_store(load_settings(place.config))
+        assert isinstance(store, ExperimentedStore)
+        kept = store.experiments
         routes = {
             RouteName("chat"): Route(
                 name=RouteName("chat"),
@@ -318,8 +321,8 @@ def test_savings_are_measured_net_and_in_the_months_report(place):
         steering = Steering(autopilot=Autopilot.ACT)
         held_out = HeldOut(
             settings=HeldOutSettings(control_share=0.5),
-            counting=Counting(store.experiments, dict),
-            runs=store.experiments.runs,
+            counting=Counting(kept, dict),
+            runs=kept.runs,
             steering=steering,
             routes=lambda: routes,
             month=lambda _: time.strftime("%Y-%m", time.gmtime(NOW)),

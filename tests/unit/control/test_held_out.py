@@ -18,6 +18,7 @@ from foreroute.control.experiments.held_out import (
 )
 from foreroute.control.helm import Helm
 from foreroute.core.assignment import draw
+from foreroute.core.attempt import PickReason
 from foreroute.core.decision import Autopilot, Capability
 from foreroute.core.experiment import Unit, treated
 from foreroute.core.ids import ChannelId, RouteName
@@ -46,6 +47,7 @@ ROUTES = {
 }
 MOVED = replace(
     ROUTES[CHAT],
+    reason=PickReason.OPTIMUM,
     targets=(
         Target(channel=DEAR, weight=0.1),
         Target(channel=CHEAP, weight=0.9),
@@ -102,6 +104,7 @@ async def test_the_control_keeps_the_configured_weights_by_shares_alone() -> Non
     served = treated(MOVED, control.treatment, {})
     assert {one.channel: one.weight for one in served.targets if one.priority == 0} == {DEAR: 0.6, CHEAP: 0.4}
     assert served.select is Select.SHARES
+    assert served.reason is PickReason.CONFIGURED
     assert treated(MOVED, steered.treatment, {}) is MOVED
 
 
