@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Final
 
 import aiohttp
@@ -61,6 +62,7 @@ class AiohttpTransport:
                     headers=self._headers(request),
                     allow_redirects=False,
                     timeout=self._timeout(limits.connect_s),
+                    trace_request_ctx=request,
                 )
         except _FAILURES as error:
             raise TransportFailure(_evidence_of(error, Phase.HEADERS)) from error
@@ -82,6 +84,7 @@ class AiohttpTransport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("User-Agent",),
+                trace_configs=[_connection_trace()],
             )
         return self._session
 
@@ -184,6 +187,22 @@ class AiohttpResponse:
                     pass
         except (aiohttp.ClientError, OSError, TimeoutError):
             return  # the connection is closed instead of kept: that is all it costs
+
+
+def _connection_trace() -> aiohttp.TraceConfig:
+    """Times new connections, on the request that wanted them; most requests find one that is open."""
+    trace = aiohttp.TraceConfig()
+
+    async def begin(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        context.began_at = asyncio.get_running_loop().time()
+
+    async def end(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        request = context.trace_request_ctx
+        request.connect_s = asyncio.get_running_loop().time() - context.began_at
+
+    trace.on_connection_create_start.append(begin)
+    trace.on_connection_create_end.append(end)
+    return trace
 
 
 def _body(body: bytes) -> bytes | AsyncIterator[bytes] | None:
