@@ -8,6 +8,7 @@ from foreroute.control.overrides import impose, in_force, with_overrides, withdr
 from foreroute.core.decision import Cause, Decision
 from foreroute.core.experiment import Override
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
+from foreroute.core.limits import ChannelLimits
 from foreroute.core.patterns import Refusals
 from foreroute.core.plan import Route, RoutingPlan
 from foreroute.core.work import Expectation
@@ -26,7 +27,8 @@ class Helm:
         """The newest decision that changed something, or proposed to."""
         self.expectations: Mapping[ChannelId, Expectation] = {}
         self.refusals: Mapping[ChannelId, Refusals] = {}
-        """Both go down with every plan."""
+        self.limits: Mapping[ChannelId, ChannelLimits] = {}
+        """All go down with every plan."""
         self._publish = publish
         self._has_begun = False
 
@@ -90,5 +92,10 @@ class Helm:
         self.plan, self._has_begun = plan, True
         told = replace(plan, expectations=self.expectations)
         if not self.steering.kill_switch:
-            told = replace(told, refusals=self.refusals, experiments=self.steering.experiments)
+            told = replace(
+                told,
+                refusals=self.refusals,
+                experiments=self.steering.experiments,
+                limits=self.limits,
+            )
         self._publish(told)

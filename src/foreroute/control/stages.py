@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from foreroute.alerts.evidence import Evidence
 from foreroute.control.learnt import Learner
 from foreroute.control.state import ForecastRecord
+from foreroute.control.tuning import TuningDesk
 from foreroute.core.attempt import Attempt
 from foreroute.core.channel import Channel
 from foreroute.core.decision import DECIDED, Capability
@@ -169,6 +170,7 @@ class Stages:
     alerts: AlertStage | None = None
     experiments: ExperimentStage | None = None
     learning: LearnStage | None = None
+    tuning: TuningDesk | None = None
     windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()
     """What is expected over the next quarter of an hour and hour, for many series at little cost."""
     standings: Callable[[ChannelId, Metric], Sequence[Standing]] = lambda _channel, _metric: ()

@@ -9,6 +9,7 @@ from foreroute.core.limits import Parameter, Setting
 from foreroute.heal.tuning.canary import Arm
 from foreroute.heal.tuning.memory import DAY_S, Memory
 from foreroute.heal.tuning.samples import NOT_USERS, Sample, samples_of
+from foreroute.heal.tuning.shadow import Shadow
 from foreroute.heal.tuning.traffic import Traffic
 
 _USUAL_MIN: Final = 20
@@ -53,7 +54,12 @@ class ChannelState:
     streaks: dict[Parameter, tuple[bool, int]] = field(default_factory=dict)
     """Which way a parameter is wanted to go, and for how many rounds in a row."""
     holds: dict[Parameter, Hold] = field(default_factory=dict)
+    bases: dict[Parameter, Setting] = field(default_factory=dict)
+    """What was configured when a parameter was tuned first."""
     trial: Trial | None = None
+    shadow: Shadow | None = None
+    shaded: dict[Parameter, float] = field(default_factory=dict)
+    """When a proposal of each was watched last."""
     changed_at: float | None = None
     usual: dict[tuple[Parameter, int], float] = field(default_factory=dict)
     """The median duration of each size class, as of the last round."""
@@ -62,6 +68,8 @@ class ChannelState:
         samples = samples_of(attempt)
         for sample in samples:
             self.memory.add(sample, attempt.ended_at)
+            if self.shadow is not None:
+                self.shadow.see(sample, attempt.started_at)
         ratio = self._slow_ratio(samples)
         self.traffic.observe(attempt, ratio)
         self.witness(attempt, ratio)
@@ -93,6 +101,7 @@ class ChannelState:
             "memory": self.memory.dump(),
             "traffic": self.traffic.dump(),
             "settings": {name.value: packed(one) for name, one in self.kept_settings().items()},
+            "bases": {name.value: packed(one) for name, one in self.bases.items()},
             "by_hand": sorted(self.by_hand),
             "holds": {name.value: [one.until_at, one.rollbacks] for name, one in self.holds.items()},
             "changed_at": self.changed_at,
@@ -115,6 +124,7 @@ class ChannelState:
         state.memory.load(fields["memory"])
         state.traffic.load_rows(fields["traffic"])
         state.settings = {Parameter(name): unpacked(one) for name, one in fields["settings"].items()}
+        state.bases = {Parameter(name): unpacked(one) for name, one in fields["bases"].items()}
         state.by_hand = {Parameter(name) for name in fields["by_hand"]}
         state.holds = {
             Parameter(name): Hold(float(until_at), int(count))

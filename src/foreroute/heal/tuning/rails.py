@@ -34,6 +34,8 @@ class Rails:
     """Seconds, shares 0…1 and counts of attempts. Set by judgement from public practice, not fitted to any data."""
 
     bounds: Mapping[Parameter, Bounds] = field(default_factory=lambda: dict(BOUNDS))
+    parameters: frozenset[Parameter] = frozenset(Parameter)
+    """Those that are tuned at all."""
     dead_band: float = 0.1
     """Smaller changes are not made: they are noise."""
     step_max: float = 0.25

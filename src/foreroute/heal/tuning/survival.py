@@ -31,7 +31,11 @@ class Survival:
     bins: dict[int, list[int]] = field(default_factory=dict)
 
     def add(self, seconds: float, *, cut: bool) -> None:
-        self.bins.setdefault(key_of(seconds), [0, 0])[cut] += 1
+        key = key_of(seconds)
+        counts = self.bins.get(key)
+        if counts is None:
+            counts = self.bins[key] = [0, 0]
+        counts[cut] += 1
 
     @property
     def ended(self) -> int:

@@ -9,8 +9,9 @@ from foreroute.heal.tuning.canary import Verdict, judge
 from foreroute.heal.tuning.channel_state import ChannelState, Hold, Trial
 from foreroute.heal.tuning.load import parameter_off
 from foreroute.heal.tuning.rails import Rails
+from foreroute.heal.tuning.samples import TIMED
 from foreroute.heal.tuning.traffic import Traffic
-from foreroute.heal.tuning.values import Change, Event
+from foreroute.heal.tuning.values import Change, Event, Grade, Graded
 
 _HELD_S_MAX: Final = 86_400.0
 
@@ -47,6 +48,27 @@ def rolled_back(
     if hold is not None:
         _hold(state, trial.parameter, at, hold)
     return _change(channel, trial, at, Event.ROLLED_BACK, said)
+
+
+def graded(change: Change) -> Graded:
+    """What a trial that is over was worth."""
+    if change.event is Event.PROMOTED:
+        grade = Grade.HELPED if change.parameter in TIMED else Grade.NO_DIFFERENCE
+    else:
+        grade = Grade.UNKNOWN if "too few" in change.canary or "clock" in change.canary else Grade.HURT
+    back = change.event is Event.ROLLED_BACK
+    return Graded(
+        channel=change.channel,
+        parameter=change.parameter,
+        started_at=change.at,
+        at=change.at,
+        executed=True,
+        grade=grade,
+        old=change.new if back else change.old,
+        new=change.old if back else change.new,
+        reason=change.reason,
+        detail=change.canary,
+    )
 
 
 def hold(state: ChannelState, parameter: Parameter, at: float, rails: Rails) -> None:

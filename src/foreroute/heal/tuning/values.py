@@ -62,6 +62,32 @@ class Change:
     actor: str = "tuner"
 
 
+class Grade(StrEnum):
+    """What a step was worth, or would have been. The words of the rollout."""
+
+    HELPED = "helped"
+    NO_DIFFERENCE = "no_difference"
+    HURT = "hurt"
+    FALSE_ALARM = "false_alarm"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graded:
+    """One step and its grade: evidence for or against letting tuning go farther."""
+
+    channel: ChannelId
+    parameter: Parameter
+    started_at: float
+    at: float
+    executed: bool
+    grade: Grade
+    old: Setting
+    new: Setting
+    reason: str
+    detail: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
     """What else is known of a channel. Ratios: the upper bound of the next quarter of an hour, against the last hour."""
@@ -117,3 +143,4 @@ class Round:
     limits: Mapping[ChannelId, ChannelLimits]
     changes: tuple[Change, ...]
     views: tuple[View, ...]
+    graded: tuple[Graded, ...] = ()
