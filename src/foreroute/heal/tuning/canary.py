@@ -7,7 +7,7 @@ from typing import Final
 
 from foreroute.core.attempt import Attempt, Outcome
 from foreroute.heal.tuning.rails import Rails
-from foreroute.heal.tuning.statistics import Z95, difference, slower
+from foreroute.heal.tuning.statistics import difference, slower
 from foreroute.heal.tuning.traffic import is_pushback
 
 _RATIOS_MAX: Final = 400
@@ -16,7 +16,8 @@ _Z_EARLY: Final = 2.58
 """One-sided 99.5 %: the trial is looked at every round, and shall not end by chance."""
 _BAD_MARGIN: Final = 0.002
 _SLOWER_MIN: Final = 1.1
-_P_EARLY, _P_LATE = 0.005, 0.05
+_Z_LATE: Final = 1.96
+_P_EARLY, _P_LATE = 0.005, 0.025
 
 
 class Verdict(Enum):
@@ -53,7 +54,7 @@ def judge(trial: Arm, control: Arm, age_s: float, rails: Rails) -> tuple[Verdict
     """The verdict, and what it rests on, in words. Nothing is promoted on less than the rails ask for."""
     said = f"{trial.bad} of {trial.judged} went badly, against {control.bad} of {control.judged}"
     ripe = age_s >= rails.canary_s_min and min(trial.judged, control.judged) >= rails.canary_samples_min
-    z, p_max = (Z95, _P_LATE) if ripe else (_Z_EARLY, _P_EARLY)
+    z, p_max = (_Z_LATE, _P_LATE) if ripe else (_Z_EARLY, _P_EARLY)
     if trial.judged >= _EARLY_MIN and control.judged >= _EARLY_MIN:
         least, _ = difference(trial.bad, trial.judged, control.bad, control.judged, z)
         if least > _BAD_MARGIN:

@@ -128,6 +128,8 @@ def _is_near(parameter: Parameter, old: Setting, goal: Setting, rails: Rails) ->
 def _part(old: Setting, goal: Setting, step_max: float) -> float:
     """How much of the way may be gone, 0…1, so that no anchor moves by more than a step."""
     pairs = [(old.at(), goal.at()), *((old.at(t), goal.at(t)) for t in _anchors(old, goal))]
+    # Also as if nothing bounded the goal from above: what is mixed are the lines, and the bound does not mix.
+    pairs += [(old.at(t), goal.base + goal.per_token * t) for t in _anchors(old, goal)]
     moves = [abs(new - was) / max(was, 1e-9) for was, new in pairs]
     return min(1.0, step_max / max(*moves, 1e-9))
 
@@ -152,8 +154,8 @@ def _whole(old: float, goal: float, new: float) -> float:
 
 def _rounded(one: Setting) -> Setting:
     return Setting(
-        float(f"{one.base:.4g}"),
-        float(f"{one.per_token:.4g}"),
-        float(f"{one.usual_tokens:.4g}"),
-        one.most if math.isinf(one.most) else float(f"{one.most:.4g}"),
+        float(f"{one.base:.6g}"),
+        float(f"{one.per_token:.6g}"),
+        float(f"{one.usual_tokens:.6g}"),
+        one.most if math.isinf(one.most) else float(f"{one.most:.6g}"),
     )

@@ -16,7 +16,7 @@ def wilson(failures: int, attempts: int, z: float = Z95) -> tuple[float, float]:
     centre = ratio + z2 / (2 * attempts)
     margin = z * math.sqrt(ratio * (1 - ratio) / attempts + z2 / (4 * attempts * attempts))
     scale = 1 + z2 / attempts
-    return max(0.0, (centre - margin) / scale), min(1.0, (centre + margin) / scale)
+    return max(0.0, min(ratio, (centre - margin) / scale)), min(1.0, max(ratio, (centre + margin) / scale))
 
 
 def difference(failures: int, attempts: int, others: int, of: int, z: float = Z95) -> tuple[float, float]:
