@@ -35,6 +35,14 @@ class Parameter(StrEnum):
     """Retries for each request of the last minute, 0…1. One for the whole gateway."""
 
 
+TIMED: Final = (Parameter.CONNECT, Parameter.FIRST_CHUNK, Parameter.STALL, Parameter.TOTAL)
+"""The timeouts."""
+UNTIMED: Final = frozenset({"/embeddings", "/messages/count_tokens", "/*"})
+"""Endpoints that generate no text. What generation takes says nothing of them: they keep the configured timeouts, and
+nothing is learnt from how long they take.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One tuned value: `base`, and `per_token` more for each token of a request, up to `most`."""

@@ -9,6 +9,7 @@ from foreroute.core.attempt import PickReason
 from foreroute.core.channel import Channel, Dialect
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
 from foreroute.core.ids import ChannelId
+from foreroute.core.limits import UNTIMED
 from foreroute.core.plan import Route, Select, Target
 from foreroute.core.work import Work
 from foreroute.gateway import retry
@@ -107,7 +108,8 @@ class Exchange:
         plan = self._works.plans.current()
         if served.static or not plan.limits:
             return served
-        route = self._works.tuned.route(served.route, plan, self._origin.request_id)
+        timed = self._request.endpoint.value not in UNTIMED
+        route = self._works.tuned.route(served.route, plan, self._origin.request_id, timed=timed)
         return served if route is served.route else replace(served, route=route)
 
     def _wants(self, first: Route) -> Wants:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from foreroute.core.ids import ChannelId
-from foreroute.core.limits import EVERYWHERE, ChannelLimits, Parameter, Setting
+from foreroute.core.limits import EVERYWHERE, TIMED, ChannelLimits, Parameter, Setting
 from foreroute.core.plan import CallPolicy, Route, RoutingPlan, Target
 
 _KEPT_MAX: Final = 512
+_Key = tuple[int, bool, frozenset[ChannelId], frozenset[ChannelId]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,10 @@ class Tuned:
 
     def __init__(self) -> None:
         self._limits: Mapping[ChannelId, ChannelLimits] | None = None
-        self._kept: dict[tuple[int, frozenset[ChannelId], frozenset[ChannelId]], tuple[Route, Route]] = {}
+        self._kept: dict[_Key, tuple[Route, Route]] = {}
 
-    def route(self, route: Route, plan: RoutingPlan, request_id: str) -> Route:
-        """The same route where nothing is tuned. A target whose policy is not the plan's keeps it: an experiment
+    def route(self, route: Route, plan: RoutingPlan, request_id: str, *, timed: bool = True) -> Route:
+        """The same route where nothing is tuned; without `timed`, with its own timeouts. A target whose policy is not the plan's keeps it: an experiment
         has changed it, and wants to know what that does.
         """
         limits = plan.limits
@@ -41,27 +42,30 @@ class Tuned:
             return route
         if limits is not self._limits or len(self._kept) >= _KEPT_MAX:
             self._limits, self._kept = limits, {}
+        if not timed:
+            limits = {name: _untimed(one) for name, one in limits.items()}
         lot = lot_of(request_id)
         trying = frozenset(
             name for name, one in limits.items() if one.canary is not None and lot.canary < one.canary.ratio
         )
         loose = frozenset(name for name, one in limits.items() if lot.leash < one.leash_ratio)
-        kept = self._kept.get((id(route), trying, loose))
+        key = id(route), timed, trying, loose
+        kept = self._kept.get(key)
         if kept is not None and kept[0] is route:
             return kept[1]
         planned = plan.routes.get(route.name)
         policies = {} if planned is None else {target.channel: target.policy for target in planned.targets}
-        targets = tuple(
-            _target(
-                target, limits[target.channel], tries=target.channel in trying, loose=target.channel in loose
-            )
-            if target.channel in limits and policies.get(target.channel) == target.policy
-            else target
-            for target in route.targets
-        )
-        changed = replace(route, targets=targets)
-        self._kept[id(route), trying, loose] = route, changed
-        return changed
+
+        def changed(target: Target) -> Target:
+            name = target.channel
+            if name not in limits or policies.get(name) != target.policy:
+                return target
+            policy = policy_of(target.policy, limits[name], tries=name in trying, loose=name in loose)
+            return replace(target, policy=policy)
+
+        made = replace(route, targets=tuple(map(changed, route.targets)))
+        self._kept[key] = route, made
+        return made
 
 
 def retry_ratio(plan: RoutingPlan, configured: float) -> float:
@@ -84,8 +88,10 @@ def policy_of(
     )
 
 
-def _target(target: Target, limits: ChannelLimits, *, tries: bool, loose: bool) -> Target:
-    return replace(target, policy=policy_of(target.policy, limits, tries=tries, loose=loose))
+def _untimed(limits: ChannelLimits) -> ChannelLimits:
+    settings = {name: one for name, one in limits.settings.items() if name not in TIMED}
+    canary = limits.canary if limits.canary is not None and limits.canary.parameter not in TIMED else None
+    return replace(limits, settings=settings, canary=canary, leash_ratio=0.0)
 
 
 def _with(policy: CallPolicy, settings: Mapping[Parameter, Setting]) -> CallPolicy:

@@ -81,6 +81,15 @@ def test_a_tenth_tries_a_canary_and_one_in_a_hundred_runs_on_a_long_leash() -> N
     assert {one.timeouts.stall_s for one in policies if not one.canary} == {2.0}
 
 
+def test_what_generates_no_text_keeps_its_timeouts_and_not_its_concurrency() -> None:
+    canary = Canary(name="t1", parameter=Parameter.STALL, setting=Setting(1.0), ratio=1.0)
+    settings = {Parameter.TOTAL: Setting(9.0), Parameter.CONCURRENCY: Setting(3.0)}
+    made = plan({A: ChannelLimits(settings=settings, canary=canary, leash_ratio=1.0)})
+    policy = target(Tuned().route(made.routes[CHAT], made, "r1", timed=False), A).policy
+    assert policy.timeouts == Timeouts()
+    assert (policy.concurrency_max, policy.canary, policy.leash) == (3, "", False)
+
+
 @given(st.text(max_size=200))
 def test_a_lot_is_the_same_for_the_same_request(name: str) -> None:
     lot = lot_of(name)

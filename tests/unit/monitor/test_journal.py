@@ -210,8 +210,10 @@ def test_what_was_written_before_tuning_was_there_can_be_read(tmp_path: Path) ->
     (tmp_path / "old-000000.attempts").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in older))
     path.unlink()
     read = JournalReader(tmp_path, own="other").poll()
-    plain = {"connect_s": None, "gap_max_s": None, "canary": "", "leash": False, "rate_limits": None}
-    assert read == [replace(one, **plain) for one in wanted]
+    assert read == [
+        replace(one, connect_s=None, gap_max_s=None, canary="", leash=False, rate_limits=None)
+        for one in wanted
+    ]
 
 
 def _without(value: Any, names: tuple[str, ...]) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from foreroute.core.attempt import Attempt
-from foreroute.core.limits import Parameter, Setting
+from foreroute.core.limits import UNTIMED, Parameter, Setting
 from foreroute.heal.tuning.canary import Arm
 from foreroute.heal.tuning.memory import DAY_S, Memory
 from foreroute.heal.tuning.samples import NOT_USERS, Sample, samples_of
@@ -78,6 +78,8 @@ class ChannelState:
         """What an attempt says of the trial that runs, if one does."""
         trial = self.trial
         if trial is None or attempt.started_at < trial.started_at or attempt.reason in NOT_USERS:
+            return
+        if attempt.asked.endpoint in UNTIMED:
             return
         if not trial.split or attempt.canary == trial.name:
             trial.arm.add(attempt, ratio)

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from foreroute.core.limits import Parameter
+from foreroute.core.limits import TIMED, Parameter
 from foreroute.heal.tuning.channel_state import ChannelState
 from foreroute.heal.tuning.rails import Rails
-from foreroute.heal.tuning.samples import TIMED
 from foreroute.heal.tuning.values import Look, Outlook, Wanted
 
 

@@ -4,11 +4,10 @@ from typing import Final, NamedTuple
 
 from foreroute.core.attempt import Attempt, Outcome, PickReason
 from foreroute.core.failure import FailureClass
-from foreroute.core.limits import Parameter
+from foreroute.core.limits import UNTIMED, Parameter
 
 NOT_USERS: Final = frozenset({PickReason.PROBE, PickReason.SHADOW})
 """Attempts that are no request of anybody's: a probe is tiny, a copy is not waited for."""
-TIMED: Final = (Parameter.CONNECT, Parameter.FIRST_CHUNK, Parameter.STALL, Parameter.TOTAL)
 
 
 class Sample(NamedTuple):
@@ -23,7 +22,7 @@ def samples_of(attempt: Attempt) -> list[Sample]:
     """Failures that are no timeout say nothing of durations. A client that left, or a lost hedge, cuts off as a
     timeout does.
     """
-    if attempt.reason in NOT_USERS:
+    if attempt.reason in NOT_USERS or attempt.asked.endpoint in UNTIMED:
         return []
     found = _connect(attempt)
     cut = attempt.outcome is Outcome.TIMEOUT or (

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from foreroute.core.ids import ChannelId
-from foreroute.core.limits import Parameter, Setting
+from foreroute.core.limits import TIMED, Parameter, Setting
 from foreroute.heal.tuning.rails import Rails, is_tighter
-from foreroute.heal.tuning.samples import TIMED, Sample
+from foreroute.heal.tuning.samples import Sample
 from foreroute.heal.tuning.statistics import wilson
 from foreroute.heal.tuning.values import Grade, Graded, Look, View
 

@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from foreroute.core.ids import ChannelId
-from foreroute.core.limits import Parameter
+from foreroute.core.limits import TIMED, Parameter
 from foreroute.heal.tuning.canary import Verdict, judge
 from foreroute.heal.tuning.channel_state import ChannelState, Hold, Trial
 from foreroute.heal.tuning.load import parameter_off
 from foreroute.heal.tuning.rails import Rails
-from foreroute.heal.tuning.samples import TIMED
 from foreroute.heal.tuning.traffic import Traffic
 from foreroute.heal.tuning.values import Change, Event, Grade, Graded
 

@@ -12,13 +12,12 @@ import orjson
 from foreroute.core.attempt import Attempt
 from foreroute.core.errors import StoreCorrupt
 from foreroute.core.ids import ChannelId
-from foreroute.core.limits import EVERYWHERE, Canary, ChannelLimits, Parameter, Setting
+from foreroute.core.limits import EVERYWHERE, TIMED, Canary, ChannelLimits, Parameter, Setting
 from foreroute.heal.tuning import trials, wants
 from foreroute.heal.tuning.channel_state import ChannelState
 from foreroute.heal.tuning.memory import HOUR_S
 from foreroute.heal.tuning.rails import Rails
 from foreroute.heal.tuning.returning import step_back
-from foreroute.heal.tuning.samples import TIMED
 from foreroute.heal.tuning.shadow import watched
 from foreroute.heal.tuning.steps import NO_POLICY, Steps
 from foreroute.heal.tuning.values import Change, Event, Graded, Look, Round, View

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from foreroute.core.ids import ChannelId
-from foreroute.core.limits import EVERYWHERE, Parameter, Setting
+from foreroute.core.limits import EVERYWHERE, TIMED, Parameter, Setting
 from foreroute.core.routes import CallPolicy
 from foreroute.heal.tuning.channel_state import ChannelState
 from foreroute.heal.tuning.faults import wanted_failures_in_row, wanted_outlier_ratio, wanted_retry_ratio
 from foreroute.heal.tuning.load import ADMIT_ALL, UNLIMITED, wanted_admission, wanted_concurrency
 from foreroute.heal.tuning.memory import QUARTER_S
 from foreroute.heal.tuning.rails import Rails
-from foreroute.heal.tuning.samples import TIMED
 from foreroute.heal.tuning.timeouts import wanted_timeout
 from foreroute.heal.tuning.values import Look, Outlook, Wanted
 

@@ -403,7 +403,9 @@ def test_retries_follow_what_they_are_worth() -> None:
         return [made]
 
     current = Setting(0.2)
-    assert wanted_retry_ratio(rows(80), current, AT + 60).setting == Setting(pytest.approx(0.22))
+    more = wanted_retry_ratio(rows(80), current, AT + 60).setting
+    assert more is not None
+    assert more.base == pytest.approx(0.22)
     assert wanted_retry_ratio(rows(10), current, AT + 60).setting == Setting(0.1)
     assert wanted_retry_ratio(rows(80, pushed=200), current, AT + 60).urgent
     assert wanted_retry_ratio(rows(35), current, AT + 60).setting is None

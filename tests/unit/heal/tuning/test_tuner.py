@@ -14,7 +14,7 @@ from foreroute.core.plan import CallPolicy, Timeouts
 from foreroute.heal.tuning.rails import Rails
 from foreroute.heal.tuning.survival import Survival
 from foreroute.heal.tuning.tuner import Tuner
-from foreroute.heal.tuning.values import Event, Grade, Look, Outlook
+from foreroute.heal.tuning.values import Event, Grade, Graded, Look, Outlook
 
 P = Parameter
 QUICK = Rails(
@@ -184,7 +184,7 @@ def test_a_young_channel_is_not_tightened() -> None:
 
 def test_without_the_right_to_act_it_only_proposes_and_is_graded() -> None:
     arena = Arena(World(per_minute=60), rails=QUICK, policy=SHORT, act=lambda _: False)
-    graded = []
+    graded: list[Graded] = []
     for _ in range(60):
         made = arena.step()
         assert made is not None
