@@ -22,6 +22,7 @@ def build_tuning(settings: Settings, configured: RoutingPlan) -> TuningDesk | No
         step_max=section.step_max,
         tighten_every_s=section.tighten_every,
         loosen_every_s=section.loosen_every,
+        settle_s=section.settle,
         samples_min=section.samples_min,
         young_samples_min=section.young_samples_min,
         canary_ratio=section.canary_ratio,

@@ -89,7 +89,9 @@ def policy_of(
 
 
 def _untimed(limits: ChannelLimits) -> ChannelLimits:
-    settings = {name: one for name, one in limits.settings.items() if name not in TIMED}
+    settings: dict[Parameter, Setting] = {
+        name: one for name, one in limits.settings.items() if name not in TIMED
+    }
     canary = limits.canary if limits.canary is not None and limits.canary.parameter not in TIMED else None
     return replace(limits, settings=settings, canary=canary, leash_ratio=0.0)
 

@@ -44,6 +44,8 @@ class TuningSettings(Section):
     """Between two steps of a channel."""
     loosen_every: Duration = 120.0
     """Between two steps of a channel that take harm from users."""
+    settle: Duration = 3600.0
+    """A timeout that was made longer is not made shorter again before."""
     samples_min: int = Field(200, ge=20)
     """So many durations before a timeout is proposed."""
     young_samples_min: int = Field(1000, ge=20)

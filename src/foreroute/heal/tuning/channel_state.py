@@ -61,6 +61,8 @@ class ChannelState:
     shaded: dict[Parameter, float] = field(default_factory=dict)
     """When a proposal of each was watched last."""
     changed_at: float | None = None
+    loosened_at: dict[Parameter, float] = field(default_factory=dict)
+    """When each timeout was made longer last."""
     usual: dict[tuple[Parameter, int], float] = field(default_factory=dict)
     """The median duration of each size class, as of the last round."""
 

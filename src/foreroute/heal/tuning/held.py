@@ -54,6 +54,9 @@ def _troubled(state: ChannelState, case: Case) -> list[str]:
         if outlook.incident:
             found.append("an incident is open")
     if case.tightens and case.parameter in TIMED:
+        since_s = case.look.at - state.loosened_at.get(case.parameter, float("-inf"))
+        if since_s < rails.settle_s:
+            found.append(f"made longer {since_s / 60:.0f} min ago")
         if state.memory.total < rails.young_samples_min:
             found.append(f"young: {state.memory.total} of {rails.young_samples_min} attempts")
         if outlook.skill is not None and outlook.skill < rails.skill_min:

@@ -43,6 +43,8 @@ class Rails:
     tighten_every_s: float = 600.0
     loosen_every_s: float = 120.0
     """Between two steps of a channel."""
+    settle_s: float = 3600.0
+    """A timeout that was made longer is not made shorter again before: its quantile is noisy, and would swing."""
     tighten_rounds: int = 3
     """So many rounds in a row must want it."""
     samples_min: int = 200

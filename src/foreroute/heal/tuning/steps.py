@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from foreroute.core.ids import ChannelId
-from foreroute.core.limits import EVERYWHERE, Parameter, Setting
+from foreroute.core.limits import EVERYWHERE, TIMED, Parameter, Setting
 from foreroute.core.routes import CallPolicy
 from foreroute.heal.tuning import trials, wants
 from foreroute.heal.tuning.channel_state import ChannelState, Trial
@@ -81,6 +81,8 @@ class Steps:
         if not move.wanted.urgent:
             self._try(name, state, change)
             return [*changes, replace(change, event=Event.CANARY)]
+        if parameter in TIMED:
+            state.loosened_at[parameter] = at
         if parameter_off(parameter, move.new):
             state.settings.pop(parameter, None)
         else:

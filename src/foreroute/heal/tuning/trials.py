@@ -81,6 +81,7 @@ def correct(state: ChannelState, at: float) -> None:
     state.streaks.clear()
     if state.changed_at is not None:
         state.changed_at = at
+    state.loosened_at = {name: min(since, at) for name, since in state.loosened_at.items()}
     for one in state.holds.values():
         one.until_at = min(max(one.until_at, at), at + _HELD_S_MAX)
     state.traffic.said_at = min(state.traffic.said_at, at)

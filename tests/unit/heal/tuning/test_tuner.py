@@ -23,6 +23,7 @@ QUICK = Rails(
     canary_s_min=180.0,
     canary_samples_min=30,
     young_samples_min=600,
+    settle_s=1800.0,
 )
 """The same rails with shorter waits, so that a simulated hour shows what takes a day."""
 SHORT = CallPolicy(timeouts=Timeouts(first_chunk_s=6.0, stall_s=10.0, total_s=120.0))
@@ -63,7 +64,7 @@ def test_a_channel_that_slows_down_and_comes_back_is_followed_without_swinging()
     assert slow > 1.4 * before, "it was lengthened while the channel was slow"
     assert after == pytest.approx(before, rel=0.45), "and came back"
     turns = [b - a for a, b in pairwise(course) if abs(b - a) > 0.02 * a]
-    assert sum(one * other < 0 for one, other in pairwise(turns)) <= 4, "up, down, and little else"
+    assert sum(one * other < 0 for one, other in pairwise(turns)) <= 2, "up, down, and nothing else"
     harmed = [one for one in arena.changes if one.event is Event.APPLIED]
     assert harmed, "to lengthen it needed no canary"
 
