@@ -30,6 +30,7 @@ from foreroute.dashboard.rollout import rollout_routes
 from foreroute.dashboard.routes import Dashboard
 from foreroute.dashboard.simulator import simulator_routes
 from foreroute.dashboard.sources import Sources
+from foreroute.dashboard.tuning import tuning_routes
 from foreroute.serving import Server, serve_asgi
 from foreroute.settings.cross import is_loopback
 from foreroute.settings.model import Settings
@@ -87,6 +88,7 @@ async def serve_dashboard(
             *([] if simulator is None else simulator_routes(simulator)),
             *([] if experiments is None else experiment_routes(experiments)),
             *rollout_routes(lambda: loop.board, loop.operator),
+            *tuning_routes(stages.tuning, store.records, clock),
             *record_routes(
                 RecordSources(
                     board=lambda: loop.board,

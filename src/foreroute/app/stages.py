@@ -11,6 +11,7 @@ from foreroute.app.optimum import build_optimum
 from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
 from foreroute.app.spread import spread_of
+from foreroute.app.tuning import build_tuning
 from foreroute.control.grading import GradingRules
 from foreroute.control.loop_settings import LoopSettings
 from foreroute.control.mutes import MutedDetection, Mutes
@@ -76,6 +77,7 @@ def build_stages(
         feedback=feedback,
     )
     learning = FailureLearning()
+    tuning = build_tuning(settings, data.configured)
     heal = HealEngine(HealSettings(), playbooks_of(settings))
 
     def healed(at: float, rollups: Sequence[Rollup]) -> Healed:
@@ -92,12 +94,20 @@ def build_stages(
         merge=merge_rollups,
         work=work,
         expectations=lambda forecasts: expectations(work, forecasts, settings.loop.horizon),
-        learners={"work": work, "forecast": forecast, "detect": detect, "failures": learning},
+        learners={
+            "work": work,
+            "forecast": forecast,
+            "detect": detect,
+            "failures": learning,
+            **({} if tuning is None else {"tuning": tuning.tuner}),
+        },
         forecast=forecast,
         fits=NightlyGroups(fitting, learning) if finding is None else finding,
         optimum=finding,
         capabilities=made if finding is not None else made - {Capability.OPTIMUM},
         learning=learning,
+        tuning=tuning,
+        capabilities=frozenset(DECIDED if tuning is None else (*DECIDED, Capability.TUNING)),
         forecast_record=lambda: _record(forecast),
         past_predictions=forecast.past_predictions,
         windows=forecast.windows,

@@ -9,6 +9,7 @@ from foreroute.control.ahead import Ahead
 from foreroute.control.learnt import Learner
 from foreroute.control.spread import Spread
 from foreroute.control.state import ForecastRecord
+from foreroute.control.tuning import TuningDesk
 from foreroute.core.attempt import Attempt
 from foreroute.core.channel import Channel
 from foreroute.core.decision import DECIDED, Capability
@@ -187,6 +188,7 @@ class Stages:
     learning: LearnStage | None = None
     spread: Spread | None = None
     """Moves traffic between regions, for routes that prefer the nearest."""
+    tuning: TuningDesk | None = None
     windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()
     """What is expected over the next quarter of an hour and hour, for many series at little cost."""
     standings: Callable[[ChannelId, Metric], Sequence[Standing]] = lambda _channel, _metric: ()

@@ -33,6 +33,8 @@ class ReasonCode(StrEnum):
     """There is no such optimum to aim at any more; the share returns."""
     OPTIMUM_IGNORED = "optimum_ignored"
     """The optimum is too old, or there is none that keeps every promise: it moves nothing."""
+    TUNED = "tuned"
+    """A timeout or another limit is changed by what was measured; no share moves."""
     MANUAL = "manual"
     """An operator drained or pinned the channel, or undid a decision."""
     GUARDRAIL = "guardrail"
@@ -79,6 +81,7 @@ _CAPABILITIES: Final = {
     ReasonCode.BUDGET: Capability.BUDGET,
     ReasonCode.OPTIMUM: Capability.OPTIMUM,
     ReasonCode.OPTIMUM_OVER: Capability.OPTIMUM,
+    ReasonCode.TUNED: Capability.TUNING,
 }
 
 

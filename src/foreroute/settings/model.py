@@ -55,6 +55,7 @@ from foreroute.settings.telling import (
     LogSettings,
     OtelSettings,
 )
+from foreroute.settings.tuning import TuningBoundSettings, TuningSettings
 
 __all__ = [
     "AlertReceiverSettings",
@@ -97,6 +98,8 @@ __all__ = [
     "StoreSettings",
     "TargetSettings",
     "TimeoutSettings",
+    "TuningBoundSettings",
+    "TuningSettings",
 ]
 
 
@@ -109,6 +112,7 @@ class Settings(Section):
     """`observe` records what it would do, `suggest` proposes it, `act` does it within the guardrails."""
     rollout: RolloutSettings = RolloutSettings()
     guardrails: GuardrailSettings = GuardrailSettings()
+    tuning: TuningSettings = TuningSettings()
     loop: LoopSettings = LoopSettings()
     collect: CollectSettings = CollectSettings()
     store: StoreSettings = StoreSettings()

@@ -13,6 +13,8 @@ VERBS = {
     "anomaly_detector": "detect",
     "cost_optimizer": "cost optimize",
     "cost_tracker": "cost show",
+    "auto_tuner": "heal tune",
+    "failure_pattern_learner": "heal patterns",
 }
 
 

@@ -248,6 +248,7 @@ export const EN = {
   'code.manual': 'operator',
   'code.guardrail': 'guardrail',
   'code.panic': 'too few channels',
+  'code.tuned': 'limit tuned',
   'code.no_vote': 'no vote',
   'code.stage_missing': 'stage missing',
   'code.autopilot_off': 'autopilot off',

@@ -248,6 +248,7 @@ export const KO = {
   'code.manual': '운영자',
   'code.guardrail': '안전 한도',
   'code.panic': '남은 채널 부족',
+  'code.tuned': '한도 조정',
   'code.no_vote': '결정권 없음',
   'code.stage_missing': '단계 누락',
   'code.autopilot_off': '자동 조치 꺼짐',
