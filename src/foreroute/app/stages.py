@@ -86,7 +86,6 @@ def build_stages(
         return Healed(incidents=blamed(found.incidents, data.channels, asked), remedies=found.remedies)
 
     finding = build_optimum(settings, data, store, prices=prices, fits=NightlyGroups(fitting, learning))
-    made = frozenset(DECIDED)
     return Stages(
         channels=data.channels,
         intake=data.intake,
@@ -104,10 +103,9 @@ def build_stages(
         forecast=forecast,
         fits=NightlyGroups(fitting, learning) if finding is None else finding,
         optimum=finding,
-        capabilities=made if finding is not None else made - {Capability.OPTIMUM},
         learning=learning,
         tuning=tuning,
-        capabilities=frozenset(DECIDED if tuning is None else (*DECIDED, Capability.TUNING)),
+        capabilities=_made_here(optimum=finding is not None, tuning=tuning is not None),
         forecast_record=lambda: _record(forecast),
         past_predictions=forecast.past_predictions,
         windows=forecast.windows,
@@ -125,6 +123,12 @@ def build_stages(
         alerts=alerts,
         spread=spread_of(settings, guardrails(settings)),
     )
+
+
+def _made_here(*, optimum: bool, tuning: bool) -> frozenset[Capability]:
+    """The capabilities that something here makes moves of."""
+    found = frozenset(DECIDED) - ({Capability.OPTIMUM} if not optimum else set())
+    return found | {Capability.TUNING} if tuning else found
 
 
 def mutes_of(settings: Settings, records: RecordStore) -> Mutes:
