@@ -85,7 +85,8 @@ def build_stages(
         asked = {rollup.channel for rollup in rollups if rollup.attempts}
         return Healed(incidents=blamed(found.incidents, data.channels, asked), remedies=found.remedies)
 
-    finding = build_optimum(settings, data, store, prices=prices, fits=NightlyGroups(fitting, learning))
+    groups = NightlyGroups(fitting, learning)
+    finding = build_optimum(settings, data, store, prices=prices, fits=groups)
     return Stages(
         channels=data.channels,
         intake=data.intake,
@@ -101,7 +102,7 @@ def build_stages(
             **({} if tuning is None else {"tuning": tuning.tuner}),
         },
         forecast=forecast,
-        fits=NightlyGroups(fitting, learning) if finding is None else finding,
+        fits=groups if finding is None else finding,
         optimum=finding,
         learning=learning,
         tuning=tuning,
