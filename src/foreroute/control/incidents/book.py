@@ -13,6 +13,7 @@ from foreroute.control.incidents.grouping import (
     worse_kind,
 )
 from foreroute.control.incidents.naming import name_of
+from foreroute.control.incidents.regions import lost_regions
 from foreroute.control.incidents.seen import BookSettings, Seen, Trouble, troubles_of
 from foreroute.control.incidents.telling import told, verified
 from foreroute.control.incidents.watch import AttemptWatch
@@ -39,6 +40,8 @@ class IncidentBook:
     settings: BookSettings = field(default_factory=BookSettings)
     reports: dict[IncidentId, IncidentReport] = field(default_factory=dict)
     """Open ones, and those closed within the lookback."""
+    _known: frozenset[IncidentId] = frozenset()
+    """Those that were there before this tick."""
 
     def resume(self, reports: Iterable[IncidentReport]) -> None:
         """Those that earlier runs have left."""
@@ -46,6 +49,7 @@ class IncidentBook:
 
     def advance(self, seen: Seen) -> list[IncidentReport]:
         before = dict(self.reports)
+        self._known = frozenset(before)
         troubles = troubles_of(seen)
         for trouble in troubles:
             self._place(trouble, troubles, seen)
@@ -106,7 +110,7 @@ class IncidentBook:
             if closed_at is None or one.closed_by or one.merged_into is not None:
                 continue
             fits = trouble.channel in one.channels or (one.scope, one.name) == (place.scope, place.name)
-            recent = 0 <= seen.at - closed_at <= self.settings.reopen_s
+            recent = closed_at <= seen.at and trouble.since_at - closed_at <= self.settings.reopen_s
             if fits and recent and same_trouble(one.kind, trouble.kind) and one.origin is Origin.OBSERVED:
                 phases = replace(one.phases, verified_at=None, closed_at=None)
                 return replace(one, phases=phases, relapses=one.relapses + 1, guards=())
@@ -137,6 +141,10 @@ class IncidentBook:
         channels = {channel.id: channel for channel in seen.channels}
         while (pair := self._pair(channels)) is not None:
             self._merge_two(*pair, seen.at)
+        for place, parts in lost_regions(self._open(), seen):
+            for other in parts[1:]:
+                self._merge_two(self.reports[parts[0].id], other, seen.at)
+            self._put(replace(self.reports[parts[0].id], scope=place.scope, name=place.name))
 
     def _pair(self, channels: Mapping[ChannelId, Channel]) -> tuple[IncidentReport, IncidentReport] | None:
         reports = [one for one in self._open() if one.origin is Origin.OBSERVED]
@@ -158,6 +166,9 @@ class IncidentBook:
             phases=replace(first.phases, first_bad_at=began).ordered(),
         )
         self._put(whole)
+        if other.id not in self._known:  # nobody has heard of it yet
+            del self.reports[other.id]
+            return
         phases = replace(other.phases, closed_at=at).ordered()
         self._put(replace(other, phases=phases, merged_into=first.id))
 
@@ -177,12 +188,13 @@ class IncidentBook:
         return replace(report, phases=phases, closed_by=by)
 
     def _with_past(self, report: IncidentReport, at: float) -> IncidentReport:
-        """What came before of the same scope and kind."""
+        """What came before of the same kind, in the same scope or on one of the same channels."""
         since_at = at - self.settings.lookback_s
         past = [
             one
             for one in self.reports.values()
-            if one.key == report.key
+            if one.kind == report.kind
+            and (one.key[:2] == report.key[:2] or one.channels & report.channels)
             and one.id != report.id
             and one.merged_into is None
             and one.origin is report.origin

@@ -2,7 +2,8 @@
 
 Onset to the first instant after which at most one in a hundred requests is bad over ten seconds (what users feel), and
 to the first after which less than one in a hundred attempts goes to the channels (what the loop did). A service of few
-requests has ten seconds with none or three in them, which say nothing: the window grows until it holds `SAMPLES_MIN`.
+requests has ten seconds with none or three in them, which say nothing: the window grows until one in a hundred can be
+told, or for ten minutes, of which a fifth of that is enough. What is told is the window's start.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +11,9 @@ from typing import Final
 
 from foreroute.control.incidents.watch import SLOT_S, Tens
 
-SAMPLES_MIN: Final = 20
+SAMPLES: Final = 100
+_SAMPLES_MIN: Final = 20
+_LONGEST_S: Final = 600.0
 RATIO_MAX: Final = 0.01
 
 Count = Callable[[Tens], int]
@@ -23,7 +26,6 @@ def settled_at(
     of: Count,
     from_at: float,
     ratio_max: float = RATIO_MAX,
-    samples_min: int = SAMPLES_MIN,
 ) -> float | None:
     """The start of the first window after `from_at` in which at most `ratio_max` is bad; None: not yet.
 
@@ -34,8 +36,9 @@ def settled_at(
         hits = trials = 0
         for other in later[number:]:
             hits, trials = hits + bad(other), trials + of(other)
-            if trials >= samples_min:
+            is_long = other.at + SLOT_S - slot.at >= _LONGEST_S and trials >= _SAMPLES_MIN
+            if trials >= SAMPLES or is_long:
+                if hits <= ratio_max * trials:
+                    return max(slot.at, from_at)
                 break
-        if trials >= samples_min and hits <= ratio_max * trials:
-            return max(slot.at, from_at)
     return None

@@ -16,7 +16,7 @@ _WIDTHS = {scope.value: width for width, scope in enumerate(Scope)}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A scope and its name, as `blame` gives them."""
+    """A scope and its name, as `blame` gives them. A region without a cloud is the place, whoever runs what is there."""
 
     scope: str
     name: str
@@ -26,6 +26,8 @@ class Place:
         return _WIDTHS[self.scope]
 
     def holds(self, channel: Channel) -> bool:
+        if self.scope == Scope.REGION.value and self.name == channel.region:
+            return True
         return scope_names(channel).get(self.scope) == self.name
 
 
