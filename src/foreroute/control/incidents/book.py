@@ -1,5 +1,6 @@
 """Keeps the incidents from tick to tick: opened, widened, told on, closed, reopened. No clock, no chance, no effects."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -15,7 +16,7 @@ from foreroute.control.incidents.grouping import (
 from foreroute.control.incidents.naming import name_of
 from foreroute.control.incidents.regions import lost_regions
 from foreroute.control.incidents.seen import BookSettings, Seen, Trouble, troubles_of
-from foreroute.control.incidents.telling import told, verified
+from foreroute.control.incidents.telling import told, verified, with_shares
 from foreroute.control.incidents.watch import AttemptWatch
 from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId, IncidentId
@@ -27,6 +28,7 @@ from foreroute.core.incident import (
     Origin,
     PhaseTimes,
 )
+from foreroute.core.plan import RoutingPlan
 
 
 @dataclass(slots=True)
@@ -40,6 +42,8 @@ class IncidentBook:
     settings: BookSettings = field(default_factory=BookSettings)
     reports: dict[IncidentId, IncidentReport] = field(default_factory=dict)
     """Open ones, and those closed within the lookback."""
+    _plans: deque[tuple[float, RoutingPlan]] = field(default_factory=lambda: deque(maxlen=240))
+    """What served after each of the last ticks."""
     _known: frozenset[IncidentId] = frozenset()
     """Those that were there before this tick."""
 
@@ -50,7 +54,8 @@ class IncidentBook:
     def advance(self, seen: Seen) -> list[IncidentReport]:
         before = dict(self.reports)
         self._known = frozenset(before)
-        troubles = troubles_of(seen)
+        self._remember(seen)
+        troubles = troubles_of(seen, self.settings.observe_s)
         for trouble in troubles:
             self._place(trouble, troubles, seen)
         for move in seen.moves:
@@ -74,6 +79,12 @@ class IncidentBook:
         return self._put(self._closed(report, at, by=by))
 
     # How --------------------------------------------------------------------------------------------------------
+
+    def _remember(self, seen: Seen) -> None:
+        if not self._plans:
+            self._plans.append((seen.at - 1.0, seen.before))
+        if self._plans[-1][0] < seen.at:
+            self._plans.append((seen.at, seen.decision.plan))
 
     def _open(self) -> list[IncidentReport]:
         found = [one for one in self.reports.values() if one.is_open]
@@ -118,9 +129,10 @@ class IncidentBook:
 
     def _new(self, trouble: Trouble, place: Place, seen: Seen) -> IncidentReport:
         slow = trouble.kind == SLOW
-        since_at = trouble.since_at - (self.settings.observe_s if slow else 0.0)
+        # What somebody has called over is told no more: it goes on from there.
+        since_at = max([trouble.since_at, *self._closed_by_hand(trouble)])
         first = self.watch.first_bad_at({trouble.channel}, since_at=since_at, slow=slow)
-        first_at = min(trouble.since_at if first is None else first, seen.at)
+        first_at = min(since_at if first is None else first, seen.at)
         phases = PhaseTimes(first_bad_at=first_at, detected_at=seen.at)
         return IncidentReport(
             id=name_of(place, trouble.kind, first_at),
@@ -129,6 +141,14 @@ class IncidentBook:
             kind=trouble.kind,
             phases=phases,
         )
+
+    def _closed_by_hand(self, trouble: Trouble) -> list[float]:
+        return [
+            one.phases.closed_at
+            for one in self.reports.values()
+            if one.closed_by and one.phases.closed_at is not None
+            if trouble.channel in one.channels and same_trouble(one.kind, trouble.kind)
+        ]
 
     def _foresee(self, report: IncidentReport | None, seen: Seen) -> None:
         if report is not None:
@@ -141,7 +161,7 @@ class IncidentBook:
         channels = {channel.id: channel for channel in seen.channels}
         while (pair := self._pair(channels)) is not None:
             self._merge_two(*pair, seen.at)
-        for place, parts in lost_regions(self._open(), seen):
+        for place, parts in lost_regions(self._open(), seen, self.watch):
             for other in parts[1:]:
                 self._merge_two(self.reports[parts[0].id], other, seen.at)
             self._put(replace(self.reports[parts[0].id], scope=place.scope, name=place.name))
@@ -174,6 +194,7 @@ class IncidentBook:
 
     def _told(self, report: IncidentReport, troubles: list[Trouble], seen: Seen) -> IncidentReport:
         report = self._with_past(report, seen.at)
+        report = with_shares(report, tuple(self._plans))
         report = told(report, troubles, seen, self.watch, self.settings)
         if report.origin is Origin.FORECAST:
             report = foreseen(report, seen, self.settings)

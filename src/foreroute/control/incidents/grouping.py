@@ -32,8 +32,10 @@ class Place:
 
 
 def same_trouble(one: str, other: str) -> bool:
-    """Whether two kinds may be one incident: what is too late and what fails for a while often come together."""
-    return one == other or is_kin(failure_class(one), failure_class(other))
+    """Whether two kinds may be one incident. What is too late may end in timeouts; it is no overload yet."""
+    if SLOW in (one, other):
+        return {one, other} <= {SLOW, FailureClass.TIMEOUT_READ.value}
+    return is_kin(failure_class(one), failure_class(other))
 
 
 def place_of(
@@ -43,7 +45,7 @@ def place_of(
     known = {channel.id: channel for channel in channels}
     causes: dict[ChannelId, list[FailureClass]] = {}
     for one in troubles:
-        if one.closed_at is None:
+        if one.closed_at is None and same_trouble(one.kind, trouble.kind):
             causes.setdefault(one.channel, []).append(failure_class(one.kind))
     found = blame(known[trouble.channel], failure_class(trouble.kind), causes, channels, asked)
     return Place(found.scope.value, found.name)

@@ -80,13 +80,16 @@ class Trouble:
 _LATE: Final = frozenset({ReasonCode.SLOW, ReasonCode.FORECAST})
 
 
-def troubles_of(seen: Seen) -> list[Trouble]:
-    """One for each channel and kind. A channel of which a failure is known is not said to be slow as well."""
+def troubles_of(seen: Seen, observe_s: float) -> list[Trouble]:
+    """One for each channel and kind. A channel of which a failure is known is not said to be slow as well.
+
+    `observe_s`: how far back the reactive policy looks.
+    """
     known = {channel.id for channel in seen.channels}
     found = [_of_incident(one) for one in seen.incidents if one.channel in known]
     failing = {one.channel for one in found if one.closed_at is None}
     for cause in seen.causes:
-        trouble = None if cause.channel in failing else _of_cause(cause, seen)
+        trouble = None if cause.channel in failing else _of_cause(cause, seen, observe_s)
         if trouble is not None and cause.channel in known:
             failing.add(cause.channel)
             found.append(trouble)
@@ -106,7 +109,7 @@ def _of_incident(incident: Incident) -> Trouble:
     )
 
 
-def _of_cause(cause: Cause, seen: Seen) -> Trouble | None:
+def _of_cause(cause: Cause, seen: Seen, observe_s: float) -> Trouble | None:
     """What the reactive policy sees before self-healing is sure. A forecast is trouble once it has come true."""
     if cause.clear_since_at is not None:
         return None
@@ -116,8 +119,20 @@ def _of_cause(cause: Cause, seen: Seen) -> Trouble | None:
         kind = SLOW
     else:
         return None
-    since_at = seen.at if cause.code is ReasonCode.FORECAST else cause.since_at
+    known_at = seen.at if cause.code is ReasonCode.FORECAST else cause.since_at
+    since_at = known_at - observe_s if kind == SLOW else _failing_since(cause.channel, seen, known_at)
     return Trouble(channel=cause.channel, kind=kind, since_at=since_at, evidence=cause.detail)
+
+
+def _failing_since(channel: ChannelId, seen: Seen, known_at: float) -> float:
+    """The start of the run of windows with failures that ends there."""
+    since_at = known_at
+    for window in reversed(windows_of([one for one in seen.rollups if one.channel == channel])):
+        if window.start_at < known_at and window.judged:
+            if not window.failed:
+                break
+            since_at = min(since_at, window.start_at)
+    return since_at
 
 
 def _likeliest(channel: ChannelId, seen: Seen) -> FailureClass:

@@ -19,6 +19,7 @@ from foreroute.core.incident import (
     Member,
     PatternSeen,
 )
+from foreroute.core.plan import RoutingPlan
 
 _PATTERNS_MAX = 5
 
@@ -44,12 +45,25 @@ def told(
 ) -> IncidentReport:
     mine = [one for one in troubles if one.channel in report.channels and same_trouble(one.kind, report.kind)]
     with_ = Told(seen, watch, settings, routes_of(seen.configured, report.channels), mine)
-    report = _with_shares(report, seen)
     report = _with_felt(report, with_)
     report = _with_acts(report, with_)
     report = _with_phases(report, with_)
     report = _with_patterns(replace(report, clocks=_clocks(report, with_)), seen)
     return replace(report, guards=guards_of(report, seen.configured, seen.facts, acts=seen.acts))
+
+
+def with_shares(report: IncidentReport, plans: Sequence[tuple[float, RoutingPlan]]) -> IncidentReport:
+    """The channels' share before it began and the least since; `plans` with their instants, oldest first."""
+    began_at, count = report.opened_at, len(report.channels)
+    before = [plan for at, plan in plans if at < began_at] or [plan for _, plan in plans[:1]]
+    least = min(
+        (share_of(plan, report.channels) for at, plan in plans if at >= began_at),
+        default=share_of(plans[-1][1], report.channels),
+    )
+    if report.share_before is not None and report.share_least is not None and report.shared_by == count:
+        return replace(report, share_least=min(report.share_least, least))
+    was = share_of(before[-1], report.channels)
+    return replace(report, share_before=was, share_least=min(was, least), shared_by=count)
 
 
 def verified(report: IncidentReport, seen: Seen, settings: BookSettings) -> IncidentReport:
@@ -76,22 +90,6 @@ def start_of(report: IncidentReport) -> float:
 
 
 # How ------------------------------------------------------------------------------------------------------------
-
-
-def _with_shares(report: IncidentReport, seen: Seen) -> IncidentReport:
-    after = share_of(seen.decision.plan, report.channels)
-    if report.share_before is None or report.share_least is None:
-        before = share_of(seen.before, report.channels)
-        return replace(
-            report, share_before=before, share_least=min(before, after), shared_by=len(report.channels)
-        )
-    # What has grown had less before than the channels that it holds now; the least counts from then on.
-    if len(report.channels) > report.shared_by:
-        before = max(report.share_before, share_of(seen.before, report.channels))
-        return replace(
-            report, share_before=before, share_least=min(before, after), shared_by=len(report.channels)
-        )
-    return replace(report, share_least=min(report.share_least, after))
 
 
 def _with_felt(report: IncidentReport, with_: Told) -> IncidentReport:

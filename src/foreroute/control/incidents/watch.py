@@ -92,7 +92,10 @@ class AttemptWatch:
     def first_bad_at(
         self, channels: Collection[ChannelId], *, since_at: float, slow: bool = False
     ) -> float | None:
-        """The end of the first attempt that failed (or, with `slow`, failed or was late) since an instant."""
+        """The end of the first attempt that failed (or, with `slow`, failed or was late) since an instant.
+
+        Of the slot that holds the instant only the first one is known: what came before it hides the others there.
+        """
         found = []
         for number in sorted(self._slots):
             if (number + 1) * SLOT_S <= since_at:

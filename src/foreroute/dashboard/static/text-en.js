@@ -13,6 +13,7 @@ export const EN = {
   clock: '{day}, {time} UTC',
   nav: 'Pages',
   'nav.overview': 'Overview',
+  'nav.incidents': 'Incidents',
   'nav.simulator': 'Simulator',
   'nav.experiments': 'Experiments',
   'lang.other': '한국어',
@@ -309,6 +310,7 @@ export const EN = {
   'cause.cold_start_or_loading': 'model loading',
   'cause.backend_dead_or_oom': 'server dead or out of memory',
   'cause.network_unspecified': 'network trouble',
+  'cause.slow': 'answers too late',
   'cause.unknown': 'a failure that nobody could name',
 
   alerts: 'Alerts',

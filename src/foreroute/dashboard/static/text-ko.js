@@ -13,6 +13,7 @@ export const KO = {
   clock: '{day} {time} UTC',
   nav: '화면',
   'nav.overview': '개요',
+  'nav.incidents': '장애',
   'nav.simulator': '시뮬레이터',
   'nav.experiments': '실험',
   'lang.other': 'English',
@@ -309,6 +310,7 @@ export const KO = {
   'cause.cold_start_or_loading': '모델 로딩 중',
   'cause.backend_dead_or_oom': '서버 중단 또는 메모리 부족',
   'cause.network_unspecified': '네트워크 문제',
+  'cause.slow': '응답 지연',
   'cause.unknown': '원인을 알 수 없는 실패',
 
   alerts: '알림',
