@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.incident_ticks import AT, PLACES, Ticks, early_move, graded
 
@@ -17,8 +17,10 @@ minutes = st.lists(
     st.tuples(
         st.sampled_from(KINDS), st.sets(st.sampled_from(sorted(PLACES)), max_size=4), st.integers(0, 12)
     ),
-    max_size=12,
+    max_size=8,
 )
+stories = settings(max_examples=25)
+"""Each example is up to eight minutes of sixty requests."""
 
 
 def played(story: list[tuple[str, set[str], int]]) -> Ticks:
@@ -50,11 +52,13 @@ def check(ticks: Ticks) -> None:
     assert ticks.again() == [], "the same tick again changes nothing"
 
 
+@stories
 @given(minutes)
 def test_phases_are_ordered_and_at_most_one_is_open(story: list[tuple[str, set[str], int]]) -> None:
     played(story)
 
 
+@stories
 @given(minutes)
 def test_closing_is_idempotent_and_nothing_else_reopens_it(story: list[tuple[str, set[str], int]]) -> None:
     ticks = played(story)
@@ -64,12 +68,14 @@ def test_closing_is_idempotent_and_nothing_else_reopens_it(story: list[tuple[str
     assert ticks.open == []
 
 
+@stories
 @given(minutes)
 def test_what_is_kept_is_read_back(story: list[tuple[str, set[str], int]]) -> None:
     reports = played(story).reports
     assert read(kept(one) for one in reports) == reports
 
 
+@stories
 @given(minutes)
 def test_a_restart_in_between_makes_no_second_incident(story: list[tuple[str, set[str], int]]) -> None:
     """The book is read back after every tick."""

@@ -32,7 +32,9 @@ def test_one_channel_is_one_incident_with_all_its_phases() -> None:
     ticks.minute()
     (report,) = ticks.reports
     assert report.phases.verified_at == report.phases.closed_at == AT + 180
-    assert report.clocks.user_s is not None
+    assert report.clocks.user_s is None, "sixty requests do not tell one in a hundred"
+    ticks.minute()
+    assert ticks.reports[0].clocks.user_s == 49.0, "from 61 s on to 110 s, the last one of a hundred in it"
 
 
 def test_the_same_tick_again_changes_nothing() -> None:

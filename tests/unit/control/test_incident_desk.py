@@ -43,6 +43,11 @@ def desk_on(store: Any, **house: Any) -> IncidentDesk:
     return IncidentDesk(IncidentBook(AttemptWatch({})), IncidentHouse(**(values | house)))
 
 
+def desk_keeping(store: Any, kept: Any) -> IncidentDesk:
+    house = IncidentHouse(store=kept, records=store.records, ledger=store.ledger, clock=Clock())
+    return IncidentDesk(IncidentBook(AttemptWatch({})), house)
+
+
 def seen(at: float, *, bad: bool = True, closed: bool = False) -> Seen:
     incident = Incident(
         id=IncidentId("inc-a"),
@@ -135,7 +140,7 @@ class Moody(MemoryIncidents):
 
 async def test_what_a_store_does_not_take_is_offered_again() -> None:
     store, kept = MemoryStore(merge_rollups), Moody()
-    desk = desk_on(store, store=kept)
+    desk = desk_keeping(store, kept)
     await desk.start(AT)
     kept.away = True
     with pytest.raises(StoreUnavailable):

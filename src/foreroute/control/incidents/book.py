@@ -16,7 +16,7 @@ from foreroute.control.incidents.grouping import (
 from foreroute.control.incidents.naming import name_of
 from foreroute.control.incidents.regions import lost_regions
 from foreroute.control.incidents.seen import BookSettings, Seen, Trouble, troubles_of
-from foreroute.control.incidents.telling import told, verified, with_shares
+from foreroute.control.incidents.telling import CLOCK_S, told, verified, with_clocks, with_shares
 from foreroute.control.incidents.watch import AttemptWatch
 from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId, IncidentId
@@ -35,7 +35,7 @@ from foreroute.core.plan import RoutingPlan
 class IncidentBook:
     """At most one open report for each scope, name and kind. `advance` gives those that have changed.
 
-    The same tick again changes nothing.
+    The same tick again changes nothing, nor does an older one.
     """
 
     watch: AttemptWatch
@@ -44,6 +44,7 @@ class IncidentBook:
     """Open ones, and those closed within the lookback."""
     _plans: deque[tuple[float, RoutingPlan]] = field(default_factory=lambda: deque(maxlen=240))
     """What served after each of the last ticks."""
+    _told_at: float = 0.0
     _known: frozenset[IncidentId] = frozenset()
     """Those that were there before this tick."""
 
@@ -52,7 +53,9 @@ class IncidentBook:
         self.reports |= {one.id: one for one in reports}
 
     def advance(self, seen: Seen) -> list[IncidentReport]:
-        before = dict(self.reports)
+        if seen.at <= self._told_at:
+            return []
+        self._told_at, before = seen.at, dict(self.reports)
         self._known = frozenset(before)
         self._remember(seen)
         troubles = troubles_of(seen, self.settings.observe_s)
@@ -63,6 +66,8 @@ class IncidentBook:
         self._merge(seen)
         for report in self._open():
             self._put(self._told(report, troubles, seen))
+        for report in self._just_closed(seen.at):
+            self._put(with_clocks(report, seen, self.watch, self.settings))
         self._forget(seen.at)
         return [one for name, one in self.reports.items() if before.get(name) != one]
 
@@ -89,6 +94,15 @@ class IncidentBook:
     def _open(self) -> list[IncidentReport]:
         found = [one for one in self.reports.values() if one.is_open]
         return sorted(found, key=lambda one: (one.opened_at, one.id))
+
+    def _just_closed(self, at: float) -> list[IncidentReport]:
+        """Those of which it may yet be seen when users were well again."""
+        return [
+            one
+            for one in self.reports.values()
+            if one.phases.closed_at is not None and at - one.phases.closed_at <= CLOCK_S
+            if one.clocks.user_s is None and one.merged_into is None
+        ]
 
     def _put(self, report: IncidentReport) -> IncidentReport:
         self.reports[report.id] = report
@@ -193,9 +207,8 @@ class IncidentBook:
         self._put(replace(other, phases=phases, merged_into=first.id))
 
     def _told(self, report: IncidentReport, troubles: list[Trouble], seen: Seen) -> IncidentReport:
-        report = self._with_past(report, seen.at)
         report = with_shares(report, tuple(self._plans))
-        report = told(report, troubles, seen, self.watch, self.settings)
+        report = self._with_past(told(report, troubles, seen, self.watch, self.settings), seen.at)
         if report.origin is Origin.FORECAST:
             report = foreseen(report, seen, self.settings)
         else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from foreroute.control.incidents import acts as done
 from foreroute.control.incidents.clocks import RATIO_MAX, settled_at
@@ -21,7 +22,9 @@ from foreroute.core.incident import (
 )
 from foreroute.core.plan import RoutingPlan
 
-_PATTERNS_MAX = 5
+_PATTERNS_MAX: Final = 5
+CLOCK_S: Final = 900.0
+"""So long after its end it is still looked whether users are well: a service of few requests takes its time to show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ def told(
 ) -> IncidentReport:
     mine = [one for one in troubles if one.channel in report.channels and same_trouble(one.kind, report.kind)]
     with_ = Told(seen, watch, settings, routes_of(seen.configured, report.channels), mine)
+    report = replace(report, phases=replace(report.phases, first_bad_at=_first_bad_at(report, watch)))
     report = _with_felt(report, with_)
     report = _with_acts(report, with_)
     report = _with_phases(report, with_)
@@ -84,6 +88,14 @@ def ended(member: Member, seen: Seen, settings: BookSettings) -> Member:
     return replace(member, closed_at=seen.at)
 
 
+def with_clocks(
+    report: IncidentReport, seen: Seen, watch: AttemptWatch, settings: BookSettings
+) -> IncidentReport:
+    """With the clocks as they stand now, and nothing else changed: for one that is over."""
+    with_ = Told(seen, watch, settings, routes_of(seen.configured, report.channels), ())
+    return replace(report, clocks=_clocks(report, with_))
+
+
 def start_of(report: IncidentReport) -> float:
     """Where counting begins."""
     return report.opened_at // SLOT_S * SLOT_S
@@ -119,7 +131,7 @@ def _with_acts(report: IncidentReport, with_: Told) -> IncidentReport:
 
 def _with_phases(report: IncidentReport, with_: Told) -> IncidentReport:
     seen, watch, phases = with_.seen, with_.watch, report.phases
-    first_at = _first_bad_at(report, watch)
+    first_at = phases.first_bad_at
     breaker_at = None if first_at is None else watch.breaker_opened_at(report.channels, since_at=first_at)
     detected = [
         at for at in (phases.detected_at, breaker_at, seen.at if first_at else None) if at is not None
@@ -130,7 +142,6 @@ def _with_phases(report: IncidentReport, with_: Told) -> IncidentReport:
         decided_at = min((at for at in decided if at is not None), default=None)
     phases = replace(
         phases,
-        first_bad_at=first_at,
         detected_at=min(detected, default=None),
         decided_at=decided_at,
     ).ordered()
