@@ -281,6 +281,7 @@ export const EN = {
   'spend.unpriced': 'Without a price, so not in the sum: {list}.',
 
   inc: 'Recovery',
+  'inc.all': 'All incidents',
   'inc.sub': 'from the first bad minute to the verified end',
   'inc.none': 'No incident so far. When a channel fails, its cause, the playbook and the time to recover appear here.',
   'inc.more': '{n} older ones are not shown.',
@@ -369,6 +370,7 @@ export const EN = {
   'alert.impact.none': 'nobody is known to be affected',
   'alert.by': 'by {name}',
   'alert.done': 'Done: {what}',
+  'alert.incident': 'The whole story',
   'alert.members': '{now} of its {all} channels are still bad: {list}',
   'alert.andmore': 'and {n} more',
   'alert.factor': 'threshold × {factor}',
