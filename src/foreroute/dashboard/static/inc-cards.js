@@ -62,6 +62,7 @@ const link = (id) => h('a', { href: `#${encodeURIComponent(id)}` }, id);
 
 export function causeCard(incident) {
   const { members, patterns } = incident;
+  const isMixed = new Set(members.map((one) => one.kind)).size > 1;
   const isWorded = inWords(incident.evidence) !== incident.evidence || language() === 'en';
   return [
     h('header', {}, h('h2', {}, t('ic.cause')), h('span', { class: 'sub' }, coded('cause', incident.root_cause)),
@@ -70,7 +71,7 @@ export function causeCard(incident) {
       h('dl', { class: 'facts' },
         h('dt', {}, t('ic.cause.members')), h('dd', {}, incident.channels.join(', ')),
         incident.evidence && [h('dt', {}, t('ic.cause.evidence')), h('dd', { lang: isWorded ? null : 'en' }, inWords(incident.evidence))]),
-      members.length > 1 && h('ol', { class: 'pats' }, members.map((one) => h('li', { key: `${one.channel}/${one.kind}` },
+      isMixed && h('ol', { class: 'pats' }, members.map((one) => h('li', { key: `${one.channel}/${one.kind}` },
         h('b', {}, percent(one.probability)), h('span', {}, `${one.channel}: ${coded('cause', one.kind)}`)))),
       patterns.length > 0 && h('div', { class: 'pats' }, h('p', { class: 'note' }, t('ic.cause.pats')),
         h('ol', { lang: 'en' }, patterns.map((one) => h('li', { key: one.id }, h('b', {}, `${count(one.count)} ×`), h('code', { title: one.id }, one.text)))))),

@@ -3,7 +3,7 @@
 
 import { h } from './dom.js';
 import { line, ticks } from './charts.js';
-import { clock, inUnit, known, msUnit, percent } from './format.js';
+import { NONE, clock, known, msUnit, percent } from './format.js';
 import { coded, t } from './i18n.js';
 import { phasesOf, whatOf } from './inc-words.js';
 
@@ -33,7 +33,7 @@ export function courseChart(course, incident, width) {
   const word = (value) => (slow ? msUnit(value) : percent(value));
   const phases = incident.phases;
   const over = phases.verified_at ?? phases.closed_at ?? end;
-  return h('svg', { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: 'img', 'aria-label': spoken(incident, worst, word) },
+  return h('svg', { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: 'img', 'aria-label': spoken(incident, points, worst, word) },
     known(phases.first_bad_at) && h('rect', { class: 'trouble', x: x(phases.first_bad_at), y: TOP, width: Math.max(1.5, x(over) - x(phases.first_bad_at)), height: base - TOP }),
     up.map((value) => [h('path', { class: 'gridl', d: `M${LEFT} ${y(value).toFixed(1)}H${width - RIGHT}` }),
       h('text', { class: 'ax', x: LEFT - 8, y: y(value) + 4, 'text-anchor': 'end' }, word(value))]),
@@ -80,6 +80,12 @@ function hours(start, end, width) {
   return Array.from({ length: Math.max(0, Math.floor((end - first) / step) + 1) }, (_, i) => first + i * step);
 }
 
-function spoken(incident, worst, word) {
-  return t('ic.chart', { what: whatOf(incident), worst: word(worst), before: inUnit('share_ratio', incident.share_before), least: inUnit('share_ratio', incident.share_least) });
+/** The share as it was measured: before the trouble on average, and the least since. */
+function spoken(incident, points, worst, word) {
+  const began = incident.phases.first_bad_at ?? incident.foreseen_at ?? Infinity;
+  const shares = (rows) => rows.map((row) => row.share).filter(known);
+  const before = shares(points.filter((row) => row.at + 60 <= began));
+  const since = shares(points.filter((row) => row.at + 60 > began));
+  const mean = before.length ? before.reduce((a, b) => a + b, 0) / before.length : null;
+  return t('ic.chart', { what: whatOf(incident), worst: word(worst), before: percent(mean), least: since.length ? percent(Math.min(...since)) : NONE });
 }

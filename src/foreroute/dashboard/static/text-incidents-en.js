@@ -98,7 +98,7 @@ export const EN = {
   'ic.felt.attempts': 'Failed attempts',
   'ic.felt.keys': 'Keys',
   'ic.felt.keys.none': 'none that are told apart',
-  'ic.felt.share': 'Share of traffic',
+  'ic.felt.share': 'Share in the plan',
   'ic.felt.share.of': '{before}, {least} at the least',
   'ic.felt.user': 'Users recovered',
   'ic.felt.user.none': 'felt nothing',

@@ -98,7 +98,7 @@ export const KO = {
   'ic.felt.attempts': '실패한 시도',
   'ic.felt.keys': '키',
   'ic.felt.keys.none': '구분되는 키 없음',
-  'ic.felt.share': '트래픽 비중',
+  'ic.felt.share': '계획상 비중',
   'ic.felt.share.of': '{before}, 최저 {least}',
   'ic.felt.user': '사용자 복구',
   'ic.felt.user.none': '영향 없음',
