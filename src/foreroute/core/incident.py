@@ -102,6 +102,8 @@ class Act:
     why: str = ""
     applied: bool = True
     """False: only proposed."""
+    undo: str = ""
+    """How it can be taken back, where whoever did it has said so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,8 +50,9 @@ def brief_row(report: IncidentReport) -> Row:
 
 
 def playbooks_of(report: IncidentReport) -> list[str]:
-    """The runs in their order, each by its playbook's name."""
-    return [act.what.split()[1] for act in report.acts if act.kind is ActKind.PLAYBOOK]
+    """In the order of their first runs."""
+    names = [act.what.split()[1] for act in report.acts if act.kind is ActKind.PLAYBOOK]
+    return list(dict.fromkeys(names))
 
 
 def short_row(report: IncidentReport) -> Row:
@@ -96,6 +97,7 @@ def full_row(report: IncidentReport) -> Row:
                 "what": act.what,
                 "why": act.why,
                 "applied": act.applied,
+                "undo": act.undo,
             }
             for act in report.acts
         ],

@@ -12,6 +12,8 @@ _OPERATORS: Final = frozenset(
     {"autopilot", "kill_switch", "undo", "rollout", "approve", "dismiss", "routes", "undo_playbook"}
 )
 """Entries on record that concern every open incident. Others do when they name one of its channels."""
+RUN: Final = "run-"
+"""How the names of playbooks' runs begin."""
 _TAKES_AWAY: Final = frozenset({ReasonCode.FORECAST, ReasonCode.SLOW, ReasonCode.FAILING, ReasonCode.REMEDY})
 
 
@@ -57,8 +59,10 @@ def _moved(change: ShareChange) -> str:
 def playbook_acts(
     troubles: Iterable[Trouble], known: Iterable[Act], at: float, *, applied: bool
 ) -> list[Act]:
-    """Runs that are new since the last tick."""
+    """Runs that are new since the last tick; none where each run has an account of its own."""
     names = {act.id for act in known}
+    if any(act.kind is ActKind.PLAYBOOK and act.id.startswith(RUN) for act in known):
+        return []
     runs = [
         (f"{one.incident}/{number}", name, one.channel)
         for one in troubles
@@ -77,11 +81,11 @@ def playbook_acts(
     ]
 
 
-def noted_acts(noted: Iterable[Act], channels: Collection[ChannelId]) -> Iterator[Act]:
-    """What operators and the tuner did meanwhile, as far as it concerns these channels."""
+def noted_acts(noted: Iterable[Act], names: Collection[str]) -> Iterator[Act]:
+    """What operators, playbooks and the tuner did meanwhile, as far as it concerns these channels, or their scope."""
     for act in noted:
         action = act.what.partition(":")[0]
-        if action in _OPERATORS or any(channel in act.what for channel in channels):
+        if action in _OPERATORS or any(name in act.what for name in names):
             yield act
 
 

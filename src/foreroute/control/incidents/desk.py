@@ -6,20 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import orjson
-
 from foreroute.control.decision_log import AUDIT, audit_record
 from foreroute.control.incidents.book import IncidentBook
 from foreroute.control.incidents.codec import kept, read
 from foreroute.control.incidents.hits import HitCounter
+from foreroute.control.incidents.noted import TUNING, noted
 from foreroute.control.incidents.seen import Seen
 from foreroute.core.attempt import Attempt
 from foreroute.core.errors import StoreError
 from foreroute.core.ids import ChannelId, IncidentId
-from foreroute.core.incident import Act, ActKind, IncidentReport, Note
+from foreroute.core.incident import Act, IncidentReport, Note
 from foreroute.core.incident_ports import IncidentQuery, IncidentStore
 from foreroute.core.patterns import ChannelFact, FailurePattern
-from foreroute.core.ports import Clock, KeptLedger, RecordStore
+from foreroute.core.ports import Clock, KeptLedger, Record, RecordStore
 
 _log: Final = logging.getLogger("foreroute.control")
 _RESUMED_MAX: Final = 1000
@@ -147,20 +146,15 @@ class IncidentDesk:
 
     async def _noted(self, at: float) -> list[Act]:
         """What was written down since the last tick; a store that does not answer costs these acts, not the tick."""
+        read, found = self._house.records.read, list[Record]()
         try:
-            records = await self._house.records.read(AUDIT, since_at=self._noted_at, limit=_NOTED_MAX)
+            for kind in (AUDIT, TUNING):
+                found += await read(kind, since_at=self._noted_at, limit=_NOTED_MAX)
         except StoreError:
             return []
         self._noted_at = at
-        return [_act(record.id, record.at, record.body) for record in records]
+        return noted(found)
 
     async def _audit(self, action: str, detail: str) -> None:
         record = audit_record(at=self._house.clock.now(), action=action, detail=detail)
         await self._house.records.append([record])
-
-
-def _act(name: str, at: float, body: bytes) -> Act:
-    said = orjson.loads(body)
-    action = str(said.get("action", ""))
-    kind = ActKind.TUNER if action.startswith("tun") else ActKind.OPERATOR
-    return Act(id=name, kind=kind, at=at, what=f"{action}: {said.get('detail', '')}")

@@ -120,8 +120,8 @@ def _with_acts(report: IncidentReport, with_: Told) -> IncidentReport:
     seen, channels = with_.seen, report.channels
     breaker_at = with_.watch.breaker_opened_at(channels, since_at=report.opened_at)
     new: list[Act] = done.decision_acts(seen.decision, channels)
-    new += done.playbook_acts(with_.troubles, report.acts, seen.at, applied=seen.acts)
-    new += done.noted_acts(seen.noted, channels)
+    new += done.noted_acts(seen.noted, {*channels, report.name})
+    new += done.playbook_acts(with_.troubles, [*report.acts, *new], seen.at, applied=seen.acts)
     new += done.gateway_acts(report.felt, breaker_at, report.phases.first_bad_at, report.acts)
     decisions = report.decisions
     if done.decision_acts(seen.decision, channels) and seen.decision.id not in decisions:

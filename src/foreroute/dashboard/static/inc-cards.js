@@ -114,6 +114,7 @@ function actRow(act) {
         !act.applied && [h('span', { class: 'code plain' }, t('ic.act.proposed')), ' '],
         h('span', {}, act.what.split('; ').map(inWords).join('; '))),
       why && h('p', { class: 'detail', lang: why === act.why && language() === 'ko' ? 'en' : null }, why),
+      act.undo && h('p', { class: 'detail', lang: language() === 'ko' ? 'en' : null }, t('ic.act.undo', { how: act.undo })),
       h('p', { class: 'ref' }, h('code', {}, act.id))));
 }
 

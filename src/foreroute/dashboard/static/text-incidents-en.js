@@ -111,6 +111,7 @@ export const EN = {
   'ic.act.playbook': 'playbook',
   'ic.act.tuner': 'tuner',
   'ic.act.operator': 'operator',
+  'ic.act.undo': 'To undo: {how}',
   'ic.act.proposed': 'only proposed',
   'ic.undo': 'Undo',
   'ic.undo.none': 'Nothing of it is in force any more. Shares return by themselves, a bounded step at a time.',

@@ -111,6 +111,7 @@ export const KO = {
   'ic.act.playbook': '플레이북',
   'ic.act.tuner': '자동 조정',
   'ic.act.operator': '운영자',
+  'ic.act.undo': '되돌리기: {how}',
   'ic.act.proposed': '제안만 함',
   'ic.undo': '되돌리기',
   'ic.undo.none': '지금 적용 중인 조치가 없습니다. 비중은 조금씩 저절로 돌아갑니다.',
