@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from foreroute.alerts.evidence import Evidence
 from foreroute.control.ahead import Ahead
+from foreroute.control.incidents.seen import Seen
 from foreroute.control.learnt import Learner
 from foreroute.control.spread import Spread
 from foreroute.control.state import ForecastRecord
@@ -23,7 +24,7 @@ from foreroute.core.findings import (
     Remedy,
     WindowForecast,
 )
-from foreroute.core.ids import ChannelId
+from foreroute.core.ids import ChannelId, IncidentId
 from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.optimum import Aims
 from foreroute.core.patterns import Refusals, Told
@@ -126,6 +127,18 @@ class ExperimentStage(Protocol):
         ...
 
 
+class IncidentStage(Protocol):
+    """Makes one story of what is wrong, done and felt."""
+
+    def observe(self, attempts: Sequence[Attempt]) -> None: ...
+
+    async def update(self, seen: Seen) -> None: ...
+
+    def about(self) -> Mapping[ChannelId, IncidentId]:
+        """The open incident of each channel that is in one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healed:
     """Incidents that are open or have just closed, and what their playbooks ask for."""
@@ -186,6 +199,7 @@ class Stages:
     savings: ExperimentStage | None = None
     """Holds a part of the requests out of everything that the loop moves, and counts what all of them cost."""
     learning: LearnStage | None = None
+    incidents: IncidentStage | None = None
     spread: Spread | None = None
     """Moves traffic between regions, for routes that prefer the nearest."""
     tuning: TuningDesk | None = None

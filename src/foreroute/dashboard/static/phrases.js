@@ -57,6 +57,10 @@ const KOREAN = [
   [/^the configured weights cost hardly more$/, () => '설정된 가중치가 거의 더 비싸지 않음'],
   [/^the optimum is (\d+) min old: the configured weights stand in$/, (n) => `최적 비중이 ${n}분 전 것이어서 설정된 가중치를 씀`],
   [/^no shares keep every promise \((.*)\): the configured weights stand in$/, (why) => `모든 약속을 지키는 비중이 없어 설정된 가중치를 씀 (${why})`],
+  [/^(\S+) on (\S+) from (\S+%) to (\S+%)$/, (channel, route, before, after) => `${route}에서 ${channel} 비중을 ${before}에서 ${after}(으)로`],
+  [/^(\d+) requests answered by another channel, (\S+) s later on average$/, (n, late) => `요청 ${n}건에 다른 채널이 대신 응답, 평균 ${late}초 지연`],
+  [/^the breaker opened: new requests pass the channel by$/, () => '차단기가 열려 새 요청은 이 채널을 건너뜀'],
+  [/^playbook (\S+) on (\S+)$/, (name, channel) => `${channel}에 플레이북 ${name}`],
 ];
 
 export function inWords(sentence) {
