@@ -32,6 +32,7 @@ def rows(setting: Setting, found: Sequence[Played]) -> list[Row]:
         *_held(found),
         *_stated(found),
         _prices(setting),
+        Row(id="savings.seeds", what="seeds played", value=float(len(found)), unit="seeds", how=HOW),
         _row("savings.cpu", "processor time of a seed", [one.cpu_s for one in found], "s"),
     ]
 
