@@ -36,7 +36,7 @@ from foreroute.core.patterns import Refusals, Told
 from foreroute.core.plan import Objective, RoutingPlan
 from foreroute.core.ports import Clock, Record, StateStore
 from foreroute.decide.decide import decide
-from foreroute.decide.explain import overrun_of
+from foreroute.decide.explain import spares
 from foreroute.decide.guardrails import Guardrails
 from foreroute.decide.snapshot import Snapshot
 
@@ -197,7 +197,7 @@ class ControlLoop:
 
     def _reckon(self, snapshot: Snapshot, decision: Decision) -> list[Move]:
         self._newest = snapshot
-        self._reckoning.expire_approvals(decision, overrun=overrun_of(snapshot) is not None)
+        self._reckoning.expire_approvals(decision, overrun=spares(snapshot))
         return self._boundary.guard("grading", lambda: self._reckoning.note(decision, snapshot), list[Move]())
 
     async def _decide_again(self) -> None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from foreroute.core.channel import Dialect
 from foreroute.gateway.any_llm_library import CLOUD_CREDENTIALS, adapter_names
+from foreroute.settings.budgets import budget_problems
 from foreroute.settings.cross_alerts import alert_problems
 from foreroute.settings.cross_experiments import experiment_problems
 from foreroute.settings.document import Path, Problem
@@ -22,6 +23,7 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_twice("regions", "name", [region.name for region in settings.regions]),
         *_twice("budgets", "name", [budget.name for budget in settings.budgets]),
         *_twice("experiments", "id", [one.id for one in settings.experiments]),
+        *budget_problems(settings),
         *alert_problems(settings),
         *experiment_problems(settings),
         *_regions(settings),
@@ -173,7 +175,9 @@ def _ages(settings: Settings) -> Iterator[Problem]:
 def _zones(settings: Settings) -> Iterator[Problem]:
     named: list[tuple[tuple[str | int, ...], str]] = [(("cost", "time_zone"), settings.cost.time_zone)]
     named += [
-        (("budgets", index, "time_zone"), budget.time_zone) for index, budget in enumerate(settings.budgets)
+        (("budgets", index, "time_zone"), budget.time_zone)
+        for index, budget in enumerate(settings.budgets)
+        if budget.time_zone is not None
     ]
     for where, zone in named:
         try:
