@@ -18,6 +18,7 @@ from foreroute.control.rollout import Thresholds
 from foreroute.control.stages import AlertStage, CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
+from foreroute.core.budgets import BudgetScope
 from foreroute.core.decision import Autopilot, Capability
 from foreroute.core.feedback import AlertFeedback
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
@@ -27,6 +28,7 @@ from foreroute.core.mute import MaintenanceWindow
 from foreroute.core.ports import PriceBook, RecordStore, Store
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric
+from foreroute.core.windows import Window
 from foreroute.core.work import Expectation
 from foreroute.cost import budget
 from foreroute.cost.ledger import price_attempts, total_spend
@@ -43,6 +45,7 @@ from foreroute.heal.playbook import Playbook
 from foreroute.heal.playbook_yaml import load_playbooks
 from foreroute.monitor.fold import Folder, merge_rollups
 from foreroute.monitor.segments import Segments
+from foreroute.settings.budgets import scoped_budgets
 from foreroute.settings.convert import objective_metrics
 from foreroute.settings.finding import Weekday
 from foreroute.settings.model import Settings
@@ -224,8 +227,9 @@ def cost_stage(settings: Settings, data: Plane, prices: PriceBook | None = None)
     channels = {channel.id: channel for channel in data.channels}
     groups = [[target.channel for target in route.targets] for route in data.configured.routes.values()]
     limits = [
-        budget.BudgetSettings(name=one.name, limit_usd=one.limit_usd, time_zone=one.time_zone)
-        for one in settings.budgets
+        budget.BudgetSettings(name=one.name, limit_usd=one.aim_usd, time_zone=one.time_zone)
+        for one in scoped_budgets(settings)
+        if one.scope is BudgetScope.GLOBAL and one.window is Window.MONTH
     ]
 
     def price(attempts: Sequence[Attempt]) -> Sequence[LedgerEntry]:

@@ -111,21 +111,9 @@ class ScopedBudget:
         return "all" if self.scope is BudgetScope.GLOBAL else f"{self.scope.value} {self.of}"
 
     def counts(self, group: SpendGroup) -> bool:
-        match self.scope:
-            case BudgetScope.GLOBAL:
-                return True
-            case BudgetScope.TEAM:
-                return group.team == self.of
-            case BudgetScope.KEY:
-                return group.key == self.of
-            case BudgetScope.TAG:
-                return self.of in group.tags
-            case BudgetScope.ROUTE:
-                return group.route == self.of
-            case BudgetScope.CHANNEL:
-                return group.channel == self.of
-            case BudgetScope.PROVIDER:
-                return group.provider == self.of
+        if self.scope is BudgetScope.TAG:
+            return self.of in group.tags
+        return self.scope is BudgetScope.GLOBAL or getattr(group, self.scope.value) == self.of
 
     def account(self) -> Scope | None:
         """What the gateway's accounts count by; None: nothing is ever refused. Another scope, zone or window is another
