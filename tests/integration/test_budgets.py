@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def budget(**more: object) -> ScopedBudget:
     return ScopedBudget(**(fields | more))  # type: ignore[arg-type]
 
 
-async def ask(house, number: int = 0, *, stream: bool = False) -> tuple[int, dict, dict]:
+async def ask(house, number: int = 0, *, stream: bool = False) -> tuple[int, dict[str, Any], dict[str, str]]:
     body = {
         "model": "chat",
         "stream": stream,

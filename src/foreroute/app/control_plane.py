@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from foreroute.alerts.desk import AlertDesk
 from foreroute.app.alerts import build_desk, with_alerts
+from foreroute.app.budgets import build_watch
 from foreroute.app.certificates import watch_certificates
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
@@ -29,6 +30,7 @@ from foreroute.app.stages import (
     stages_of,
 )
 from foreroute.clock import SystemClock
+from foreroute.control.budgets import BUDGET_PACE_STATE, BudgetWatch
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
 from foreroute.control.fits import Fits, process_pool
@@ -84,6 +86,7 @@ class ControlPlane:
     mutes: Mutes | None = None
     dashboard_url: str | None = None
     experiments: Experiments | None = None
+    budgets: BudgetWatch | None = None
     steering: Steering | None = None
     """An earlier control plane's, when this one takes its place."""
     reload: Callable[[], Awaitable[ReloadResult]] | None = None
@@ -131,6 +134,7 @@ class ControlPlane:
             self._ring = await load_keys(store, self.data, self.clock)
             if self.options.prepare is not None:
                 await self.options.prepare(store, self.stages)
+            await self._start_budgets(store)
             await self._start_experiments(store)
             self.loop = self._make_loop(self.stages, store, fits)
             await self._run(self.loop, self.stages, store, desk)
@@ -201,6 +205,7 @@ class ControlPlane:
                 desk=desk,
                 simulator=simulator,
                 mutes=self.mutes,
+                budgets=self.budgets,
             ) as dashboard,
         ):
             stack.push_async_callback(asyncio.to_thread, simulator.stop)
@@ -227,6 +232,16 @@ class ControlPlane:
     def _role_of(self, presented: str) -> Role | None:
         found = self._ring.find(presented, self.clock.now())
         return found.key.role if isinstance(found, Known) else None
+
+    async def _start_budgets(self, store: Store) -> None:
+        """Before anybody is served: a budget that is spent already holds from the first request on."""
+        assert self.stages is not None  # noqa: S101 - made just before
+        self.budgets = build_watch(self.settings, self.data, store, wait=self.options.wait_for_fits)
+        if self.budgets is None:
+            return
+        learners = {**self.stages.learners, BUDGET_PACE_STATE: self.budgets}
+        self.stages = replace(self.stages, budgets=self.budgets, learners=learners)
+        await self.budgets.update(self.clock.now())
 
     async def _start_experiments(self, store: Store) -> None:
         """Before the loop, so that its first plan has what is promoted and what runs."""

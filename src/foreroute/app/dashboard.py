@@ -9,9 +9,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from foreroute.alerts.desk import AlertDesk
+from foreroute.app.budgets import budgets_of
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.costs import costs_of
 from foreroute.app.simulator import Simulator
+from foreroute.control.budgets import BudgetWatch
 from foreroute.control.loop import ControlLoop
 from foreroute.control.mutes import Mutes
 from foreroute.control.stages import Stages
@@ -55,6 +57,7 @@ async def serve_dashboard(
     simulator: Simulator | None = None,
     experiments: ExperimentSources | None = None,
     mutes: Mutes | None = None,
+    budgets: BudgetWatch | None = None,
 ) -> Server:
     """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
 
@@ -79,7 +82,8 @@ async def serve_dashboard(
         sources,
         more=[
             *_key_routes(store, clock, keys_changed),
-            *costs_of(settings, store, clock),
+            *costs_of(settings, store, clock, budgets),
+            *budgets_of(settings, store, clock, budgets),
             *_reload_route(reload),
             *alert_routes(desk, store.records, clock, mutes),
             *mute_routes(mutes, store.records, clock),

@@ -106,7 +106,6 @@ class DataPlane:
 
         self.on_gateway(exchange)
 
-
     def take_budgets(self, budgets: Sequence[ScopedBudget], spends: Mapping[str, Decimal], at: float) -> None:
         """`spends`: what each budget has spent in the window that holds `at`, by its name."""
         book = BudgetBook(budgets)

@@ -22,7 +22,17 @@ from typing import Final
 
 from foreroute.app.data_plane import topology_of
 from foreroute.app.plane import open_journal
-from foreroute.app.worker import Load, Metrics, NewBudgets, NewKeys, NewPlan, NewSettings, Ready, accounts_file, work
+from foreroute.app.worker import (
+    Load,
+    Metrics,
+    NewBudgets,
+    NewKeys,
+    NewPlan,
+    NewSettings,
+    Ready,
+    accounts_file,
+    work,
+)
 from foreroute.core.budgets import ScopedBudget
 from foreroute.core.channel import Channel
 from foreroute.core.errors import ForerouteError

@@ -16,9 +16,9 @@ from foreroute.core.ids import ChannelId
 from foreroute.detect.registry import detectors
 from foreroute.forecast.registry import forecasters
 from foreroute.settings import Settings
+from foreroute.settings.budgets import scoped_budgets
 from foreroute.settings.convert import channels_of
 from foreroute.settings.cross import is_loopback
-from foreroute.settings.budgets import scoped_budgets
 from foreroute.settings.model import RouteSettings
 from foreroute.settings.units import write_seconds
 

@@ -106,6 +106,12 @@ class AlertStage(Protocol):
         ...
 
 
+class BudgetStage(Protocol):
+    async def update(self, at: float) -> Sequence[BudgetStatus]:
+        """How every budget stands; tells the gateway what the ledger says of each."""
+        ...
+
+
 class ExperimentStage(Protocol):
     async def update(self, at: float) -> bool:
         """Counts what was stored, and judges. True: what runs has changed."""
@@ -168,6 +174,8 @@ class Stages:
     stage, and notes its moves."""
     alerts: AlertStage | None = None
     experiments: ExperimentStage | None = None
+    budgets: BudgetStage | None = None
+    """None: only what `cost` says of budgets of everybody."""
     learning: LearnStage | None = None
     windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()
     """What is expected over the next quarter of an hour and hour, for many series at little cost."""

@@ -94,9 +94,7 @@ def spared(costs: Costs, budget: ScopedBudget, balance: Balance) -> frozenset[Ch
 
 def asked(charged: Iterable[Charged], cost_usd: Decimal | None) -> tuple[Scope, ...]:
     """Whose leave it takes. What costs nothing needs none of a budget that spares: it may be overspent already."""
-    return tuple(
-        one.scope for one in charged if cost_usd != 0 or one.budget.at_limit is not AtLimit.CHEAPER
-    )
+    return tuple(one.scope for one in charged if cost_usd != 0 or one.budget.at_limit is not AtLimit.CHEAPER)
 
 
 def turned_away(refusal: Refusal, budget: ScopedBudget) -> ErrorAnswer:

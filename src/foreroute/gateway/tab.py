@@ -103,7 +103,9 @@ class Tab:
         if output_tokens <= self._output_reserved or self._channel is None:
             return True
         price = self._till.prices.cost_usd(self._channel, Usage(output_tokens=_MORE_TOKENS), at)
-        tickets = [*self._attempts.values()] if self.ticket is None else [self.ticket, *self._attempts.values()]
+        tickets = (
+            [*self._attempts.values()] if self.ticket is None else [self.ticket, *self._attempts.values()]
+        )
         more = price.cost_usd
         try:
             granted = more is None or all(self._till.accounts.extend(one, more, at) for one in tickets)

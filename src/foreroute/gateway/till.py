@@ -106,7 +106,9 @@ class Till:
         left = allowed if tab.only is None else allowed & tab.only or tab.only
         kept = tuple(one for one in targets if one.channel in left)
         return (
-            served if len(kept) == len(targets) else replace(served, route=replace(served.route, targets=kept))
+            served
+            if len(kept) == len(targets)
+            else replace(served, route=replace(served.route, targets=kept))
         )
 
     def balance(self, charged: Charged, at: float) -> Balance:

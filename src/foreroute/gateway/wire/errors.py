@@ -168,9 +168,7 @@ def unpriced(message: str) -> ErrorAnswer:
 
 def budget_cut() -> ErrorAnswer:
     """Sent inside a stream."""
-    message = (
-        "The answer was cut off: its budget has nothing left. What was received is incomplete."
-    )
+    message = "The answer was cut off: its budget has nothing left. What was received is incomplete."
     return ErrorAnswer(status=429, message=message, type="insufficient_quota", code="budget_exceeded")
 
 
