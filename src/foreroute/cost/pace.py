@@ -4,7 +4,7 @@ Spending the least value of requests under `Σ spend ≤ limit` has the Lagrangi
 The dual is solved as the period goes by (online dual descent: Balseiro, Lu and Mirrokni, 2020; it is what paces
 advertising budgets): the price rises by the relative amount by which the rest of the period would overrun at today's
 behaviour, and falls when it would leave something over. Complementary slackness: while even spending without any pace
-fits, the price is zero.
+fits, it falls to zero as fast as it may, and stays there.
 
 The rest is not a straight line. A forecast gives the shape of what is to come, and spending of late against what
 the same forecast said of late gives its level, so that a quiet night is not taken for thrift.
@@ -29,7 +29,7 @@ class PaceRules:
     """Over this part of the period spending of late is averaged: 6 hours of a month."""
     remember_s_min: float = 120.0
     slack_ratio: float = 0.05
-    """So much must be left over without pacing before the price is zero at once."""
+    """So much must be left over without any pacing before the price is on its way to zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +98,19 @@ def rest_usd(state: PaceState, seen: PaceSeen) -> float:
 
 
 def _price(now: PaceState, seen: PaceSeen, turns: float, rules: PaceRules) -> float:
-    room = seen.limit_usd - seen.spent_usd
+    """A step of the dual; of at most one turn in either direction, so that shares move a little at a time."""
+    step = _overrun(now, seen, rules) * min(1.0, turns)
+    return min(rules.price_max, max(0.0, now.price + step))
+
+
+def _overrun(now: PaceState, seen: PaceSeen, rules: PaceRules) -> float:
+    """By how much the rest is too dear, from -1 to 1, relative to what is left for it."""
+    room, rest = seen.limit_usd - seen.spent_usd, rest_usd(now, seen)
     if room <= 0.0:
-        return rules.price_max
-    rest = rest_usd(now, seen)
+        return 1.0
     if rest * max(1.0, seen.free_ratio) <= room * (1.0 - rules.slack_ratio):
-        return 0.0
-    over = min(1.0, max(-1.0, rest / room - 1.0))
-    return min(rules.price_max, max(0.0, now.price + over * min(1.0, turns)))
+        return -1.0
+    return min(1.0, max(-1.0, rest / room - 1.0))
 
 
 def _priced(state: PaceState, price: float) -> PaceState:
