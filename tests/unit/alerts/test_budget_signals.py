@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from tests.unit.alerts.conftest import AT, House, budget
 
 from foreroute.alerts.budget_signals import budget_signals, crossing_words
 from foreroute.alerts.values import Reason, Severity
 from foreroute.core.findings import BudgetStatus
 from foreroute.core.windows import Window
-from tests.unit.alerts.conftest import AT, House, budget
 
 Make = Callable[..., House]
 PARTS = (0.5, 0.8, 1.0)
@@ -31,8 +31,13 @@ def kinds(status: BudgetStatus) -> list[str]:
 
 
 def test_the_day_of_the_crossing_is_said_with_its_interval() -> None:
-    assert crossing_words(monthly()) == "you will cross the monthly budget on the 19th (80 % interval 17th to 22nd)"
-    late = monthly(crossing_at=on(1), crossing_earliest_at=on(1), crossing_latest_at=None, name="red", whose="team r")
+    assert (
+        crossing_words(monthly())
+        == "you will cross the monthly budget on the 19th (80 % interval 17th to 22nd)"
+    )
+    late = monthly(
+        crossing_at=on(1), crossing_earliest_at=on(1), crossing_latest_at=None, name="red", whose="team r"
+    )
     assert crossing_words(late) == (
         "you will cross the monthly budget red of team r on the 1st (80 % interval 1st to the period's end or later)"
     )
@@ -66,7 +71,9 @@ def test_a_part_is_told_once_and_the_next_one_takes_its_place(house: Make) -> No
     told = []
     for spent in (40, 55, 60, 85, 85, 101, 101):
         told += it.tick(3, budgets=[monthly(spent_usd=Decimal(spent), forecast_alert=False)])
-    firing = [alert.labels["kind"] for one in told if one.reason is not Reason.RESOLVED for alert in one.alerts]
+    firing = [
+        alert.labels["kind"] for one in told if one.reason is not Reason.RESOLVED for alert in one.alerts
+    ]
     assert firing.count("spent_50") == firing.count("spent_80") == firing.count("spent_100") == 1
     worst = max(it.alerts(), key=lambda alert: alert.severity.rank)
     assert (worst.labels["kind"], worst.severity) == ("spent_100", Severity.CRITICAL)
