@@ -57,7 +57,6 @@ def status_of(
         whose=rule.whose,
         window=rule.window,
         time_zone=rule.time_zone,
-        period_end_at=found.end_at,
         hard_limit_usd=rule.hard_limit_usd,
         at_limit="" if rule.hard_limit_usd is None else rule.at_limit.value,
         alerts_at=rule.alerts_at,
@@ -161,9 +160,9 @@ def pace_of(
     budget: ScopedBudget, status: BudgetStatus, state: PaceState, channels: Mapping[ChannelId, Channel]
 ) -> BudgetPace:
     passed = (state.at - status.period_start_at) / (status.period_end_at - status.period_start_at)
-    counted = frozenset[ChannelId]()
+    counted: tuple[ChannelId, ...] = ()
     if budget.scope in (BudgetScope.CHANNEL, BudgetScope.PROVIDER):
-        counted = frozenset(name for name in channels if _counts(budget, name, channels))
+        counted = tuple(name for name in channels if _counts(budget, name, channels))
     return BudgetPace(
         budget=budget.name,
         price=round(state.price, 6),

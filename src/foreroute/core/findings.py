@@ -206,7 +206,7 @@ class BudgetPace:
     """What would be spent by now if the limit were spent evenly over the period."""
     route: RouteName | None = None
     """Only on this route; None: on all."""
-    channels: frozenset[ChannelId] = frozenset()
+    channels: tuple[ChannelId, ...] = ()
     """Only what these cost counts; empty: all channels."""
 
 
@@ -217,6 +217,7 @@ class BudgetStatus:
     name: str
     period_start_at: float
     period_end_at: float
+    """Of a budget that never begins anew: now."""
     limit_usd: Decimal
     spent_usd: Decimal
     projected_usd: Decimal

@@ -11,6 +11,7 @@ VERBS = {
     "timeseries_collector": "collect",
     "timeseries_predictor": "forecast",
     "anomaly_detector": "detect",
+    "cost_alert": "budget",
 }
 
 

@@ -90,7 +90,7 @@ def test_dear_channels_lose_within_the_guardrails_and_the_reason_has_the_evidenc
 
 def test_a_budget_of_another_route_or_channel_presses_there_alone() -> None:
     assert not decide(pressed(2.0, route=RouteName("other")), RAILS).changes
-    decision = decide(pressed(2.0, channels=frozenset({B})), RAILS)
+    decision = decide(pressed(2.0, channels=(B,)), RAILS)
     assert share(decision, B) < 0.25
     assert share(decision, A) == pytest.approx(share(decision, D)), "their costs are nobody's business"
 
