@@ -12,7 +12,7 @@ from foreroute.core.attempt import Usage
 from foreroute.core.budgets import BudgetScope, Origin, ScopedBudget
 from foreroute.core.channel import Channel
 from foreroute.core.errors import StoreCorrupt
-from foreroute.core.ids import ChannelId, KeyId, RouteName
+from foreroute.core.ids import ChannelId, KeyId, RegionId, RouteName
 from foreroute.core.keys import TeamId, VirtualKey
 from foreroute.core.ledger import LedgerEntry, Seller
 from foreroute.core.plan import Route, Target
@@ -34,7 +34,7 @@ def channel(name: str, provider: str) -> Channel:
         id=ChannelId(name),
         provider=provider,
         cloud="",
-        region="here",
+        region=RegionId("here"),
         model="m",
         base_url="http://x.example/v1",
     )
@@ -97,11 +97,10 @@ def budget(name: str, limit: str = "10", **more: object) -> ScopedBudget:
 
 
 async def test_each_scope_and_period_counts_its_own() -> None:
-    hard = {"hard_limit_usd": Decimal(20)}
     room = Room(
         budget("all"),
         budget("hour", window=Window.HOUR),
-        budget("ever", window=Window.TOTAL, **hard),
+        budget("ever", window=Window.TOTAL, hard_limit_usd=Decimal(20)),
         budget("team", scope=BudgetScope.TEAM, of="red"),
         budget("key", scope=BudgetScope.KEY, of="k"),
         budget("tag", scope=BudgetScope.TAG, of="batch"),
