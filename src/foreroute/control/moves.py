@@ -34,6 +34,7 @@ TROUBLES: Final = frozenset(
         ReasonCode.REMEDY,
         ReasonCode.BUDGET,
         ReasonCode.BUDGET_PACE,
+        ReasonCode.TUNED,
     }
 )
 """What a move away from trouble is made for. The others are ways back, graded but no evidence for a stage."""

@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from foreroute.core.accounts import Refusal
+from foreroute.core.assignment import Drawn
 from foreroute.core.attempt import Asked
 from foreroute.core.channel import Dialect
 from foreroute.core.errors import StoreError
 from foreroute.core.ids import RegionId, RequestId, RouteName
 from foreroute.core.ports import Locator
+from foreroute.core.routes import Route
 from foreroute.gateway.account_headers import limit_headers
 from foreroute.gateway.arms import Arms, unit_reader
 from foreroute.gateway.budgets import turned_away
@@ -21,6 +23,7 @@ from foreroute.gateway.door import Caller
 from foreroute.gateway.exchange import Exchange
 from foreroute.gateway.plan_cell import ServedRoute
 from foreroute.gateway.pulse import Pulse
+from foreroute.gateway.residency import Regions, allowed
 from foreroute.gateway.shadow import Shadows
 from foreroute.gateway.tab import Tab
 from foreroute.gateway.till import Till, waits_s
@@ -76,6 +79,7 @@ class Reception:
         routes = [served for served in self._routes(request) if caller.may_use(served.route.name)]
         if not routes:
             return await delivery.error(errors.unknown_model(request.model))
+        regions = self._regions(caller, routes[0].route)
         enrolled = None
         if works.plans.current().experiments:
             units = unit_reader(request, headers, caller.key_id, delivery.request_id)
@@ -98,9 +102,8 @@ class Reception:
             arms=() if enrolled is None else enrolled.marks,
         )
         forwarded = {name.decode(): headers[name].decode("latin-1") for name in _FORWARDED if name in headers}
-        for copied in () if enrolled is None else enrolled.copies:
-            self.shadows.send(copied, request, origin, forwarded)
-        serving = self._pay(caller, request, routes, origin, delivery, forwarded)
+        copies = () if enrolled is None else enrolled.copies
+        serving = self._pay(caller, request, routes, origin, delivery, forwarded, regions, copies)
         on_disconnect = scope.get("extensions", {}).get("foreroute.on_disconnect")
         return await while_client_listens(serving, receive, delivery, on_disconnect)
 
@@ -112,16 +115,20 @@ class Reception:
         origin: Origin,
         delivery: Delivery,
         forwarded: Mapping[str, str],
+        regions: Regions | None,
+        copies: Sequence[Drawn],
     ) -> None:
         """Serves the request with what it may cost reserved, and settles in the end."""
         works = self._works
         tab = await self._open_tab(caller, request, routes, delivery)
         if isinstance(tab, ErrorAnswer):
             return await delivery.error(tab)
+        for copied in copies:
+            self.shadows.send(copied, request, origin, forwarded, regions)
         try:
             if tab is not None and self._till is not None:
                 routes = self._till.kept(routes, tab, works.clock.now())
-            exchange = Exchange(works, request, origin, delivery, forwarded, tab, self._till)
+            exchange = Exchange(works, request, origin, delivery, forwarded, tab, regions, self._till)
             if not request.stream:
                 return await exchange.run(routes)
             with Pulse(delivery, works.settings.keep_alive_s):
@@ -131,6 +138,13 @@ class Reception:
         finally:
             if tab is not None:
                 tab.close(works.clock.now())
+
+    def _regions(self, caller: Caller, route: Route) -> Regions | None:
+        """Where the request may be served, wherever it is sent on to."""
+        known, by_tag = caller.known, self._works.settings.residency
+        if known is None:
+            return route.regions or None
+        return allowed(route.regions, known.key, known.team, by_tag)
 
     async def _open_tab(
         self, caller: Caller, request: ModelRequest, routes: Sequence[ServedRoute], delivery: Delivery

@@ -12,6 +12,8 @@ VERBS = {
     "timeseries_predictor": "forecast",
     "anomaly_detector": "detect",
     "cost_alert": "budget",
+    "auto_tuner": "heal tune",
+    "failure_pattern_learner": "heal patterns",
 }
 
 
