@@ -16,6 +16,7 @@ from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.experiments import Experiments, build_experiments
 from foreroute.app.grouping import run_any
 from foreroute.app.keys import load_keys
+from foreroute.app.playbooks import build_playbooks
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
 from foreroute.app.simulator import Simulator
 from foreroute.app.stages import (
@@ -34,6 +35,7 @@ from foreroute.control.controls import Steering
 from foreroute.control.fits import Fits, process_pool
 from foreroute.control.loop import ControlLoop
 from foreroute.control.mutes import Mutes
+from foreroute.control.playbooks.desk import PlaybookDesk
 from foreroute.control.stages import Stages
 from foreroute.core.errors import StoreError
 from foreroute.core.feedback import AlertFeedback
@@ -82,6 +84,7 @@ class ControlPlane:
     stages: Stages | None = None
     store: Store | None = None
     mutes: Mutes | None = None
+    playbooks: PlaybookDesk | None = None
     dashboard_url: str | None = None
     experiments: Experiments | None = None
     steering: Steering | None = None
@@ -116,6 +119,14 @@ class ControlPlane:
             desk = build_desk(self.settings, store.records, self.clock)
             self.mutes = mutes_of(self.settings, store.records)
             await self.mutes.start(self.clock.now())
+            self.playbooks = build_playbooks(
+                self.settings,
+                store,
+                self.data,
+                self.clock,
+                alerts=desk,
+                keys_changed=lambda: self._keys_changed(store),
+            )
             self.stages = build_stages(
                 self.settings,
                 self.data,
@@ -124,6 +135,7 @@ class ControlPlane:
                 alerts=desk,
                 mutes=self.mutes,
                 feedback=AlertFeedback if desk is None else lambda: desk.feedback,
+                playbooks=self.playbooks,
             )
             # A control plane that is started again beside its gateway finds the journal open.
             if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
@@ -133,6 +145,7 @@ class ControlPlane:
                 await self.options.prepare(store, self.stages)
             await self._start_experiments(store)
             self.loop = self._make_loop(self.stages, store, fits)
+            self.playbooks.changed = self.loop.treated_again
             await self._run(self.loop, self.stages, store, desk)
         finally:
             await self._farewell(store, fits)
@@ -201,6 +214,7 @@ class ControlPlane:
                 desk=desk,
                 simulator=simulator,
                 mutes=self.mutes,
+                playbooks=self.playbooks,
             ) as dashboard,
         ):
             stack.push_async_callback(asyncio.to_thread, simulator.stop)
@@ -265,6 +279,8 @@ class ControlPlane:
 
     async def _farewell(self, store: Store, fits: Fits[Any, Any] | None) -> None:
         """Stores what has come in so far and lets go of everything, also when the loop was killed."""
+        if self.playbooks is not None:
+            await self.playbooks.aclose()
         if self.loop is not None:
             await self.loop.flush()
         if fits is not None:

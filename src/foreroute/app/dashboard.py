@@ -14,6 +14,7 @@ from foreroute.app.costs import costs_of
 from foreroute.app.simulator import Simulator
 from foreroute.control.loop import ControlLoop
 from foreroute.control.mutes import Mutes
+from foreroute.control.playbooks.desk import PlaybookDesk
 from foreroute.control.stages import Stages
 from foreroute.core.errors import ForerouteError
 from foreroute.core.keys import Role
@@ -26,6 +27,7 @@ from foreroute.dashboard.forecast_record import RecordSources, record_routes
 from foreroute.dashboard.key_desk import KeySources
 from foreroute.dashboard.keys import key_routes
 from foreroute.dashboard.mutes import mute_routes
+from foreroute.dashboard.playbooks import playbook_routes
 from foreroute.dashboard.rollout import rollout_routes
 from foreroute.dashboard.routes import Dashboard
 from foreroute.dashboard.simulator import simulator_routes
@@ -55,6 +57,7 @@ async def serve_dashboard(
     simulator: Simulator | None = None,
     experiments: ExperimentSources | None = None,
     mutes: Mutes | None = None,
+    playbooks: PlaybookDesk | None = None,
 ) -> Server:
     """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
 
@@ -87,6 +90,7 @@ async def serve_dashboard(
             *([] if simulator is None else simulator_routes(simulator)),
             *([] if experiments is None else experiment_routes(experiments)),
             *rollout_routes(lambda: loop.board, loop.operator),
+            *playbook_routes(playbooks),
             *record_routes(
                 RecordSources(
                     board=lambda: loop.board,

@@ -27,6 +27,8 @@ class Helm:
         self.expectations: Mapping[ChannelId, Expectation] = {}
         self.refusals: Mapping[ChannelId, Refusals] = {}
         """Both go down with every plan."""
+        self.bound: Callable[[RoutingPlan], RoutingPlan] = lambda plan: plan
+        """What playbooks hold beside shares."""
         self._publish = publish
         self._has_begun = False
 
@@ -90,5 +92,5 @@ class Helm:
         self.plan, self._has_begun = plan, True
         told = replace(plan, expectations=self.expectations)
         if not self.steering.kill_switch:
-            told = replace(told, refusals=self.refusals, experiments=self.steering.experiments)
+            told = self.bound(replace(told, refusals=self.refusals, experiments=self.steering.experiments))
         self._publish(told)

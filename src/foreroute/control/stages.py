@@ -9,11 +9,12 @@ from foreroute.control.learnt import Learner
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
 from foreroute.core.channel import Channel
-from foreroute.core.decision import DECIDED, Capability
+from foreroute.core.decision import DECIDED, Autopilot, Capability
 from foreroute.core.findings import (
     Anomaly,
     BudgetStatus,
     ChannelCost,
+    Findings,
     Forecast,
     ForecastSkill,
     Incident,
@@ -23,6 +24,7 @@ from foreroute.core.findings import (
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.patterns import Refusals, Told
+from foreroute.core.plan import RoutingPlan
 from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, RollupStore
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, Series
@@ -112,12 +114,35 @@ class ExperimentStage(Protocol):
         ...
 
 
+class PlaybookStage(Protocol):
+    """Runs playbooks about what was found. What it needs others to do, it asks for beside the tick."""
+
+    async def treat(
+        self, at: float, rollups: Sequence[Rollup], findings: Findings, *, stage: Autopilot, is_halted: bool
+    ) -> Findings:
+        """The findings with what is done about them. Raises StoreError when nothing could be written down."""
+        ...
+
+    def with_treatments(self, findings: Findings, at: float) -> Findings:
+        """The same with what is done by now."""
+        ...
+
+    def bound(self, plan: RoutingPlan) -> RoutingPlan:
+        """The plan under what runs hold beside shares."""
+        ...
+
+    def approved(self) -> set[ChannelId]:
+        """The channels that a person has let a run treat."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healed:
     """Incidents that are open or have just closed, and what their playbooks ask for."""
 
     incidents: tuple[Incident, ...] = ()
     remedies: tuple[Remedy, ...] = ()
+    """Bounds that go with the incidents themselves, beside those of playbooks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +192,7 @@ class Stages:
     """Whose moves are made here. A room that makes moves of its own adds its capability, asks the steering for its
     stage, and notes its moves."""
     alerts: AlertStage | None = None
+    playbooks: PlaybookStage | None = None
     experiments: ExperimentStage | None = None
     learning: LearnStage | None = None
     windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from foreroute.core.playbook_run import RunMode
 from foreroute.heal import playbook as made
@@ -68,6 +68,11 @@ class VerifySpec(Strict):
     failure_limit: int = Field(default=2, ge=1, le=20)
     min_samples: int = Field(default=5, ge=0)
     """Fewer requests say nothing."""
+
+    @field_validator("success", "failure", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return value if isinstance(value, list) else [value]
 
     def value(self) -> made.Verify:
         return made.Verify(

@@ -14,6 +14,7 @@ from foreroute.settings.finding import (
     ForecastSettings,
     FoundationSettings,
     HealSettings,
+    HookSettings,
     MaintenanceSettings,
     RetrainSettings,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "GeoSettings",
     "GuardrailSettings",
     "HealSettings",
+    "HookSettings",
     "KeepSettings",
     "LimitSettings",
     "LogFormat",

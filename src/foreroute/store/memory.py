@@ -12,6 +12,7 @@ from foreroute.core.ledger import Correction, LedgerEntry, Metered, Spend, Spend
 from foreroute.core.ports import Record
 from foreroute.core.rollup import Rollup
 from foreroute.store.memory_experiments import MemoryExperiments
+from foreroute.store.memory_playbooks import MemoryRunJournal
 from foreroute.store.memory_rollups import MemoryRollups
 from foreroute.store.rows import to_picousd, to_usd
 from foreroute.store.spans import HOUR_S, Merge
@@ -219,6 +220,7 @@ class MemoryStore:
         self.records = MemoryRecords()
         self.key_spend = self.ledger
         self.costs = self.ledger
+        self.playbook_runs = MemoryRunJournal()
 
     async def append(self, entries: Sequence[LedgerEntry], rollups: Sequence[Rollup]) -> None:
         await self.ledger.append(entries)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from foreroute.core.playbook_ports import PlaybookStore
 from foreroute.core.ports import Store
 from foreroute.core.rollup import Tiers
 
@@ -40,7 +41,10 @@ async def keep_house(store: Store, retention: Retention, at: float, *, steps: in
     To be called again and again: what is left waits for the next call, and a call that was cut short left nothing
     half done.
     """
-    done = await store.records.prune(max(0.0, at - retention.records_s))
+    old_at = max(0.0, at - retention.records_s)
+    done = await store.records.prune(old_at)
+    if isinstance(store, PlaybookStore):
+        done += await store.playbook_runs.prune(old_at)
     for _ in range(steps):
         if not (some := await store.rollups.thin(tiers_at(retention, at))):
             break
