@@ -16,8 +16,8 @@ from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.experiments import Experiments, build_experiments
 from foreroute.app.grouping import run_any
 from foreroute.app.keys import load_keys
-from foreroute.app.playbooks import build_playbooks
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
+from foreroute.app.playbooks import build_playbooks
 from foreroute.app.simulator import Simulator
 from foreroute.app.stages import (
     build_stages,

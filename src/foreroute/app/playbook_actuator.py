@@ -79,9 +79,7 @@ class HouseActuator:
             "channels": list(order.channels),
             "text": text,
         }
-        await self.records.append(
-            [Record(kind=NOTE, id=order.key, at=order.at, body=orjson.dumps(body))]
-        )
+        await self.records.append([Record(kind=NOTE, id=order.key, at=order.at, body=orjson.dumps(body))])
         return Answer(ok=True, said=text)
 
     async def _notify(self, order: Order) -> Answer:
@@ -99,9 +97,7 @@ class HouseActuator:
             return Answer(ok=False, said=f"there is no virtual key {order.wanted['key']}")
         if await self._before(order.key) is None:
             body = orjson.dumps({"key": key.id, "disabled": key.disabled})
-            await self.records.append(
-                [Record(kind=_KEY_BEFORE, id=order.key, at=order.at, body=body)]
-            )
+            await self.records.append([Record(kind=_KEY_BEFORE, id=order.key, at=order.at, body=body)])
         await self.keys.put(replace(key, disabled=True))
         self.keys_changed()
         return Answer(ok=True, said=f"{key.name} is refused from now on")

@@ -78,7 +78,9 @@ class _PlaybookApi:
         found = await _allowed(self._desk.history(limit=_RUNS_MAX))
         run = next((one for one in found if one.id == name), None)
         if run is None:
-            raise Refusal(404, f"there is no run {name[:40]!r} on record", "GET /api/playbook-runs lists them")
+            raise Refusal(
+                404, f"there is no run {name[:40]!r} on record", "GET /api/playbook-runs lists them"
+            )
         return _answer({"run": run_row(run)})
 
     async def answer(self, request: Request) -> Response:

@@ -208,7 +208,9 @@ def _ok_rate(seen: Sequence[Rollup]) -> float | None:
 
 
 def _error_rate(seen: Sequence[Rollup]) -> float | None:
-    return _part(sum(one.failures_total for one in seen), _attempts(seen) - sum(one.throttles for one in seen))
+    return _part(
+        sum(one.failures_total for one in seen), _attempts(seen) - sum(one.throttles for one in seen)
+    )
 
 
 def _fails(seen: Iterable[Rollup]) -> bool:

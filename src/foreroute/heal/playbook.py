@@ -79,7 +79,9 @@ class ManualTrigger:
     scope: ScopeKind = ScopeKind.CHANNEL
 
 
-Trigger = FailureTrigger | AnomalyTrigger | ForecastTrigger | ThresholdTrigger | ScheduleTrigger | ManualTrigger
+Trigger = (
+    FailureTrigger | AnomalyTrigger | ForecastTrigger | ThresholdTrigger | ScheduleTrigger | ManualTrigger
+)
 
 
 class OnError(StrEnum):

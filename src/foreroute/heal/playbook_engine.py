@@ -56,7 +56,9 @@ from foreroute.heal.steps import BOUNDS, NAMES, Place, Severity, holds_of, risk_
 _HOUR_S: Final = 3600.0
 
 
-def advance(state: EngineState, event: Event, at: float, book: Book) -> tuple[EngineState, tuple[Command, ...]]:
+def advance(
+    state: EngineState, event: Event, at: float, book: Book
+) -> tuple[EngineState, tuple[Command, ...]]:
     """The state after an event, and what it asks for, in that order. Never raises; an event that fits nothing changes
     nothing. Each changed run has the next revision.
     """
@@ -91,8 +93,9 @@ class _Machine:
             case Approved(run, actor):
                 self._approved(run, actor)
             case Rejected(name, actor, why):
-                if (run := self._runs.get(name)) is not None and run.state is RunState.WAITING:
-                    self._put(ended(run, self._at, RunState.REJECTED, why or "somebody said no", actor))
+                waiting = self._runs.get(name)
+                if waiting is not None and waiting.state is RunState.WAITING:
+                    self._put(ended(waiting, self._at, RunState.REJECTED, why or "somebody said no", actor))
             case Begun():
                 self._begun(event)
             case Stopped(name, actor, why):
@@ -147,9 +150,7 @@ class _Machine:
     # Starting ----------------------------------------------------------------------------------------------------
 
     def _start_all(self, sight: Sight, last_look_at: float | None) -> None:
-        memory = Memory(
-            treated_at=self._treated_at(), last_look_at=last_look_at, held_since=self._held_since
-        )
+        memory = Memory(treated_at=self._treated_at(), last_look_at=last_look_at, held_since=self._held_since)
         found, self._held_since = hits(tuple(self._book.playbooks.values()), sight, memory)
         taken: set[ChannelId] = set()
         for hit in sorted([*found, *self._escalate(sight)], key=lambda one: -one.playbook.priority):
@@ -161,7 +162,10 @@ class _Machine:
         found: dict[str, float] = {}
         for run in self._runs.values():
             if run.state is not RunState.REJECTED:
-                names = (f"{run.playbook} {run.scope}", *(() if run.incident is None else (str(run.incident),)))
+                names = (
+                    f"{run.playbook} {run.scope}",
+                    *(() if run.incident is None else (str(run.incident),)),
+                )
                 for name in names:
                     found[name] = max(found.get(name, 0.0), run.started_at)
         return found
@@ -181,7 +185,9 @@ class _Machine:
         if is_frozen(playbook.guards.freeze, self._at) or len(past) >= playbook.max_attempts:
             return set()
         self._end_in_vain(hit)
-        same = [run for run in self._runs.values() if run.playbook == playbook.name and run.scope == hit.scope]
+        same = [
+            run for run in self._runs.values() if run.playbook == playbook.name and run.scope == hit.scope
+        ]
         if any(not run.is_over for run in same):
             return own
         newest = max((run.started_at for run in same), default=None)
@@ -201,7 +207,9 @@ class _Machine:
             same_incident = hit.incident is not None and run.incident == hit.incident.id
             is_spent = 0.0 < run.held_until <= self._at
             if (same_playbook or same_incident) and run.state is RunState.VERIFYING and is_spent:
-                self._put(roll_back(run, self._at, f"its bounds have ended and the trouble is back: {hit.why}"))
+                self._put(
+                    roll_back(run, self._at, f"its bounds have ended and the trouble is back: {hit.why}")
+                )
                 self._progress(run.id)
 
     def _fits(self, hit: Hit, sight: Sight, number: int) -> bool:
@@ -255,7 +263,9 @@ class _Machine:
             number=number,
             incident=None if hit.incident is None else hit.incident.id,
             trigger=hit.why,
-            evidence="" if self._sight is None else evidence(facts_of(self._sight, Asked(channels=hit.channels))),
+            evidence=""
+            if self._sight is None
+            else evidence(facts_of(self._sight, Asked(channels=hit.channels))),
             actor=actor,
             mode=mode,
             is_shadow=shadow,
@@ -354,7 +364,9 @@ class _Machine:
             return
         if event.undo:
             ok = event.answer.ok
-            self._put(undone(run, event.step, self._at, ok=ok, words=event.answer.said, rules=self._book.rules))
+            self._put(
+                undone(run, event.step, self._at, ok=ok, words=event.answer.said, rules=self._book.rules)
+            )
             if ok or self._runs[event.run].step(event.step).state is StepState.STUCK:
                 self._progress(event.run)
             return
@@ -388,7 +400,9 @@ class _Machine:
                 elif step.state is StepState.ASKED and (run.id, step.id) in may_repeat:
                     self._commands.append(Do(run.id, step.id))
                 elif step.state is StepState.ASKED:
-                    answer = Answer(ok=False, said="the process ended while it was done: nobody knows whether it was")
+                    answer = Answer(
+                        ok=False, said="the process ended while it was done: nobody knows whether it was"
+                    )
                     self._put(self._heard(run, step.id, answer))
 
     # How ---------------------------------------------------------------------------------------------------------
@@ -470,7 +484,9 @@ def _proposed(run: PlaybookRun, playbook: Playbook, at: float) -> PlaybookRun:
     """With the bounds that it would have: what the decision proposes is made from them."""
     for step in playbook.steps:
         if isinstance(step.action, BOUNDS):
-            place = Place(channels=run.channels, number=run.number, at=at, shift_max=playbook.guards.shift_max)
+            place = Place(
+                channels=run.channels, number=run.number, at=at, shift_max=playbook.guards.shift_max
+            )
             now = replace(run.step(step.id), holds=holds_of(step.action, place))
             run = with_step(run, now)
     return run

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from foreroute.heal.durations import seconds
-from foreroute.heal.expression import Expression, ExpressionError, read
+from foreroute.heal.expression import Expression, ExpressionError
+from foreroute.heal.expression_reader import read
 from foreroute.heal.facts import VOCABULARY
 from foreroute.heal.steps import STEP_S_MAX, STEP_S_MIN
 

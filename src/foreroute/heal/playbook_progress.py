@@ -114,7 +114,11 @@ def _all_done(run: PlaybookRun, turn: Turn) -> PlaybookRun:
     if run.is_shadow or run.mode is RunMode.DRY_RUN:
         return ended(run, turn.at, RunState.REHEARSED, "nothing was done: it only says what it would do")
     return noted(
-        replace(run, state=RunState.VERIFYING, acted_at=turn.at), turn.at, ENGINE, "verifying", "all steps are done"
+        replace(run, state=RunState.VERIFYING, acted_at=turn.at),
+        turn.at,
+        ENGINE,
+        "verifying",
+        "all steps are done",
     )
 
 
@@ -140,7 +144,9 @@ def _begin(run: PlaybookRun, step: Step, now: StepRun, playbook: Playbook, turn:
             return _bound(run, step.action, now, playbook, turn)
         held = _holds(run, step.action, playbook, turn, step.canary.share)
         now = replace(now, state=StepState.CANARY, asked_at=turn.at, holds=held)
-        return noted(with_step(run, now), turn.at, ENGINE, f"canary of {step.id}", f"{step.canary.share:.0%} of it")
+        return noted(
+            with_step(run, now), turn.at, ENGINE, f"canary of {step.id}", f"{step.canary.share:.0%} of it"
+        )
     if is_dry:
         return _settled(run, now, turn.at, StepState.SKIPPED, "it would be done here")
     run = with_step(run, replace(now, state=StepState.ASKED, asked_at=turn.at))
@@ -160,7 +166,9 @@ def _guarded(run: PlaybookRun, step: Step, playbook: Playbook, turn: Turn) -> st
     return f"only {healthy:.0%} of the weight is on healthy channels; the guard asks for {least:.0%}"
 
 
-def _holds(run: PlaybookRun, action: Bound, playbook: Playbook, turn: Turn, strength: float = 1.0) -> tuple[Hold, ...]:
+def _holds(
+    run: PlaybookRun, action: Bound, playbook: Playbook, turn: Turn, strength: float = 1.0
+) -> tuple[Hold, ...]:
     place = Place(
         channels=run.channels,
         number=run.number,
@@ -280,7 +288,9 @@ def _verify(run: PlaybookRun, playbook: Playbook | None, turn: Turn) -> Playbook
     else:
         run = replace(run, verification="too few requests to tell; held as it is")
     if turn.at >= run.deadline_at:
-        return roll_back(run, turn.at, f"its time was up and it had not shown that it helps: {run.verification}")
+        return roll_back(
+            run, turn.at, f"its time was up and it had not shown that it helps: {run.verification}"
+        )
     return run
 
 
@@ -295,15 +305,17 @@ def _undo_steps(run: PlaybookRun, playbook: Playbook | None, turn: Turn) -> Play
         if now.state is StepState.UNDOING:
             return run
         if _needs_asking(now, playbook):
-            now = replace(now, state=StepState.UNDOING, tries=now.tries + 1)
+            asked = replace(now, state=StepState.UNDOING, tries=now.tries + 1)
             turn.commands.append(Undo(run.id, now.id))
-            return noted(with_step(run, now), turn.at, ENGINE, f"undoing {now.id}", now.undo)
+            return noted(with_step(run, asked), turn.at, ENGINE, f"undoing {now.id}", now.undo)
         words = "lifted" if now.holds else now.said
         run = with_step(run, replace(now, state=StepState.UNDONE, holds=(), said=words))
     run = ended(run, turn.at, RunState.ROLLED_BACK, run.why)
     stuck = [step.id for step in run.steps if step.state is StepState.STUCK]
     if stuck:
-        text = f"{run.playbook} on {run.scope} was rolled back, but not {', '.join(stuck)}: somebody has to look"
+        text = (
+            f"{run.playbook} on {run.scope} was rolled back, but not {', '.join(stuck)}: somebody has to look"
+        )
         turn.commands.append(Tell(key=f"{run.id}/stuck", run=run.id, severity=Severity.CRITICAL, text=text))
     return run
 
@@ -326,7 +338,11 @@ def undone(run: PlaybookRun, step: str, at: float, *, ok: bool, words: str, rule
         return run
     if ok:
         return noted(
-            with_step(run, replace(now, state=StepState.UNDONE, said=words)), at, ENGINE, f"undone {step}", words
+            with_step(run, replace(now, state=StepState.UNDONE, said=words)),
+            at,
+            ENGINE,
+            f"undone {step}",
+            words,
         )
     state = StepState.STUCK if now.tries >= rules.undo_tries_max else StepState.FAILED
     now = replace(now, state=state, said=words, ended_at=at)

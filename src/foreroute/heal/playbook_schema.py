@@ -29,7 +29,7 @@ class FreezeSpec(Strict):
 
     begins: TimeOfDay
     lasts: Annotated[Duration, Field(gt=0, le=86_400.0)]
-    days: list[Day] = list(range(7))
+    days: tuple[Day, ...] = tuple(range(7))
 
 
 class GuardsSpec(Strict):
@@ -40,7 +40,7 @@ class GuardsSpec(Strict):
     max_shift_per_step: float = Field(default=1.0, gt=0, le=1)
     """The most of a share that is cut at a time; the rest follows a minute later."""
     max_parallel: int = Field(default=4, ge=1, le=20)
-    freeze: list[FreezeSpec] = []
+    freeze: tuple[FreezeSpec, ...] = ()
 
     def value(self) -> made.Guards:
         return made.Guards(
@@ -116,7 +116,9 @@ class EscalationSpec(Strict):
         if (self.after_attempts is None) == (self.after is None):
             raise ValueError("an escalation has either after_attempts or after\nfor example after: 10m")
         if (self.notify is None) == (self.run is None):
-            raise ValueError("an escalation has either notify or run\nfor example notify: it does not recover")
+            raise ValueError(
+                "an escalation has either notify or run\nfor example notify: it does not recover"
+            )
         return self
 
     def value(self) -> made.Escalation:
@@ -210,5 +212,9 @@ def playbook_json_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Foreroute recovery playbook",
-        **{key: value for key, value in PlaybookDocument.model_json_schema(by_alias=True).items() if key != "title"},
+        **{
+            key: value
+            for key, value in PlaybookDocument.model_json_schema(by_alias=True).items()
+            if key != "title"
+        },
     }

@@ -65,9 +65,7 @@ class EngineState:
         return _holds(self.runs.values(), at, shadow=True)
 
 
-def _holds(
-    runs: Iterable[PlaybookRun], at: float, *, shadow: bool
-) -> tuple[tuple[PlaybookRun, Hold], ...]:
+def _holds(runs: Iterable[PlaybookRun], at: float, *, shadow: bool) -> tuple[tuple[PlaybookRun, Hold], ...]:
     return tuple(
         (run, hold)
         for run in runs

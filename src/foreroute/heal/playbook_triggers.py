@@ -10,8 +10,8 @@ from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
 from foreroute.core.findings import Forecast, Incident, IncidentState
 from foreroute.core.ids import ChannelId
 from foreroute.heal import playbook as made
-from foreroute.heal.facts import Asked, facts_of
 from foreroute.heal.expression import holds
+from foreroute.heal.facts import Asked, facts_of
 from foreroute.heal.playbook import Playbook
 from foreroute.heal.scopes import ScopeKind, all_scopes, name_of, scopes
 from foreroute.heal.sight import Sight
@@ -227,9 +227,7 @@ def _thresholds(playbook: Playbook, trigger: made.ThresholdTrigger, sight: Sight
             yield Hit(playbook=playbook, scope=scope, channels=members, why=why)
 
 
-def _due(
-    playbook: Playbook, trigger: made.ScheduleTrigger, sight: Sight, memory: Memory
-) -> Iterator[Hit]:
+def _due(playbook: Playbook, trigger: made.ScheduleTrigger, sight: Sight, memory: Memory) -> Iterator[Hit]:
     """When its time came since the last look. A time that came while nobody looked is not made up for."""
     last = memory.last_look_at
     due_at = _last_time(trigger, sight.at)

@@ -55,7 +55,7 @@ class AnomalyTrigger(Strict):
     type: Literal["anomaly"]
     metric: Metric
     scope: ScopeKind = ScopeKind.CHANNEL
-    kinds: list[AnomalyKind] = list(AnomalyKind)
+    kinds: tuple[AnomalyKind, ...] = tuple(AnomalyKind)
     direction: Direction | None = None
     score: float = Field(default=1.0, ge=1.0)
     """How many times its threshold the score must be."""
@@ -116,7 +116,7 @@ class ScheduleTrigger(Strict):
     scope: ScopeKind = ScopeKind.GATEWAY
     every: Annotated[Duration, Field(ge=60.0)] | None = None
     at: TimeOfDay | None = None
-    days: list[Day] = list(range(7))
+    days: tuple[Day, ...] = tuple(range(7))
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

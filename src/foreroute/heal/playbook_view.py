@@ -59,7 +59,9 @@ def _trigger(trigger: Trigger) -> Row:
 
 
 def _escalation(one: Escalation) -> Row:
-    when = f"after {one.after_runs} runs" if one.after_runs is not None else f"after {words(one.after_s or 0.0)}"
+    when = (
+        f"after {one.after_runs} runs" if one.after_runs is not None else f"after {words(one.after_s or 0.0)}"
+    )
     return {"when": when, "run": one.run, "notify": one.text or None, "severity": one.severity.value}
 
 

@@ -230,11 +230,15 @@ def _holds(action: Bound, place: Place, channel: ChannelId) -> Iterator[Hold]:
             yield from (hold(HoldKind.SHARE, 1.0 - cut, for_s, after_s=after_s) for cut, after_s in cuts)
         case LimitShare():
             cuts = _cuts((1.0 - action.factor) * strength, place.shift_max, SPREAD_S)
-            yield from (hold(HoldKind.SHARE, 1.0 - cut, action.for_s, after_s=after_s) for cut, after_s in cuts)
+            yield from (
+                hold(HoldKind.SHARE, 1.0 - cut, action.for_s, after_s=after_s) for cut, after_s in cuts
+            )
         case ShiftTraffic():
             step = min(action.step, place.shift_max)
             cuts = _cuts(action.share * strength, step, action.every_s)
-            yield from (hold(HoldKind.SHARE, 1.0 - cut, action.for_s, after_s=after_s) for cut, after_s in cuts)
+            yield from (
+                hold(HoldKind.SHARE, 1.0 - cut, action.for_s, after_s=after_s) for cut, after_s in cuts
+            )
         case Restore():
             yield from _ramp(action, channel, at)
         case SetConcurrency():
@@ -260,6 +264,4 @@ def _ramp(action: Restore, channel: ChannelId, at: float) -> Iterator[Hold]:
     each_s = action.over_s / len(parts) if parts else 0.0
     for place, part in enumerate(parts):
         from_at = at + place * each_s
-        yield Hold(
-            channel=channel, kind=HoldKind.SHARE, value=part, from_at=from_at, until=from_at + each_s
-        )
+        yield Hold(channel=channel, kind=HoldKind.SHARE, value=part, from_at=from_at, until=from_at + each_s)

@@ -40,11 +40,7 @@ def treatments(state: EngineState, book: Book, at: float, *, shadows: bool) -> d
 def remedies(state: EngineState, at: float, *, shadows: bool) -> tuple[Remedy, ...]:
     """All bounds on shares that are in force, those of runs without an incident among them."""
     held = [*state.holds(at), *(state.shadows(at) if shadows else ())]
-    return tuple(
-        _remedy(run, hold)
-        for run, hold in held
-        if hold.kind is HoldKind.SHARE
-    )
+    return tuple(_remedy(run, hold) for run, hold in held if hold.kind is HoldKind.SHARE)
 
 
 def treated(incident: Incident, by: Treatments) -> Incident:
@@ -85,9 +81,7 @@ def _of(incident: IncidentId, runs: Sequence[PlaybookRun], book: Book, at: float
         runs=tuple((run.playbook, run.started_at) for run in runs),
         steps_done=tuple(f"{run.playbook}/{name}" for run in runs for name in _done(run)),
         remedies=tuple(
-            replace(_remedy(run, hold), incident=incident)
-            for run, hold in holds
-            if hold.is_on(at)
+            replace(_remedy(run, hold), incident=incident) for run, hold in holds if hold.is_on(at)
         ),
         held_until=max((hold.until for _, hold in holds), default=0.0),
         out_until=max((hold.until for _, hold in holds if hold.value <= 0.0), default=0.0),

@@ -44,7 +44,9 @@ _PLAIN: Final = {
     "string_type": "must be text",
     "string_pattern_mismatch": "must begin with a letter or a digit and hold only letters, digits and . _ : / -",
 }
-_SECRETS: Final = frozenset({"api_key", "admin_key", "api_keys", "webhook_url", "undo_webhook_url", "apprise_urls"})
+_SECRETS: Final = frozenset(
+    {"api_key", "admin_key", "api_keys", "webhook_url", "undo_webhook_url", "apprise_urls"}
+)
 
 
 class SettingsError(ConfigError):

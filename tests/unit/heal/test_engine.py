@@ -12,8 +12,8 @@ from foreroute.core.failure import FailureClass as F
 from foreroute.core.findings import IncidentState
 from foreroute.heal.case import cases_of
 from foreroute.heal.engine import HealEngine, HealSettings
+from foreroute.heal.expression_reader import read
 from foreroute.heal.facts import VOCABULARY
-from foreroute.heal.expression import read
 from foreroute.heal.playbook import FailureTrigger, Playbook, Step, Verify
 from foreroute.heal.playbook_yaml import load_playbooks
 from foreroute.heal.runner import CANARY, RunSettings
@@ -138,7 +138,9 @@ def test_trouble_that_returns_soon_was_never_over(bench_of: BenchOf):
 def test_the_highest_priority_that_fits_runs_and_the_next_when_it_is_used_up(bench_of: BenchOf):
     first = replace(OUT, name="first", priority=90, max_attempts=1)
     last = replace(OUT, name="last", priority=10)
-    other = replace(OUT, name="other", priority=99, triggers=(FailureTrigger(classes=frozenset({F.DNS_FAILURE})),))
+    other = replace(
+        OUT, name="other", priority=99, triggers=(FailureTrigger(classes=frozenset({F.DNS_FAILURE})),)
+    )
     bench = bench_of(*engine(last, other, first))
     bench.minutes(12, failed=15)
     (incident,) = bench.seen.values()

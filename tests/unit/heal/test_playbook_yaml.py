@@ -4,8 +4,8 @@ import pytest
 
 from foreroute.core.errors import ConfigError
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
+from foreroute.heal.expression_reader import read
 from foreroute.heal.facts import VOCABULARY
-from foreroute.heal.expression import read
 from foreroute.heal.playbook import (
     Canary,
     FailureTrigger,
@@ -19,8 +19,8 @@ from foreroute.heal.playbook import (
     ThresholdTrigger,
     Verify,
 )
-from foreroute.heal.recovery import Recovery
 from foreroute.heal.playbook_yaml import load_playbooks, parse_playbooks
+from foreroute.heal.recovery import Recovery
 from foreroute.heal.scopes import ScopeKind
 from foreroute.heal.steps import Eject, Hook, LimitShare, Restore
 

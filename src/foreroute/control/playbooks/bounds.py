@@ -30,7 +30,8 @@ def bounded(
     if not by_channel:
         return plan
     routes = {
-        name: _route(route, by_channel, limits, configured.routes.get(name)) for name, route in plan.routes.items()
+        name: _route(route, by_channel, limits, configured.routes.get(name))
+        for name, route in plan.routes.items()
     }
     return replace(plan, routes=routes)
 

@@ -55,7 +55,8 @@ def audit_records(before: PlaybookRun | None, run: PlaybookRun) -> Iterable[Reco
             "at": note.at,
             "action": "playbook",
             "actor": note.actor,
-            "detail": f"{run.playbook} on {run.scope}: {note.what}" + (f": {note.detail}" if note.detail else ""),
+            "detail": f"{run.playbook} on {run.scope}: {note.what}"
+            + (f": {note.detail}" if note.detail else ""),
             "run": run.id,
             "trigger": run.trigger,
             "evidence": run.evidence,

@@ -133,7 +133,10 @@ class PlaybookDesk:
     async def start(self) -> None:
         """Takes up the runs of an earlier process: what it had asked for is asked again, or given up. Raises StoreError."""
         at = self._now()
-        found = [*await self._journal.recent(since_at=at - _MEMORY_S, limit=_RECENT), *await self._journal.open(at)]
+        found = [
+            *await self._journal.recent(since_at=at - _MEMORY_S, limit=_RECENT),
+            *await self._journal.open(at),
+        ]
         runs = {run.id: run for one in found if (run := read_run(one)) is not None}
         self._state = EngineState(runs=runs)
         self._has_begun = True
@@ -258,7 +261,9 @@ class PlaybookDesk:
         records = [one for run in changed for one in audit_records(before.runs.get(run.id), run)]
         for run in changed:
             if run.is_over and not getattr(before.runs.get(run.id), "is_over", False):
-                _log.info("playbook_over", extra={"run": run.id, "playbook": run.playbook, "state": run.state.value})
+                _log.info(
+                    "playbook_over", extra={"run": run.id, "playbook": run.playbook, "state": run.state.value}
+                )
         if records:
             try:
                 await self._records.append(records)

@@ -23,7 +23,7 @@ def order_of(
     if known is None:
         return None
     wanted: dict[str, str | float] = {
-        name: filled(value, run, cause) if name == "text" else value
+        name: filled(str(value), run, cause) if name == "text" else value
         for name, value in _plain(asdict(known.action)).items()
     }
     return Order(

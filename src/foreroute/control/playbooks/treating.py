@@ -49,9 +49,7 @@ class Treating:
             return ()
         return tuple(Approval(Capability.PLAYBOOKS, name) for name in sorted(self.stage.approved()))
 
-    def states(
-        self, known: Mapping[ChannelId, ChannelState], at: float
-    ) -> Mapping[ChannelId, ChannelState]:
+    def states(self, known: Mapping[ChannelId, ChannelState], at: float) -> Mapping[ChannelId, ChannelState]:
         """What a decision may know of each channel, with what playbooks hold by now."""
         if self.stage is None:
             return known
