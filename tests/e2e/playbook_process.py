@@ -6,6 +6,7 @@ which has all modules loaded and does nothing else. One second is ten minutes he
 """
 
 import asyncio
+import importlib
 import os
 import sys
 import time
@@ -108,6 +109,7 @@ async def warm() -> None:
 
 def serve() -> None:
     """One process after the other."""
+    importlib.import_module("aiohttp")
     asyncio.run(warm())
     path, url, began = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
     for line in sys.stdin:
