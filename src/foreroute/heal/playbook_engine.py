@@ -8,6 +8,7 @@ one, which is rolled back. A run ends once: verified, rolled back, rejected or r
 """
 
 import hashlib
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -253,7 +254,7 @@ class _Machine:
         waits = mode is not RunMode.DRY_RUN and (
             (shadow and stage is Autopilot.SUGGEST) or (mode is RunMode.APPROVE and not shadow)
         )
-        name = _name(playbook.name, hit.scope, at)
+        name = self._new_name(playbook.name, hit.scope)
         run = PlaybookRun(
             id=name,
             playbook=playbook.name,
@@ -280,6 +281,15 @@ class _Machine:
         self._tell_recurrence(run, playbook, hit)
         self._progress(name)
         return self._runs[name]
+
+    def _new_name(self, playbook: str, scope: str) -> RunName:
+        """Follows from what happened alone; a second run at the same instant has a name of its own."""
+        for number in itertools.count():
+            text = f"{playbook}|{scope}|{self._at:.6f}|{number}"
+            name = RunName(f"run-{hashlib.sha256(text.encode()).hexdigest()[:12]}")
+            if name not in self._runs:
+                return name
+        raise AssertionError  # pragma: no cover - the count has no end
 
     def _tell_recurrence(self, run: PlaybookRun, playbook: Playbook, hit: Hit) -> None:
         times = self._recurrences(hit)
@@ -472,12 +482,6 @@ def _step(run: RunName, step: Step) -> StepRun:
         risk=risk_of(step.action),
         undo=undo_of(step.action),
     )
-
-
-def _name(playbook: str, scope: str, at: float) -> RunName:
-    """Follows from what happened alone."""
-    digest = hashlib.sha256(f"{playbook}|{scope}|{at:.6f}".encode()).hexdigest()[:12]
-    return RunName(f"run-{digest}")
 
 
 def _proposed(run: PlaybookRun, playbook: Playbook, at: float) -> PlaybookRun:

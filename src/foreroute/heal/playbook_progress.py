@@ -24,7 +24,7 @@ from foreroute.heal.steps import (
 )
 
 ENGINE: Final = "foreroute"
-_GUARD_WINDOW_S: Final = 300.0
+_GUARD_WINDOW_S: Final = 120.0
 _SETTLED: Final = frozenset({StepState.DONE, StepState.SKIPPED, StepState.FAILED, StepState.REFUSED})
 _NEVER_DONE: Final = frozenset({StepState.PENDING, StepState.SKIPPED, StepState.REFUSED})
 

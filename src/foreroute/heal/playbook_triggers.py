@@ -56,8 +56,10 @@ def hits(playbooks: Sequence[Playbook], sight: Sight, memory: Memory) -> tuple[l
         for place, trigger in enumerate(playbook.triggers):
             for hit, hold_s in _fits(playbook, trigger, sight, memory):
                 key = (playbook.name, place, hit.scope)
-                since[key] = memory.held_since.get(key, sight.at)
-                if sight.at - since[key] >= hold_s:
+                since_at = memory.held_since.get(key, sight.at)
+                if hold_s > 0.0:
+                    since[key] = since_at
+                if sight.at - since_at >= hold_s:
                     found.setdefault((playbook.name, hit.scope), hit)
     return list(found.values()), since
 
