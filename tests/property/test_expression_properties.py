@@ -100,7 +100,7 @@ def test_each_way_out_of_the_language_is_closed() -> None:
     assert [way for way in ways if tried(way) is not None] == []
 
 
-number = st.deferred(
+number: st.SearchStrategy[str] = st.deferred(
     lambda: st.one_of(
         st.sampled_from(NUMBERS),
         st.integers(-1000, 1000).map(str),
@@ -111,7 +111,7 @@ number = st.deferred(
         st.just("count('server_error', '60s')"),
     )
 )
-flag = st.deferred(
+flag: st.SearchStrategy[str] = st.deferred(
     lambda: st.one_of(
         st.sampled_from([*FLAGS, "True", "False"]),
         st.tuples(number, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), number).map(" ".join),

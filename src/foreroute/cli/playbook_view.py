@@ -51,7 +51,7 @@ def show_rehearsals(rows: Iterable[Row]) -> None:
 
 def _outcome(world: Row) -> str:
     took = world.get("took_s")
-    return world["state"].replace("_", " ") + (f" after {words(took)}" if took else "")
+    return str(world["state"]).replace("_", " ") + (f" after {words(took)}" if took else "")
 
 
 def show_runs(rows: Iterable[Row]) -> None:

@@ -114,6 +114,9 @@ class Machine:
         (run,) = self.runs
         return run
 
+    def now(self) -> RunState:
+        return self.run.state
+
     def states(self) -> list[str]:
         return [run.state.value for run in self.runs]
 
@@ -138,14 +141,14 @@ def ill(*playbooks: Playbook, **more: Any) -> Machine:
 
 def test_it_begins_acts_and_is_verified():
     machine = ill(playbook("book", hook("call"), OUT))
-    assert machine.run.state is RunState.VERIFYING
+    assert machine.now() is RunState.VERIFYING
     assert machine.held() == {("a", "share"): 0.0}
     assert machine.run.trigger.startswith("overloaded_or_capacity: 18 of 40")
     assert "ok_rate" in machine.run.evidence
     machine.minutes(2)
-    assert machine.run.state is RunState.VERIFYING, "the window is not whole yet"
+    assert machine.now() is RunState.VERIFYING, "the window is not whole yet"
     machine.minutes(1)
-    assert machine.run.state is RunState.VERIFIED
+    assert machine.now() is RunState.VERIFIED
     assert "peer_ok_rate >= 0.95: yes (peer_ok_rate 1)" in machine.run.why
     assert machine.held() == {("a", "share"): 0.0}, "what it holds ends by itself"
     assert ended_once(machine.run.notes)
@@ -156,7 +159,7 @@ def test_what_makes_things_worse_is_rolled_back_the_last_step_first():
     machine = ill(playbook("book", hook("one"), OUT, hook("two")))
     machine.world.peers = 0.2
     machine.minutes(3)
-    assert machine.run.state is RunState.ROLLED_BACK
+    assert machine.now() is RunState.ROLLED_BACK
     assert "it made things worse" in machine.run.why
     assert machine.held() == {}
     assert [(type(one).__name__, one.step) for one in machine.asked if isinstance(one, Do | Undo)] == [
@@ -180,10 +183,10 @@ def test_inconclusive_holds_until_the_time_is_up():
     quiet = replace(VERIFY, samples_min=1000)
     machine = ill(playbook("book", OUT, verify=quiet, timeout_s=600.0, max_attempts=1))
     machine.minutes(9)
-    assert machine.run.state is RunState.VERIFYING
+    assert machine.now() is RunState.VERIFYING
     assert machine.held() == {("a", "share"): 0.0}
     machine.minutes(1)
-    assert machine.run.state is RunState.ROLLED_BACK
+    assert machine.now() is RunState.ROLLED_BACK
     assert "too few requests" in machine.run.why
     assert machine.held() == {}
 
@@ -221,7 +224,7 @@ def test_no_answer_is_a_failure_and_a_late_one_is_not_heard():
     machine.minutes(1)
     assert machine.run.step("slow").state is StepState.ASKED
     machine.minutes(2)
-    assert machine.run.state is RunState.ROLLED_BACK
+    assert machine.now() is RunState.ROLLED_BACK
     before = machine.state
     machine.take(Answered(machine.run.id, "slow", Answer(ok=True)))
     assert machine.state == before
@@ -256,7 +259,7 @@ def test_a_canary_first_then_the_whole_of_it():
     machine = ill(playbook("book", part))
     machine.world.peers = 0.1
     machine.minutes(1)
-    assert machine.run.state is RunState.ROLLED_BACK
+    assert machine.now() is RunState.ROLLED_BACK
     assert "canary of out did harm" in machine.run.why
 
 
@@ -265,7 +268,7 @@ def test_guards_conditions_and_freezes():
     machine = Machine(guarded)
     machine.world.ill = True
     machine.minutes(1)
-    assert machine.run.state is RunState.ROLLED_BACK
+    assert machine.now() is RunState.ROLLED_BACK
     assert machine.run.step("out").state is StepState.REFUSED
     assert "only 50% of the weight is on healthy channels" in machine.run.why
     assert ill(playbook(conditions=(when("healthy_alternatives >= 2"),))).runs == []
@@ -390,7 +393,7 @@ def test_a_stage_that_only_observes_proposes_and_does_nothing():
     machine = Machine(playbook("book", hook("call"), OUT))
     machine.world.ill = True
     machine.minutes(1, stage=Autopilot.OBSERVE)
-    assert machine.run.state is RunState.REHEARSED
+    assert machine.now() is RunState.REHEARSED
     assert machine.asked == []
     assert machine.held() == {}
     assert [hold.value for _, hold in machine.state.shadows(machine.world.at)] == [0.0]
@@ -400,13 +403,13 @@ def test_a_stage_that_suggests_waits_for_a_yes():
     machine = Machine(playbook("book", hook("call"), OUT))
     machine.world.ill = True
     machine.minutes(1, stage=Autopilot.SUGGEST)
-    assert machine.run.state is RunState.WAITING
+    assert machine.now() is RunState.WAITING
     assert [hold.value for _, hold in machine.state.shadows(machine.world.at)] == [0.0]
     machine.take(Approved(machine.run.id, "ann"))
     assert (machine.run.state, machine.run.actor) == (RunState.VERIFYING, "ann")
     assert machine.held() == {("a", "share"): 0.0}
     machine.minutes(3, stage=Autopilot.SUGGEST)
-    assert machine.run.state is RunState.VERIFIED, "a yes holds, whatever the stage"
+    assert machine.now() is RunState.VERIFIED, "a yes holds, whatever the stage"
 
 
 def test_a_mode_that_asks_waits_holds_nothing_and_ends():
@@ -447,7 +450,7 @@ def test_trouble_that_is_over_takes_its_question_and_its_bounds_along():
 
 def test_a_dry_run_says_what_it_would_do():
     machine = ill(playbook("book", hook("call"), OUT, mode=RunMode.DRY_RUN))
-    assert machine.run.state is RunState.REHEARSED
+    assert machine.now() is RunState.REHEARSED
     assert (machine.asked, machine.held()) == ([], {})
     assert machine.run.step("call").said == "it would be done here"
     assert machine.run.holds
@@ -469,7 +472,7 @@ def test_a_person_begins_one_and_has_it_undone():
 def test_what_is_over_and_still_holds_can_be_lifted():
     machine = ill(playbook())
     machine.minutes(3)
-    assert machine.run.state is RunState.VERIFIED
+    assert machine.now() is RunState.VERIFIED
     machine.take(Stopped(machine.run.id, "ann"))
     assert (machine.run.state, machine.held()) == (RunState.VERIFIED, {})
 
@@ -501,9 +504,9 @@ def test_what_cannot_be_undone_is_tried_again_and_then_left_to_a_person():
     machine.answers["call/undo"] = False
     machine.world.peers = 0.2
     machine.minutes(3)
-    assert machine.run.state is RunState.ROLLING_BACK
+    assert machine.now() is RunState.ROLLING_BACK
     machine.minutes(3)
-    assert machine.run.state is RunState.ROLLED_BACK
+    assert machine.now() is RunState.ROLLED_BACK
     assert machine.run.step("call").state is StepState.STUCK
     assert machine.told() == ["book on channel:a was rolled back, but not call: somebody has to look"]
     assert sum(1 for one in machine.asked if isinstance(one, Undo)) == 3
@@ -523,7 +526,7 @@ def test_after_a_restart_what_was_asked_is_asked_again_or_given_up(may_repeat: b
         assert [type(one) for one in machine.asked] == [Do]
     machine.minutes(1)
     if may_repeat:
-        assert machine.run.state is RunState.VERIFYING
+        assert machine.now() is RunState.VERIFYING
     else:
         assert machine.runs[0].state is RunState.ROLLED_BACK
         assert "nobody knows whether it was" in machine.runs[0].why
@@ -568,7 +571,11 @@ def test_a_forecast_begins_it_only_with_a_vote_and_sure_enough():
     machine.minutes(2)
 
     def ahead(mean: float) -> dict[Any, Forecast]:
-        path = {"mean": (mean,) * 15, "lower": (mean - 0.2,) * 15, "upper": (mean + 0.2,) * 15}
+        path: dict[str, Any] = {
+            "mean": (mean,) * 15,
+            "lower": (mean - 0.2,) * 15,
+            "upper": (mean + 0.2,) * 15,
+        }
         return {
             (A, Metric.LATENCY_P95): Forecast(
                 channel=A, metric=Metric.LATENCY_P95, origin_at=machine.world.at, step_s=60.0, coverage=0.8, model="m", **path
@@ -676,5 +683,5 @@ def test_verify_needs_every_success_condition():
     machine = ill(playbook(verify=both))
     machine.world.peer_slow_s = 2.0
     machine.minutes(4)
-    assert machine.run.state is RunState.VERIFYING
+    assert machine.now() is RunState.VERIFYING
     assert "peer_p95 < 1: no (peer_p95 2)" in machine.run.verification
