@@ -21,6 +21,7 @@ from foreroute.store.memory import newest_request
 from foreroute.store.spans import HOUR_S, Merge
 from foreroute.store.sqlite_costs import SqliteCosts, corrected
 from foreroute.store.sqlite_experiments import SqliteExperiments
+from foreroute.store.sqlite_incidents import SqliteIncidents
 from foreroute.store.sqlite_keys import SqliteKeys, SqliteKeySpend
 from foreroute.store.sqlite_playbooks import SqliteRunJournal
 from foreroute.store.sqlite_rollups import SqliteRollups
@@ -42,6 +43,7 @@ class SqliteStore:
         self.experiments = SqliteExperiments(self._writer, self._reader)
         self.costs = SqliteCosts(self._writer, self._reader)
         self.playbook_runs = SqliteRunJournal(self._writer, self._reader)
+        self.incidents = SqliteIncidents(self._writer, self._reader)
 
     @classmethod
     async def open(cls, path: Path, merge: Merge) -> "SqliteStore":

@@ -29,6 +29,7 @@ from foreroute.core.decision import Autopilot
 from foreroute.core.errors import StoreUnavailable
 from foreroute.core.findings import IncidentState
 from foreroute.core.ids import ChannelId, RouteName
+from foreroute.core.limits import Canary, ChannelLimits, Parameter, Setting
 from foreroute.core.playbook_ports import Answer, KeptRun, Order
 from foreroute.core.playbook_run import Hold, HoldKind, RunMode, RunState
 from foreroute.heal.playbook import ManualTrigger
@@ -324,3 +325,27 @@ def test_what_nobody_knows_cannot_be_halved_and_one_request_remains():
     more = replace(half, value=2.0)
     bound = bounded(plan(), [more], {A: 9}, plan()).routes[RouteName("chat")].targets[0]
     assert bound.policy.concurrency_max == 9, "the channel's own limit is a rail"
+
+
+def test_what_was_tuned_is_bounded_as_well():
+    tuned = ChannelLimits(
+        settings={
+            Parameter.CONCURRENCY: Setting(8.0),
+            Parameter.STALL: Setting(4.0, per_token=0.25, most=10.0),
+            Parameter.CONNECT: Setting(1.0),
+        },
+        canary=Canary(name="t1", parameter=Parameter.STALL, setting=Setting(2.0)),
+    )
+    holds = [
+        Hold(channel=A, kind=kind, value=value, from_at=0.0, until=1.0)
+        for kind, value in ((HoldKind.CONCURRENCY, 0.5), (HoldKind.STALL_TIMEOUT, 1.5))
+    ]
+    told = replace(plan(), limits={A: tuned, ChannelId("b"): tuned})
+    limits = bounded(told, holds, {}, plan()).limits
+    assert limits[A].settings == {
+        Parameter.CONCURRENCY: Setting(4.0),
+        Parameter.STALL: Setting(6.0, per_token=0.375, most=15.0),
+        Parameter.CONNECT: Setting(1.0),
+    }
+    assert limits[A].canary is None, "nothing is tried where a playbook is at work"
+    assert limits[ChannelId("b")] == tuned

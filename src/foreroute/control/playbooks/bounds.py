@@ -2,11 +2,12 @@
 are tried. Never outside the rails, whatever a run asks for.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from foreroute.core.ids import ChannelId
+from foreroute.core.limits import ChannelLimits, Parameter
 from foreroute.core.plan import CallPolicy, Route, RoutingPlan, Target, Timeouts
 from foreroute.core.playbook_run import Hold, HoldKind
 
@@ -16,6 +17,12 @@ _FIELDS: Final = {
     HoldKind.FIRST_CHUNK_TIMEOUT: "first_chunk_s",
     HoldKind.STALL_TIMEOUT: "stall_s",
     HoldKind.TOTAL_TIMEOUT: "total_s",
+}
+_PARAMETERS: Final = {
+    HoldKind.CONCURRENCY: Parameter.CONCURRENCY,
+    HoldKind.FIRST_CHUNK_TIMEOUT: Parameter.FIRST_CHUNK,
+    HoldKind.STALL_TIMEOUT: Parameter.STALL,
+    HoldKind.TOTAL_TIMEOUT: Parameter.TOTAL,
 }
 
 
@@ -33,7 +40,11 @@ def bounded(
         name: _route(route, by_channel, limits, configured.routes.get(name))
         for name, route in plan.routes.items()
     }
-    return replace(plan, routes=routes)
+    tuned = {
+        name: _tuned(one, by_channel[name], limits.get(name)) if name in by_channel else one
+        for name, one in plan.limits.items()
+    }
+    return replace(plan, routes=routes, limits=tuned)
 
 
 def _route(
@@ -82,9 +93,29 @@ def _fewer(policy: CallPolicy, factor: float, limit: int | None) -> CallPolicy:
 def _longer(timeouts: Timeouts, field: str, factor: float, rails: Timeouts) -> Timeouts:
     usual, now = float(getattr(rails, field)), float(getattr(timeouts, field))
     wanted = min(max(now * factor, usual * TIMEOUT_FACTOR_MIN), usual * TIMEOUT_FACTOR_MAX)
-    total_s = timeouts.total_s if field != "total_s" else wanted
-    change: dict[str, float] = {field: wanted if field == "total_s" else min(wanted, total_s)}
+    change: dict[str, Any] = {field: wanted if field == "total_s" else min(wanted, timeouts.total_s)}
     return replace(timeouts, **change)
 
 
-Bound = Callable[[RoutingPlan], RoutingPlan]
+def _tuned(limits: ChannelLimits, holds: Iterable[Hold], limit: int | None) -> ChannelLimits:
+    """What was tuned stands in the place of what is configured, so it is bounded as well; nothing is tried meanwhile."""
+    settings = dict(limits.settings)
+    for hold in holds:
+        parameter = _PARAMETERS.get(hold.kind)
+        setting = None if parameter is None else settings.get(parameter)
+        if parameter is None or setting is None:
+            continue
+        if hold.kind is HoldKind.CONCURRENCY:
+            wanted = max(1.0, float(int(setting.base * hold.value)))
+            settings[parameter] = replace(
+                setting, base=wanted if limit is None else min(wanted, float(limit))
+            )
+        else:
+            factor = min(max(hold.value, TIMEOUT_FACTOR_MIN), TIMEOUT_FACTOR_MAX)
+            settings[parameter] = replace(
+                setting,
+                base=setting.base * factor,
+                per_token=setting.per_token * factor,
+                most=setting.most * factor,
+            )
+    return replace(limits, settings=settings, canary=None)
