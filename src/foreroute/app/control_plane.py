@@ -19,6 +19,7 @@ from foreroute.app.grouping import run_any
 from foreroute.app.incidents import build_incidents
 from foreroute.app.keys import load_keys
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
+from foreroute.app.playbooks import build_playbooks
 from foreroute.app.simulator import Simulator
 from foreroute.app.stages import (
     build_stages,
@@ -38,6 +39,7 @@ from foreroute.control.fits import Fits, process_pool
 from foreroute.control.incidents.desk import IncidentDesk
 from foreroute.control.loop import ControlLoop
 from foreroute.control.mutes import Mutes
+from foreroute.control.playbooks.desk import PlaybookDesk
 from foreroute.control.stages import Stages
 from foreroute.core.errors import StoreError
 from foreroute.core.feedback import AlertFeedback
@@ -86,6 +88,7 @@ class ControlPlane:
     stages: Stages | None = None
     store: Store | None = None
     mutes: Mutes | None = None
+    playbooks: PlaybookDesk | None = None
     dashboard_url: str | None = None
     experiments: Experiments | None = None
     budgets: BudgetWatch | None = None
@@ -122,6 +125,14 @@ class ControlPlane:
             desk = build_desk(self.settings, store.records, self.clock)
             self.mutes = mutes_of(self.settings, store.records)
             await self.mutes.start(self.clock.now())
+            self.playbooks = build_playbooks(
+                self.settings,
+                store,
+                self.data,
+                self.clock,
+                alerts=desk,
+                keys_changed=lambda: self._keys_changed(store),
+            )
             self.stages = build_stages(
                 self.settings,
                 self.data,
@@ -130,6 +141,7 @@ class ControlPlane:
                 alerts=desk,
                 mutes=self.mutes,
                 feedback=AlertFeedback if desk is None else lambda: desk.feedback,
+                playbooks=self.playbooks,
             )
             # A control plane that is started again beside its gateway finds the journal open.
             if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
@@ -141,6 +153,7 @@ class ControlPlane:
             await self._start_experiments(store)
             self.stages = await self._with_incidents(self.stages, store)
             self.loop = self._make_loop(self.stages, store, fits)
+            self.playbooks.changed = self.loop.treated_again
             await self._run(self.loop, self.stages, store, desk)
         finally:
             await self._farewell(store, fits)
@@ -210,6 +223,7 @@ class ControlPlane:
                 simulator=simulator,
                 mutes=self.mutes,
                 budgets=self.budgets,
+                playbooks=self.playbooks,
                 incidents=self.incidents,
             ) as dashboard,
         ):
@@ -292,6 +306,8 @@ class ControlPlane:
 
     async def _farewell(self, store: Store, fits: Fits[Any, Any] | None) -> None:
         """Stores what has come in so far and lets go of everything, also when the loop was killed."""
+        if self.playbooks is not None:
+            await self.playbooks.aclose()
         if self.loop is not None:
             await self.loop.flush()
         if fits is not None:

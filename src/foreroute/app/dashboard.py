@@ -17,6 +17,7 @@ from foreroute.control.budgets import BudgetWatch
 from foreroute.control.incidents.desk import IncidentDesk
 from foreroute.control.loop import ControlLoop
 from foreroute.control.mutes import Mutes
+from foreroute.control.playbooks.desk import PlaybookDesk
 from foreroute.control.stages import Stages
 from foreroute.core.errors import ForerouteError
 from foreroute.core.keys import Role
@@ -30,6 +31,7 @@ from foreroute.dashboard.incidents import IncidentSources, incident_routes
 from foreroute.dashboard.key_desk import KeySources
 from foreroute.dashboard.keys import key_routes
 from foreroute.dashboard.mutes import mute_routes
+from foreroute.dashboard.playbooks import playbook_routes
 from foreroute.dashboard.rollout import rollout_routes
 from foreroute.dashboard.routes import Dashboard
 from foreroute.dashboard.simulator import simulator_routes
@@ -61,6 +63,7 @@ async def serve_dashboard(
     experiments: ExperimentSources | None = None,
     mutes: Mutes | None = None,
     budgets: BudgetWatch | None = None,
+    playbooks: PlaybookDesk | None = None,
     incidents: IncidentDesk | None = None,
 ) -> Server:
     """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
@@ -108,6 +111,7 @@ async def serve_dashboard(
                 )
             ),
             *rollout_routes(lambda: loop.board, loop.operator),
+            *playbook_routes(playbooks),
             *tuning_routes(stages.tuning, store.records, clock),
             *record_routes(
                 RecordSources(

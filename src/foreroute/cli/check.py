@@ -6,8 +6,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from foreroute.app.alerts import senders_of
+from foreroute.app.playbooks import playbooks_of
 from foreroute.app.prices import price_book
-from foreroute.app.stages import playbooks_of
 from foreroute.cli.say import console, table, text
 from foreroute.clock import SystemClock
 from foreroute.core.attempt import Usage

@@ -4,7 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from foreroute.core.budgets import ALERTS_AT, AtLimit, BudgetScope
 from foreroute.core.windows import Window
@@ -134,8 +134,43 @@ class CostSettings(Section):
     """Days, weeks and months of reports begin at midnight there: `Asia/Seoul`."""
 
 
+class HookSettings(Section):
+    """What a playbook's step `hook` may call, and nothing else: either an address or a command. The arguments stand here
+    and cannot be changed by a playbook; which run it is stands in the body, or in `FOREROUTE_*` variables.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+    """As playbooks call it."""
+    webhook_url: SecretStr | None = None
+    """Takes a POST with the run as JSON and an `idempotency-key`."""
+    undo_webhook_url: SecretStr | None = None
+    """The same, to undo it. Without: nothing is called, and the run says so."""
+    command: tuple[str, ...] = ()
+    """A program and its arguments, without a shell: `[systemctl, restart, vllm]`."""
+    undo_command: tuple[str, ...] = ()
+    """The same, to undo it."""
+    repeatable: bool = False
+    """Whether it may be called again with the same `idempotency-key` when the process ended before the answer came."""
+    per_hour_max: int = Field(3, ge=1, le=1000)
+    """So often an hour, undoing not counted; more is refused."""
+
+    @model_validator(mode="after")
+    def _has_one_way(self) -> "HookSettings":
+        if (self.webhook_url is None) == (not self.command):
+            raise ValueError("a hook has either webhook_url or command")
+        if self.undo_webhook_url is not None and self.undo_command:
+            raise ValueError("a hook has either undo_webhook_url or undo_command")
+        return self
+
+
 class HealSettings(Section):
     """How incidents are treated."""
 
     playbooks: Path | None = None
     """Unset: the playbooks that come with Foreroute. Relative to the configuration file."""
+    hooks: tuple[HookSettings, ...] = ()
+    """What playbooks may call outside Foreroute. Without any: nothing."""
+    runs_parallel_max: int = Field(10, ge=1, le=100)
+    """So many runs of playbooks at a time."""
+    runs_per_hour_max: int = Field(120, ge=1, le=10_000)
+    """So many begin in an hour."""

@@ -14,6 +14,7 @@ from foreroute.core.ports import Record
 from foreroute.core.rollup import Rollup
 from foreroute.store.memory_experiments import MemoryExperiments
 from foreroute.store.memory_incidents import MemoryIncidents
+from foreroute.store.memory_playbooks import MemoryRunJournal
 from foreroute.store.memory_rollups import MemoryRollups
 from foreroute.store.rows import to_picousd, to_usd
 from foreroute.store.spans import HOUR_S, Merge
@@ -237,6 +238,7 @@ class MemoryStore:
         self.key_spend = self.ledger
         self.costs = self.ledger
         self.budgets = MemoryBudgets()
+        self.playbook_runs = MemoryRunJournal()
 
     async def append(self, entries: Sequence[LedgerEntry], rollups: Sequence[Rollup]) -> None:
         await self.ledger.append(entries)
