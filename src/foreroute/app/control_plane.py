@@ -125,6 +125,7 @@ class ControlPlane:
                 mutes=self.mutes,
                 feedback=AlertFeedback if desk is None else lambda: desk.feedback,
             )
+            await self.stages.cost.begin(store, self.clock.now())
             # A control plane that is started again beside its gateway finds the journal open.
             if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
                 await self._keep_on_disk(self.stages, store)

@@ -8,7 +8,7 @@ from typing import Final
 from foreroute.app.forecasting import build_forecasting
 from foreroute.app.grouping import NightlyGroups
 from foreroute.app.plane import Plane
-from foreroute.app.prices import price_book
+from foreroute.app.prices import LedgerPricer, allowances_of, price_book
 from foreroute.control.grading import GradingRules
 from foreroute.control.loop_settings import LoopSettings
 from foreroute.control.mutes import MutedDetection, Mutes
@@ -17,19 +17,18 @@ from foreroute.control.reckoning import RolloutSettings
 from foreroute.control.rollout import Thresholds
 from foreroute.control.stages import AlertStage, CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
-from foreroute.core.attempt import Attempt
 from foreroute.core.decision import Autopilot, Capability
 from foreroute.core.feedback import AlertFeedback
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
 from foreroute.core.ids import ChannelId
-from foreroute.core.ledger import LedgerEntry, Spend
+from foreroute.core.ledger import Spend
 from foreroute.core.mute import MaintenanceWindow
 from foreroute.core.ports import PriceBook, RecordStore, Store
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric
 from foreroute.core.work import Expectation
 from foreroute.cost import budget
-from foreroute.cost.ledger import price_attempts, total_spend
+from foreroute.cost.ledger import total_spend
 from foreroute.cost.usage_mix import channel_costs
 from foreroute.decide.guardrails import Guardrails
 from foreroute.detect.engine import DetectEngine, DetectSettings
@@ -228,8 +227,7 @@ def cost_stage(settings: Settings, data: Plane, prices: PriceBook | None = None)
         for one in settings.budgets
     ]
 
-    def price(attempts: Sequence[Attempt]) -> Sequence[LedgerEntry]:
-        return price_attempts(attempts, channels, prices)
+    price = LedgerPricer(channels, prices, allowances_of(settings))
 
     def period_start(at: float) -> float:
         return min((budget.period_start(limit, at) for limit in limits), default=at)
@@ -245,7 +243,9 @@ def cost_stage(settings: Settings, data: Plane, prices: PriceBook | None = None)
     def costs(at: float, rollups: Sequence[Rollup]) -> Sequence[ChannelCost]:
         return channel_costs(at, rollups, data.channels, prices, groups=groups)
 
-    return CostStage(price=price, period_start=period_start, budgets=budgets, channel_costs=costs)
+    return CostStage(
+        price=price, begin=price.begin, period_start=period_start, budgets=budgets, channel_costs=costs
+    )
 
 
 def _record(forecast: ForecastEngine) -> ForecastRecord:

@@ -105,7 +105,7 @@ class Dialogue:
         self._permit = None
         works, trial, now = self._works, self.trial, self._loop.time()
         if self.answer is not None:
-            trial.usage = self.answer.usage
+            trial.usage, trial.tier = self.answer.usage, self.answer.tier
         works.fleet.leave(trial, permit, stream=self._origin.stream, at=now)
         works.line.vacancy(self.channel)
         works.tally.attempts += 1

@@ -62,6 +62,8 @@ class Trial:
         self.outcome = Outcome.IGNORED
         self.status: int | None = None
         self.usage: Usage = NO_USAGE
+        self.tier = ""
+        """The service tier that the channel says has answered."""
         self.phase = Phase.SEND
         self.evidence: FailureEvidence | None = None
         self.failure_class: FailureClass | None = None
@@ -141,5 +143,6 @@ class Trial:
             error="" if evidence is None else evidence.message[:200],
             trace=origin.trace,
             asked=origin.asked,
+            served_tier=self.tier,
             arms=origin.arms,
         )

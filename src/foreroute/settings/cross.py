@@ -173,6 +173,11 @@ def _ages(settings: Settings) -> Iterator[Problem]:
 def _zones(settings: Settings) -> Iterator[Problem]:
     named: list[tuple[tuple[str | int, ...], str]] = [(("cost", "time_zone"), settings.cost.time_zone)]
     named += [
+        (("channels", index, "free", "time_zone"), one.free.time_zone)
+        for index, one in enumerate(settings.channels)
+        if one.free is not None
+    ]
+    named += [
         (("budgets", index, "time_zone"), budget.time_zone) for index, budget in enumerate(settings.budgets)
     ]
     for where, zone in named:
