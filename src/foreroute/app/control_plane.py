@@ -12,6 +12,7 @@ from foreroute.alerts.desk import AlertDesk
 from foreroute.app.alerts import build_desk, with_alerts
 from foreroute.app.certificates import watch_certificates
 from foreroute.app.config_watch import ReloadResult
+from foreroute.app.cost_desk import watch_costs
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.experiments import Experiments, build_experiments
 from foreroute.app.grouping import run_any
@@ -161,7 +162,7 @@ class ControlPlane:
         async def run() -> None:
             await self._run_shown(loop, stages, store, desk)
 
-        async with _aside(self._certificates(stages)):
+        async with _aside(self._certificates(stages)), _aside(self._costs(store)):
             await with_alerts(
                 desk,
                 run,
@@ -174,6 +175,13 @@ class ControlPlane:
     async def _certificates(self, stages: Stages) -> None:
         if isinstance(stages.learning, FailureLearning) and not self.options.demo:
             await watch_certificates(stages.channels, stages.learning.certificate, self.clock)
+
+    async def _costs(self, store: Store) -> None:
+        if not (self.options.demo or self.options.headless):
+            try:
+                await watch_costs(self.settings, store, self.clock)
+            except Exception:  # noqa: BLE001 - the boundary of a work beside the loop: serving and steering go on without it
+                _log.exception("costs_not_watched")
 
     async def _run_shown(
         self, loop: ControlLoop, stages: Stages, store: Store, desk: AlertDesk | None

@@ -4,6 +4,7 @@ from starlette.routing import Route
 
 from foreroute.app.prices import price_book, request_price
 from foreroute.app.routes_settings import floors_of
+from foreroute.core.cost_record import RecordedCosts
 from foreroute.core.keys import KeyBook
 from foreroute.core.ports import Clock, CostedStore, KeyedStore, Store
 from foreroute.cost.budget import BudgetSettings
@@ -47,5 +48,6 @@ def costs_of(settings: Settings, store: Store, clock: Clock) -> list[Route]:
             time_zone=settings.cost.time_zone,
             clock=clock,
             limits=limits_of(settings),
+            record=store.cost_record if isinstance(store, RecordedCosts) else None,
         )
     )

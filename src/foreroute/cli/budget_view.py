@@ -11,8 +11,8 @@ from foreroute.cli.say import console, table, text
 from foreroute.cli.series_store import on_file
 from foreroute.clock import SystemClock
 from foreroute.cost.budget import zone_of
+from foreroute.cost.hours import recent_hours
 from foreroute.dashboard.cost_budgets import budget_rows
-from foreroute.dashboard.cost_hours import recent_hours
 from foreroute.settings import load_settings
 from foreroute.store.sqlite import SqliteStore
 

@@ -78,7 +78,7 @@ class Usage:
             self.cache_write_tokens + other.cache_write_tokens,
             self.output_tokens + other.output_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
-            added((self.extras, other.extras)) if self.extras or other.extras else (),
+            extras=added((self.extras, other.extras)) if self.extras or other.extras else (),
         )
 
 

@@ -101,7 +101,7 @@ class SpendGroup:
     tags: tuple[str, ...] = ()
     """Of the key, sorted."""
     kind: str = ""
-    """`retry`, `hedge` or `probe`; empty: the first try of a request."""
+    """`retry`, `hedge`, `probe` or `shadow`; empty: the first try of a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

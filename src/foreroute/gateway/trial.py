@@ -102,6 +102,11 @@ class Trial:
     def age_s(self, at: float) -> float:
         return at - self._at
 
+    @property
+    def was_left(self) -> bool:
+        """Nobody waited for its end. What was asked for is billed all the same."""
+        return self.outcome is Outcome.IGNORED and self.failure_class is None
+
     def verdict(self) -> Verdict:
         """What the breaker is told."""
         if self.outcome is Outcome.SUCCESS:

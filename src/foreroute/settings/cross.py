@@ -22,6 +22,7 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_twice("regions", "name", [region.name for region in settings.regions]),
         *_twice("budgets", "name", [budget.name for budget in settings.budgets]),
         *_twice("experiments", "id", [one.id for one in settings.experiments]),
+        *_reports(settings),
         *alert_problems(settings),
         *experiment_problems(settings),
         *_regions(settings),
@@ -186,6 +187,17 @@ def _zones(settings: Settings) -> Iterator[Problem]:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             message = f"there is no time zone {zone!r}"
             yield Problem(where, message, "for example: UTC or Asia/Seoul")
+
+
+def _reports(settings: Settings) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, one in enumerate(settings.cost.reports):
+        if first.setdefault(one.name, index) != index:
+            message = f"{one.name!r} is taken already by cost.reports[{first[one.name]}]"
+            yield Problem(("cost", "reports", index, "name"), message, "give each one a name of its own")
+    if settings.cost.reports and settings.store.kind != "sqlite":
+        hint = "set store.kind: sqlite; a store in memory would send them again after each start"
+        yield Problem(("cost", "reports"), "need a store that remembers what was sent", hint)
 
 
 def _open_doors(settings: Settings) -> Iterator[Problem]:

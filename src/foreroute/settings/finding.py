@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from foreroute.settings.reports import CostReportSettings
 from foreroute.settings.section import Name, Section
 from foreroute.settings.units import Duration, Usd
 
@@ -103,6 +104,8 @@ class CostSettings(Section):
 
     time_zone: str = "UTC"
     """Days, weeks and months of reports begin at midnight there: `Asia/Seoul`."""
+    reports: tuple[CostReportSettings, ...] = ()
+    """Reports that are sent by themselves. They need `store.kind: sqlite`, which remembers what was sent."""
 
 
 class HealSettings(Section):

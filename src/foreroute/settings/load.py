@@ -100,7 +100,12 @@ def _beside(path: FilePath, settings: Settings) -> Settings:
         for one in settings.alerts.receivers
     )
     alerts = settings.alerts.model_copy(update={"receivers": receivers})
-    return settings.model_copy(update={"heal": heal, "alerts": alerts})
+    reports = tuple(
+        one.model_copy(update={"apprise_urls_file": found(one.apprise_urls_file)})
+        for one in settings.cost.reports
+    )
+    cost = settings.cost.model_copy(update={"reports": reports})
+    return settings.model_copy(update={"heal": heal, "alerts": alerts, "cost": cost})
 
 
 def parse_settings(raw: bytes, *, name: str, environment: Mapping[str, str]) -> Settings:

@@ -19,6 +19,7 @@ from foreroute.core.rollup import Rollup
 from foreroute.store import rows
 from foreroute.store.memory import newest_request
 from foreroute.store.spans import HOUR_S, Merge
+from foreroute.store.sqlite_cost_record import SqliteCostRecord
 from foreroute.store.sqlite_costs import SqliteCosts, corrected
 from foreroute.store.sqlite_experiments import SqliteExperiments
 from foreroute.store.sqlite_keys import SqliteKeys, SqliteKeySpend
@@ -40,6 +41,7 @@ class SqliteStore:
         self.key_spend = SqliteKeySpend(self._reader)
         self.experiments = SqliteExperiments(self._writer, self._reader)
         self.costs = SqliteCosts(self._writer, self._reader)
+        self.cost_record = SqliteCostRecord(self._writer, self._reader)
 
     @classmethod
     async def open(cls, path: Path, merge: Merge) -> "SqliteStore":
