@@ -203,7 +203,32 @@ def prices(config: ConfigOption = None, as_json: AsJson = False) -> None:
 
 
 def reconcile(
-    bill: Annotated[Path, typer.Argument(metavar="BILL", help="CSV, or JSON of AWS, Azure or Google Cloud.")],
+    bill: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="BILL",
+            help="CSV, or JSON of AWS, Azure or Google Cloud. With --from aws and without it, Cost Explorer is asked.",
+            show_default=False,
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="WHOSE", help="aws, azure, gcp or csv. Without it: whoever's it is."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="DAY", help="Of Cost Explorer: the first day; unset, of this month."),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until", metavar="DAY", help="Of Cost Explorer: the day after the last; unset, today."
+        ),
+    ] = None,
+    named: Annotated[
+        list[str] | None,
+        typer.Option("--named", metavar="TEXT=MODEL", help="What the bill calls a model. May be repeated."),
+    ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -226,10 +251,20 @@ def reconcile(
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a provider's bill with the ledger, day by day. Changes nothing."""
+    """Compare a provider's bill with the ledger, day by day and model by model. Changes nothing."""
     from foreroute.cli.cost_reconcile import Wanted, compared, show_differences
 
-    wanted = Wanted(bill, tuple(only or ()), service, tuple(rate or ()), time_zone)
+    wanted = Wanted(
+        bill,
+        source,
+        since,
+        until,
+        tuple(named or ()),
+        tuple(only or ()),
+        service,
+        tuple(rate or ()),
+        time_zone,
+    )
     answer = compared(config, wanted)
     if as_json:
         print_json(answer)
