@@ -24,7 +24,7 @@ from foreroute.cost.report_names import named
 from foreroute.cost.report_rows import report_row
 from foreroute.dashboard.answers import Refusal, json_of
 from foreroute.dashboard.cost_budgets import budget_rows
-from foreroute.dashboard.cost_grades import record_row
+from foreroute.dashboard.cost_grades import no_record, record_row
 from foreroute.dashboard.cost_hours import forecast_row
 from foreroute.dashboard.cost_market import MarketSources, market_of, programme_of
 from foreroute.dashboard.cost_rows import frontier_rows, optimum_row
@@ -84,7 +84,7 @@ class _CostApi:
         """How well forecasts have done; of periods that run, beside what is expected now."""
         at, record = self._sources.clock.now(), self._sources.record
         if record is None:
-            raise Refusal(501, "this store keeps no record of forecasts", "set store.kind: sqlite")
+            return no_record(at)
         return await record_row(record, await self._present(at), at)
 
     async def _present(self, at: float) -> dict[str, PeriodForecast]:

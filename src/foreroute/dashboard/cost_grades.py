@@ -12,6 +12,11 @@ RECORD_S: Final = 400 * 86_400.0
 """So far back a record is shown: a year of months."""
 
 
+def no_record(at: float) -> Row:
+    """Of a store that keeps none."""
+    return {"at": at, "coverage": 0.8, "stated": 0, "ended": [], "live": []}
+
+
 async def record_row(record: CostRecord, now: Mapping[str, PeriodForecast], at: float) -> Row:
     """`now`: the present forecast of each period, for those that still run."""
     ones = await record.forecasts(since_at=at - RECORD_S)
