@@ -1,4 +1,4 @@
-"""Writes the files that are made from code: the configuration's schema and the reference pages.
+"""Writes the files that are made from code: the configuration's schema, the reference pages, and the figures in documents.
 
 With --check nothing is written; the exit code is 1 when a file is not what the code would make, and stderr says which.
 """
@@ -10,12 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.figures import read
+from bench.marks import filled
+
 from foreroute.cli.reference import cli_reference
 from foreroute.settings.reference import reference
 from foreroute.settings.schema import settings_schema
 from foreroute.simulate.scenario_schema import scenario_schema, world_schema
 
 ROOT = Path(__file__).parents[1]
+RECORD = "docs/figures.json"
 
 
 def schema() -> str:
@@ -37,14 +41,44 @@ FILES: dict[str, Callable[[], str]] = {
 
 def stale(root: Path = ROOT) -> list[str]:
     """The files that are missing or differ from what the code would make."""
-    return [name for name, make in FILES.items() if _read(root / name) != make()]
+    made = [name for name, make in FILES.items() if _read(root / name) != make()]
+    return made + [name for name, text in _documents(root).items() if text != _read(root / name)]
 
 
 def write(root: Path = ROOT) -> None:
+    texts = {name: make() for name, make in FILES.items()} | _documents(root)
     for name in stale(root):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(FILES[name](), encoding="utf-8")
+        (root / name).write_text(texts[name], encoding="utf-8")
         print(f"wrote {name}", file=sys.stderr)
+
+
+def faults(root: Path = ROOT) -> list[str]:
+    """Marks of figures that no benchmark on record has printed."""
+    figures = read(root / RECORD)
+    return [
+        f"{name}:{fault.line}: {fault.what}"
+        for name in _pages(root)
+        for fault in filled(_text(root / name), figures)[1]
+    ]
+
+
+def _documents(root: Path) -> dict[str, str]:
+    """The documents with the figures that are on record."""
+    figures = read(root / RECORD)
+    return {name: filled(_text(root / name), figures)[0] for name in _pages(root)}
+
+
+def _pages(root: Path) -> list[str]:
+    pages = [
+        path.relative_to(root).as_posix()
+        for path in (root / "README.md", *sorted((root / "docs").glob("*.md")))
+    ]
+    return [name for name in pages if name not in FILES]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _read(path: Path) -> str | None:
@@ -61,7 +95,9 @@ def main() -> int:
         return 0
     for name in (found := stale()):
         print(f"{name} is stale: run `python scripts/generate.py`", file=sys.stderr)
-    return 1 if found else 0
+    for fault in (wrong := faults()):
+        print(fault, file=sys.stderr)
+    return 1 if found or wrong else 0
 
 
 if __name__ == "__main__":
