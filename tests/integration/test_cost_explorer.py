@@ -57,7 +57,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
             found.targets.append(self.headers["X-Amz-Target"])
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             found.asked.append(asked)
-            status, answer = 400, {"__type": found.refuses, "message": "not for you"}
+            status = 400
+            answer: dict[str, Any] = {"__type": found.refuses, "message": "not for you"}
             if not found.refuses:
                 place = int(asked.get("NextPageToken", 0))
                 status, answer = 200, {"ResultsByTime": found.pages[place]}

@@ -5,6 +5,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 from foreroute.core.errors import ConfigError, MissingExtra
@@ -73,10 +74,8 @@ class ReportPost:
 
 
 def _attached(attachment: Attachment) -> Any:
-    from apprise.attachment.memory import AttachMemory
-
-    library = _library()
-    file = AttachMemory(
+    library, memory = _library(), import_module("apprise.attachment.memory")
+    file = memory.AttachMemory(
         content=attachment.content.encode(), name=attachment.name, mimetype=attachment.media_type
     )
     return library.AppriseAttachment(file)

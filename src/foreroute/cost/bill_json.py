@@ -80,8 +80,8 @@ def aws_lines(results: Any, where: str, rates: Mapping[str, Decimal]) -> Iterato
             for keys, metrics in groups or [([], one["Total"])]:
                 paid = metrics.get("UnblendedCost") or next(iter(metrics.values()))
                 usd = money(paid["Amount"], f"{at}, Amount") * rate_of(paid["Unit"], rates, f"{at}, Unit")
-                service, *kinds = [*keys, ""]
-                yield BillLine(day, usd, str(service), " ".join(kinds).strip())
+                names = [str(key) for key in keys]
+                yield BillLine(day, usd, "".join(names[:1]), " ".join(names[1:]))
         except (KeyError, TypeError, AttributeError, StopIteration):
             raise HistoryError("is not what Cost Explorer answers", where=at, hint=_AWS_HINT) from None
 

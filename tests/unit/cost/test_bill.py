@@ -149,11 +149,11 @@ def test_lines_belong_to_the_model_that_they_name():
     }
     found = by_model(lines, metered, {"NovaLite": "amazon.nova-lite-v1:0"})
     assert [(one.model, one.billed_usd, one.difference_usd) for one in found] == [
-        ("anthropic.claude-sonnet-4-20250514-v1:0", 9, Decimal("0.5")),
-        ("gpt-4o-mini", 4, 0),
-        ("amazon.nova-lite-v1:0", 3, 0),
-        ("gpt-4o", 2, 0),
-        ("llama", 0, -7),
-        (NO_MODEL, 1, 1),
+        ("anthropic.claude-sonnet-4-20250514-v1:0", Decimal(9), Decimal("0.5")),
+        ("gpt-4o-mini", Decimal(4), Decimal(0)),
+        ("amazon.nova-lite-v1:0", Decimal(3), Decimal(0)),
+        ("gpt-4o", Decimal(2), Decimal(0)),
+        ("llama", Decimal(0), Decimal(-7)),
+        (NO_MODEL, Decimal(1), Decimal(1)),
     ]
     assert sum(one.billed_usd for one in found) == 19

@@ -4,6 +4,7 @@ The shapes are those of the providers' own references: OpenAI's chat, responses,
 messages, Gemini's `usageMetadata`, Bedrock's Converse, Cohere's billed units.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -162,8 +163,9 @@ def whole(payload: Mapping[str, Any], key: str) -> int:
 def millis(payload: Mapping[str, Any], key: str) -> int:
     """Seconds, with a point or without, in milliseconds, rounded up: a part of one is billed."""
     value = payload.get(key)
-    known = type(value) in (int, float) and 0 < value <= COUNT_MAX / 1000
-    return -int(-value * 1000 // 1) if known else 0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= COUNT_MAX / 1000:
+        return 0
+    return math.ceil(value * 1000)
 
 
 def details(payload: Mapping[str, Any], key: str) -> Mapping[str, Any]:
