@@ -13,6 +13,7 @@ from foreroute.app.alerts import build_desk, with_alerts
 from foreroute.app.certificates import watch_certificates
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.cost_desk import watch_costs
+from foreroute.app.cost_reports import PlannedReport, planned_reports
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.experiments import Experiments, build_experiments
 from foreroute.app.grouping import run_any
@@ -91,6 +92,7 @@ class ControlPlane:
     """Reads the configuration again, when the API asks for it."""
     _loading: "asyncio.Future[None] | None" = None
     _changed: bool = False
+    _reports: tuple[PlannedReport, ...] = ()
     _ring: Keyring = field(default_factory=lambda: Keyring(KeyBook()))
     gateway_url: str | None = None
     """Set by whoever starts the gateway, for people to see."""
@@ -115,6 +117,7 @@ class ControlPlane:
         )
         try:
             desk = build_desk(self.settings, store.records, self.clock)
+            self._reports = planned_reports(self.settings)
             self.mutes = mutes_of(self.settings, store.records)
             await self.mutes.start(self.clock.now())
             self.stages = build_stages(
@@ -179,7 +182,7 @@ class ControlPlane:
     async def _costs(self, store: Store) -> None:
         if not (self.options.demo or self.options.headless):
             try:
-                await watch_costs(self.settings, store, self.clock)
+                await watch_costs(self.settings, self._reports, store, self.clock)
             except Exception:  # noqa: BLE001 - the boundary of a work beside the loop: serving and steering go on without it
                 _log.exception("costs_not_watched")
 

@@ -2,9 +2,10 @@
 
 import contextlib
 import logging
+from collections.abc import Sequence
 from typing import Final
 
-from foreroute.app.cost_reports import ReportDesk, planned_reports
+from foreroute.app.cost_reports import PlannedReport, ReportDesk
 from foreroute.app.prices import request_price
 from foreroute.control.cost_diary import CostDiary
 from foreroute.core.cost_record import RecordedCosts
@@ -17,11 +18,10 @@ _log: Final = logging.getLogger("foreroute.cost")
 _EVERY_S: Final = 300.0
 
 
-async def watch_costs(settings: Settings, store: Store, clock: Clock) -> None:
-    """Until cancelled; nothing to do for a store that keeps no such record. Raises ConfigError, MissingExtra at once for
-    a report that cannot be sent.
-    """
-    reports = planned_reports(settings)
+async def watch_costs(
+    settings: Settings, reports: Sequence[PlannedReport], store: Store, clock: Clock
+) -> None:
+    """Until cancelled; nothing to do for a store that keeps no such record."""
     if not (isinstance(store, RecordedCosts) and isinstance(store, CostedStore)):
         return
     diary = CostDiary(
