@@ -24,6 +24,7 @@ from foreroute.settings.finding import (
     MaintenanceSettings,
     RetrainSettings,
 )
+from foreroute.settings.incidents import IncidentSettings
 from foreroute.settings.keeping import (
     CollectSettings,
     KeepSettings,
@@ -55,6 +56,7 @@ from foreroute.settings.telling import (
     LogSettings,
     OtelSettings,
 )
+from foreroute.settings.tuning import TuningBoundSettings, TuningSettings
 
 __all__ = [
     "AlertReceiverSettings",
@@ -79,6 +81,7 @@ __all__ = [
     "GeoSettings",
     "GuardrailSettings",
     "HealSettings",
+    "IncidentSettings",
     "KeepSettings",
     "LimitSettings",
     "LogFormat",
@@ -97,6 +100,8 @@ __all__ = [
     "StoreSettings",
     "TargetSettings",
     "TimeoutSettings",
+    "TuningBoundSettings",
+    "TuningSettings",
 ]
 
 
@@ -109,6 +114,7 @@ class Settings(Section):
     """`observe` records what it would do, `suggest` proposes it, `act` does it within the guardrails."""
     rollout: RolloutSettings = RolloutSettings()
     guardrails: GuardrailSettings = GuardrailSettings()
+    tuning: TuningSettings = TuningSettings()
     loop: LoopSettings = LoopSettings()
     collect: CollectSettings = CollectSettings()
     store: StoreSettings = StoreSettings()
@@ -133,6 +139,7 @@ class Settings(Section):
     experiments: tuple[ExperimentSettings, ...] = ()
     """What can be tried; `foreroute experiment start ID` starts one."""
     heal: HealSettings = HealSettings()
+    incidents: IncidentSettings = IncidentSettings()
     alerts: AlertsSettings = AlertsSettings()
     otel: OtelSettings = OtelSettings()
     log: LogSettings = LogSettings()
