@@ -6,6 +6,7 @@ from foreroute.app.prices import price_book, request_price
 from foreroute.app.routes_settings import floors_of
 from foreroute.control.budgets import BudgetWatch
 from foreroute.core.budgets import ScopedBudget
+from foreroute.core.cost_record import RecordedCosts
 from foreroute.core.keys import KeyBook
 from foreroute.core.ports import Clock, CostedStore, KeyedStore, Store
 from foreroute.dashboard.cost import CostSources, cost_routes
@@ -46,5 +47,6 @@ def costs_of(settings: Settings, store: Store, clock: Clock, watch: BudgetWatch 
             clock=clock,
             limits=limits,
             statuses=lambda: {} if watch is None else {one.name: one for one in watch.statuses},
+            record=store.cost_record if isinstance(store, RecordedCosts) else None,
         )
     )

@@ -8,7 +8,7 @@ from foreroute.app.forecasting import build_forecasting
 from foreroute.app.grouping import NightlyGroups
 from foreroute.app.plane import Plane
 from foreroute.app.playbooks import simulated_playbooks
-from foreroute.app.prices import price_book
+from foreroute.app.prices import LedgerPricer, allowances_of, price_book
 from foreroute.app.spread import spread_of
 from foreroute.app.tuning import build_tuning
 from foreroute.control.grading import GradingRules
@@ -20,13 +20,12 @@ from foreroute.control.reckoning import RolloutSettings
 from foreroute.control.rollout import Thresholds
 from foreroute.control.stages import AlertStage, CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
-from foreroute.core.attempt import Attempt
 from foreroute.core.budgets import BudgetScope
 from foreroute.core.decision import DECIDED, Autopilot, Capability
 from foreroute.core.feedback import AlertFeedback
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
 from foreroute.core.ids import ChannelId
-from foreroute.core.ledger import LedgerEntry, Spend
+from foreroute.core.ledger import Spend
 from foreroute.core.mute import MaintenanceWindow
 from foreroute.core.ports import PriceBook, RecordStore, Store
 from foreroute.core.rollup import Rollup
@@ -34,7 +33,7 @@ from foreroute.core.series import Metric
 from foreroute.core.windows import Window
 from foreroute.core.work import Expectation
 from foreroute.cost import budget
-from foreroute.cost.ledger import price_attempts, total_spend
+from foreroute.cost.ledger import total_spend
 from foreroute.cost.usage_mix import channel_costs
 from foreroute.decide.guardrails import Guardrails
 from foreroute.detect.engine import DetectEngine, DetectSettings
@@ -245,8 +244,7 @@ def cost_stage(settings: Settings, data: Plane, prices: PriceBook | None = None)
         if one.scope is BudgetScope.GLOBAL and one.window is Window.MONTH
     ]
 
-    def price(attempts: Sequence[Attempt]) -> Sequence[LedgerEntry]:
-        return price_attempts(attempts, channels, prices)
+    price = LedgerPricer(channels, prices, allowances_of(settings))
 
     def period_start(at: float) -> float:
         return min((budget.period_start(limit, at) for limit in limits), default=at)
@@ -262,7 +260,9 @@ def cost_stage(settings: Settings, data: Plane, prices: PriceBook | None = None)
     def costs(at: float, rollups: Sequence[Rollup]) -> Sequence[ChannelCost]:
         return channel_costs(at, rollups, data.channels, prices, groups=groups)
 
-    return CostStage(price=price, period_start=period_start, budgets=budgets, channel_costs=costs)
+    return CostStage(
+        price=price, begin=price.begin, period_start=period_start, budgets=budgets, channel_costs=costs
+    )
 
 
 def _record(forecast: ForecastEngine) -> ForecastRecord:

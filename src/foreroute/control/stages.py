@@ -28,7 +28,7 @@ from foreroute.core.ids import ChannelId, IncidentId
 from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.patterns import Refusals, Told
 from foreroute.core.plan import RoutingPlan
-from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, RollupStore
+from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, RollupStore, Store
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, Series
 from foreroute.core.work import Expectation, Ratio
@@ -166,6 +166,10 @@ class Healed:
     """Bounds that go with the incidents themselves, beside those of playbooks."""
 
 
+async def _nothing_read(_store: Store, _at: float) -> None:
+    """For pricing that knows all that it needs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostStage:
     """Pricing and budgets, as pure functions."""
@@ -178,6 +182,8 @@ class CostStage:
     ]
     """(at, spend since the period began, recent spend, how many seconds that is) → budgets."""
     channel_costs: Callable[[float, Sequence[Rollup]], Sequence[ChannelCost]]
+    begin: Callable[[Store, float], Awaitable[None]] = _nothing_read
+    """Reads what pricing has to know of the ledger so far; before anything is priced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

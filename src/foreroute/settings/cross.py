@@ -27,6 +27,7 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_twice("experiments", "id", [one.id for one in settings.experiments]),
         *budget_problems(settings),
         *_hooks(settings),
+        *_reports(settings),
         *alert_problems(settings),
         *experiment_problems(settings),
         *region_problems(settings),
@@ -173,12 +174,28 @@ def _zones(settings: Settings) -> Iterator[Problem]:
         for index, budget in enumerate(settings.budgets)
         if budget.time_zone is not None
     ]
+    named += [
+        (("channels", index, "free", "time_zone"), one.free.time_zone)
+        for index, one in enumerate(settings.channels)
+        if one.free is not None
+    ]
     for where, zone in named:
         try:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             message = f"there is no time zone {zone!r}"
             yield Problem(where, message, "for example: UTC or Asia/Seoul")
+
+
+def _reports(settings: Settings) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, one in enumerate(settings.cost.reports):
+        if first.setdefault(one.name, index) != index:
+            message = f"{one.name!r} is taken already by cost.reports[{first[one.name]}]"
+            yield Problem(("cost", "reports", index, "name"), message, "give each one a name of its own")
+    if settings.cost.reports and settings.store.kind != "sqlite":
+        hint = "set store.kind: sqlite; a store in memory would send them again after each start"
+        yield Problem(("cost", "reports"), "need a store that remembers what was sent", hint)
 
 
 def _open_doors(settings: Settings) -> Iterator[Problem]:

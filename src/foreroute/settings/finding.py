@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from foreroute.core.budgets import ALERTS_AT, AtLimit, BudgetScope
 from foreroute.core.windows import Window
+from foreroute.settings.reports import CostReportSettings
 from foreroute.settings.section import Name, Section
 from foreroute.settings.units import Duration, Usd
 
@@ -132,6 +133,8 @@ class CostSettings(Section):
 
     time_zone: str = "UTC"
     """Days, weeks and months of reports begin at midnight there: `Asia/Seoul`."""
+    reports: tuple[CostReportSettings, ...] = ()
+    """Reports that are sent by themselves. They need `store.kind: sqlite`, which remembers what was sent."""
 
 
 class HookSettings(Section):
