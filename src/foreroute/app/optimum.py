@@ -86,9 +86,10 @@ def solved_at_once(stage: Any) -> None:
 
 
 def left_of(budgets: Sequence[BudgetStatus], at: float) -> float | None:
-    """US dollars an hour until the budget with the least left ends; None without budgets."""
+    """US dollars an hour until the budget of everybody with the least left ends; None without any."""
     left = [
         max(0.0, float(one.limit_usd - one.spent_usd)) / max(1.0, (one.period_end_at - at) / _HOUR_S)
         for one in budgets
+        if one.whose == "all"
     ]
     return min(left, default=None)

@@ -34,6 +34,7 @@ TROUBLES: Final = frozenset(
         ReasonCode.REMEDY,
         ReasonCode.BUDGET,
         ReasonCode.OPTIMUM,
+        ReasonCode.BUDGET_PACE,
         ReasonCode.TUNED,
     }
 )

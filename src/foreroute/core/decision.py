@@ -33,6 +33,8 @@ class ReasonCode(StrEnum):
     """There is no such optimum to aim at any more; the share returns."""
     OPTIMUM_IGNORED = "optimum_ignored"
     """The optimum is too old, or there is none that keeps every promise: it moves nothing."""
+    BUDGET_PACE = "budget_pace"
+    """Spending is ahead of a budget's pace: its shadow price moves traffic to cheaper channels a little at a time."""
     TUNED = "tuned"
     """A timeout or another limit is changed by what was measured; no share moves."""
     MANUAL = "manual"
@@ -81,6 +83,7 @@ _CAPABILITIES: Final = {
     ReasonCode.BUDGET: Capability.BUDGET,
     ReasonCode.OPTIMUM: Capability.OPTIMUM,
     ReasonCode.OPTIMUM_OVER: Capability.OPTIMUM,
+    ReasonCode.BUDGET_PACE: Capability.BUDGET,
     ReasonCode.TUNED: Capability.TUNING,
 }
 

@@ -28,6 +28,7 @@ from foreroute.decide.aim import aimed, is_live, may_pursue, pursuit_of
 from foreroute.decide.causes import causes_of, held_back
 from foreroute.decide.explain import overrun_of, share_changes, shares_of
 from foreroute.decide.guardrails import Guardrails
+from foreroute.decide.pace import paced, paces_of
 from foreroute.decide.snapshot import UNKNOWN_STATE, Snapshot
 from foreroute.decide.staged import acting, beyond, idle_reasons, only, stage_of, withdrawn
 from foreroute.decide.weights import Shares, bounds_of, cheaper, desired_shares, one_step
@@ -124,7 +125,7 @@ def _decide_route(snapshot: Snapshot, configured: Route, rails: Guardrails) -> _
         targets=tuple(
             replace(target, weight=shares.get(target.channel, 0.0)) for target in configured.targets
         ),
-        reason=_pick_reason(snapshot, causes, pursuit),
+        reason=_pick_reason(snapshot, configured, causes, pursuit),
     )
     changes = share_changes(snapshot, route, current, causes, pursuit)
     return _RouteDecision(route, causes, changes, tuple(reasons))
@@ -141,6 +142,8 @@ def _decide_tier(
 ) -> tuple[Shares, list[Reason]]:
     weights = {t.channel: t.weight for t in configured.targets if t.priority == priority}
     base = aimed(weights, aim)
+    if paces := paces_of(snapshot, configured.name):
+        base = paced(base, snapshot, paces, rails)
     if overrun_of(snapshot) is not None:
         prices = {channel: snapshot.channels.get(channel, UNKNOWN_STATE).usd_per_request for channel in base}
         base = cheaper(base, prices, rails.budget_price_exponent)
@@ -179,12 +182,14 @@ def _worth_it(
     return farthest >= rails.share_change_min and (forced or not spent)
 
 
-def _pick_reason(snapshot: Snapshot, causes: Sequence[Cause], pursuit: Pursuit | None) -> PickReason:
+def _pick_reason(
+    snapshot: Snapshot, route: Route, causes: Sequence[Cause], pursuit: Pursuit | None
+) -> PickReason:
     """The newest standing cause names the plan; without one, a budget, the optimum or the configuration does."""
     if causes:
         newest = max(causes, key=lambda cause: cause.since_at)
         return PickReason.FORECAST if newest.code is ReasonCode.FORECAST else PickReason.HEALTH
-    if overrun_of(snapshot) is not None:
+    if overrun_of(snapshot) is not None or paces_of(snapshot, route.name):
         return PickReason.BUDGET
     return PickReason.OPTIMUM if is_live(pursuit) else PickReason.CONFIGURED
 

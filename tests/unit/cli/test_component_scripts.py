@@ -13,6 +13,7 @@ VERBS = {
     "anomaly_detector": "detect",
     "cost_optimizer": "cost optimize",
     "cost_tracker": "cost show",
+    "cost_alert": "budget",
     "auto_tuner": "heal tune",
     "failure_pattern_learner": "heal patterns",
 }

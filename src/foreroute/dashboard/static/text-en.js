@@ -246,6 +246,7 @@ export const EN = {
   'code.optimum': 'optimum',
   'code.optimum_over': 'optimum over',
   'code.optimum_ignored': 'optimum ignored',
+  'code.budget_pace': 'budget pace',
   'code.manual': 'operator',
   'code.guardrail': 'guardrail',
   'code.panic': 'too few channels',

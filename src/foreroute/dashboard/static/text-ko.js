@@ -246,6 +246,7 @@ export const KO = {
   'code.optimum': '최적 비중',
   'code.optimum_over': '최적 비중 종료',
   'code.optimum_ignored': '최적 비중 무시',
+  'code.budget_pace': '예산 속도',
   'code.manual': '운영자',
   'code.guardrail': '안전 한도',
   'code.panic': '남은 채널 부족',
