@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from foreroute.alerts.desk import AlertDesk
 from foreroute.app.alerts import build_desk, with_alerts
+from foreroute.app.budgets import build_watch
 from foreroute.app.certificates import watch_certificates
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.cost_desk import watch_costs
@@ -20,6 +21,7 @@ from foreroute.app.grouping import run_any
 from foreroute.app.incidents import build_incidents
 from foreroute.app.keys import load_keys
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
+from foreroute.app.playbooks import build_playbooks
 from foreroute.app.simulator import Simulator
 from foreroute.app.stages import (
     build_stages,
@@ -32,12 +34,14 @@ from foreroute.app.stages import (
     stages_of,
 )
 from foreroute.clock import SystemClock
+from foreroute.control.budgets import BUDGET_PACE_STATE, BudgetWatch
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
 from foreroute.control.fits import Fits, process_pool
 from foreroute.control.incidents.desk import IncidentDesk
 from foreroute.control.loop import ControlLoop
 from foreroute.control.mutes import Mutes
+from foreroute.control.playbooks.desk import PlaybookDesk
 from foreroute.control.stages import Stages
 from foreroute.core.errors import StoreError
 from foreroute.core.feedback import AlertFeedback
@@ -86,8 +90,10 @@ class ControlPlane:
     stages: Stages | None = None
     store: Store | None = None
     mutes: Mutes | None = None
+    playbooks: PlaybookDesk | None = None
     dashboard_url: str | None = None
     experiments: Experiments | None = None
+    budgets: BudgetWatch | None = None
     incidents: IncidentDesk | None = None
     steering: Steering | None = None
     """An earlier control plane's, when this one takes its place."""
@@ -123,6 +129,14 @@ class ControlPlane:
             self._reports = planned_reports(self.settings)
             self.mutes = mutes_of(self.settings, store.records)
             await self.mutes.start(self.clock.now())
+            self.playbooks = build_playbooks(
+                self.settings,
+                store,
+                self.data,
+                self.clock,
+                alerts=desk,
+                keys_changed=lambda: self._keys_changed(store),
+            )
             self.stages = build_stages(
                 self.settings,
                 self.data,
@@ -131,6 +145,7 @@ class ControlPlane:
                 alerts=desk,
                 mutes=self.mutes,
                 feedback=AlertFeedback if desk is None else lambda: desk.feedback,
+                playbooks=self.playbooks,
             )
             await self.stages.cost.begin(store, self.clock.now())
             # A control plane that is started again beside its gateway finds the journal open.
@@ -139,9 +154,11 @@ class ControlPlane:
             self._ring = await load_keys(store, self.data, self.clock)
             if self.options.prepare is not None:
                 await self.options.prepare(store, self.stages)
+            await self._start_budgets(store)
             await self._start_experiments(store)
             self.stages = await self._with_incidents(self.stages, store)
             self.loop = self._make_loop(self.stages, store, fits)
+            self.playbooks.changed = self.loop.treated_again
             await self._run(self.loop, self.stages, store, desk)
         finally:
             await self._farewell(store, fits)
@@ -217,6 +234,8 @@ class ControlPlane:
                 desk=desk,
                 simulator=simulator,
                 mutes=self.mutes,
+                budgets=self.budgets,
+                playbooks=self.playbooks,
                 incidents=self.incidents,
             ) as dashboard,
         ):
@@ -244,6 +263,16 @@ class ControlPlane:
     def _role_of(self, presented: str) -> Role | None:
         found = self._ring.find(presented, self.clock.now())
         return found.key.role if isinstance(found, Known) else None
+
+    async def _start_budgets(self, store: Store) -> None:
+        """Before anybody is served: a budget that is spent already holds from the first request on."""
+        assert self.stages is not None  # noqa: S101 - made just before
+        self.budgets = build_watch(self.settings, self.data, store, wait=self.options.wait_for_fits)
+        if self.budgets is None:
+            return
+        learners = {**self.stages.learners, BUDGET_PACE_STATE: self.budgets}
+        self.stages = replace(self.stages, budgets=self.budgets, learners=learners)
+        await self.budgets.update(self.clock.now())
 
     async def _start_experiments(self, store: Store) -> None:
         """Before the loop, so that its first plan has what is promoted and what runs."""
@@ -289,6 +318,8 @@ class ControlPlane:
 
     async def _farewell(self, store: Store, fits: Fits[Any, Any] | None) -> None:
         """Stores what has come in so far and lets go of everything, also when the loop was killed."""
+        if self.playbooks is not None:
+            await self.playbooks.aclose()
         if self.loop is not None:
             await self.loop.flush()
         if fits is not None:

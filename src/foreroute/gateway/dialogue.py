@@ -12,7 +12,7 @@ from foreroute.gateway.breaker import Permit
 from foreroute.gateway.delivery import Delivery
 from foreroute.gateway.ports import TransportFailure, UpstreamRequest, UpstreamResponse
 from foreroute.gateway.relay import Allows, Answer, Ending, answer_of, read_error
-from foreroute.gateway.till import Tab
+from foreroute.gateway.tab import Tab
 from foreroute.gateway.trial import Origin, Trial
 from foreroute.gateway.wire.evidence import answer_evidence
 from foreroute.gateway.wire.paths import Endpoint
@@ -115,7 +115,7 @@ class Dialogue:
         attempt = trial.attempt(self._origin, now)
         works.sink.record(attempt)
         if self._tab is not None:
-            self._tab.add(attempt)
+            self._tab.add(attempt, works.clock.now())
 
     async def aclose(self, *, linger_s: float = 0.0) -> None:
         self.settle()
