@@ -1,5 +1,6 @@
 """Self-healing's part of the tick: rollups in, incidents and remedies out. No clock, no chance, no effects."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from foreroute.heal.case import Case, closed, is_kin, opened, reopened
 from foreroute.heal.diagnose import DiagnoseSettings, Diagnosis, diagnose
 from foreroute.heal.playbook import Playbook
 from foreroute.heal.runner import RunSettings, advance
-from foreroute.heal.tally import Tally, windows_of
+from foreroute.heal.tally import Tallies, Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class HealEngine:
         self._settings = settings
         self._playbooks = tuple(sorted(playbooks, key=lambda playbook: (-playbook.priority, playbook.name)))
         self._cases = tuple(cases)
+        self._tallies: defaultdict[ChannelId, Tallies] = defaultdict(Tallies)
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -52,7 +54,11 @@ class HealEngine:
 
         The same input at the same instant again changes nothing.
         """
-        known = {channel.id: windows_of(_of(rollups, channel.id, at)) for channel in channels}
+        mine: dict[ChannelId, list[Rollup]] = {}
+        for rollup in rollups:
+            if rollup.window_start < at:
+                mine.setdefault(rollup.channel, []).append(rollup)
+        known = {channel.id: self._tallies[channel.id].of(mine.get(channel.id, ())) for channel in channels}
         cases = tuple(case for case in self._cases if self._is_remembered(case, at))
         for channel, windows in known.items():
             peers = [seen for other, seen in known.items() if other != channel]
@@ -106,7 +112,3 @@ class HealEngine:
             incidents=tuple(case.incident for case in shown),
             remedies=tuple(remedy for case in shown for remedy in case.remedies),
         )
-
-
-def _of(rollups: Iterable[Rollup], channel: ChannelId, at: float) -> list[Rollup]:
-    return [rollup for rollup in rollups if rollup.channel == channel and rollup.window_start < at]
