@@ -131,8 +131,8 @@ class ForecastEngine:
 
     def skills(self, keys: Collection[Key]) -> tuple[ForecastSkill, ...]:
         """How good the mixed forecasts of these series have been of late, by the single window at each horizon."""
-        known = (key for key in keys if self._bank.find(*key) is not None)
-        return tuple(skill for key in known for skill in ensemble_skills(self._bank.memory, key))
+        known = [key for key in keys if self._bank.find(*key) is not None]
+        return tuple(ensemble_skills(self._bank.memory, known))
 
     def standings(self, channel: ChannelId, metric: Metric) -> tuple[Standing, ...]:
         """Whose word counts for how much in one series, and why; empty for one that is not forecast."""

@@ -88,7 +88,7 @@ class WorkModels:
                 if solution is not None:
                     said = features @ solution
                     expected[part][usable] = said
-                    logs = np.clip(logs, said - _SURPRISE_MAX, said + _SURPRISE_MAX)
+                    logs = np.minimum(np.maximum(logs, said - _SURPRISE_MAX), said + _SURPRISE_MAX)
                 self._add(channel, name, features, logs, at)
         most = math.log(_RATIO_MAX)
         return np.asarray(np.exp(np.clip(table.logs - expected, -most, most)), dtype=np.float64)

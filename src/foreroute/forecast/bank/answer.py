@@ -1,6 +1,8 @@
 """Answers about one series from what the last step has worked out."""
 
 import math
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,24 +23,24 @@ def forecast(memory: Memory, row: int) -> Forecast | None:
     if memory.end_at is None or state["seen"][row] == 0:
         return None
     points = state["now"][:, 1, :, row].astype(np.float64)
-    steps = np.array(settings.horizons, dtype=np.float64)
+    steps = settings.horizons
     if steps[0] > 1:
         points = np.concatenate([_first(float(state["level_now"][row]), points[0])[None], points])
-        steps = np.concatenate([[1.0], steps])
-    path = _path(steps, points, int(steps[-1]))
+        steps = (1, *steps)
+    value, low95, low80, high80, high95 = _path(steps, points)
     return Forecast(
         channel=channel,
         metric=metric,
         origin_at=memory.end_at,
         step_s=settings.step_s,
-        mean=tuple(path[0].tolist()),
-        lower=tuple(path[2].tolist()),
-        upper=tuple(path[3].tolist()),
+        mean=value,
+        lower=low80,
+        upper=high80,
         coverage=0.8,
         model=ENSEMBLE,
         windows=windows(memory, row),
-        lower95=tuple(path[1].tolist()),
-        upper95=tuple(path[4].tolist()),
+        lower95=low95,
+        upper95=high95,
     )
 
 
@@ -48,7 +50,7 @@ def windows(memory: Memory, row: int) -> tuple[WindowForecast, ...]:
     if memory.end_at is None or state["seen"][row] == 0:
         return ()
     said = state["now"][..., row].tolist()
-    requests, wiggle, wiggles = (float(state[name][row]) for name in ("requests", "wiggle", "wiggles"))
+    requests, wiggle, wiggles = (state[name][row].item() for name in ("requests", "wiggle", "wiggles"))
     return tuple(
         WindowForecast(
             target=target,
@@ -96,6 +98,28 @@ def _first(level: float, point: Floats) -> Floats:
     return point * (level / point[0]) if point[0] > 0 else point
 
 
-def _path(steps: Floats, points: Floats, length: int) -> Floats:
-    grid = np.arange(1, length + 1, dtype=np.float64)
-    return np.stack([np.interp(grid, steps, column) for column in points.T])
+def _path(steps: tuple[int, ...], points: Floats) -> list[tuple[float, ...]]:
+    """Each column of `points` (steps, columns) at every step to the last, as `np.interp` would draw it."""
+    grid = _grid(steps)
+    if len(steps) == 1:
+        return [(value,) * steps[0] for value in points[0].tolist()]
+    slopes = (points[1:] - points[:-1]) / grid.gaps
+    path = slopes[grid.segment] * grid.into + points[grid.segment]
+    path[-1] = points[-1]
+    return [tuple(column) for column in path.T.tolist()]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """Where each step lies between the points: after which one (steps,), and how far from it (steps, 1)."""
+
+    gaps: Floats
+    segment: NDArray[np.intp]
+    into: Floats
+
+
+@cache
+def _grid(steps: tuple[int, ...]) -> _Grid:
+    known, grid = np.array(steps, dtype=np.float64), np.arange(1.0, steps[-1] + 1.0)
+    segment = np.clip(np.searchsorted(known, grid, side="right") - 1, 0, max(0, len(steps) - 2))
+    return _Grid(np.diff(known)[:, None], segment, np.maximum(grid - known[segment], 0.0)[:, None])

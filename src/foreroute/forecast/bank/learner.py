@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from foreroute.forecast.bank.columns import Array, Column, Columns
+from foreroute.forecast.bank.columns import Array, Column, Columns, clip
 
 _MEMORY: Final = 5000.0
 """Outcomes after which one has lost most of its weight."""
@@ -71,7 +71,7 @@ def _learn(
     gain = image / (forgetting + (x * image).sum(axis=0))
     error = np.where(known, wanted - predict(coefficients, x), np.float32(0.0))
     most = _ERROR_MAX * size
-    error = np.clip(error, -most, most)
+    error = clip(error, -most, most)
     size[...] = np.where(known, _SIZE_DECAY * size + (1.0 - _SIZE_DECAY) * np.abs(error) * 1.25, size)
     coefficients += gain * error[:, None]
     trace = np.zeros_like(forgetting)
