@@ -9,7 +9,7 @@ import orjson
 
 from foreroute.app.data_plane import gateway_settings
 from foreroute.app.simulated_plane import SteppedClock, build_plane, settings_of
-from foreroute.app.simulated_stages import NoForecast, NoSpend
+from foreroute.app.simulated_stages import NoForecast, NoSpend, rollups_alone
 from foreroute.app.stages import build_stages, guardrails, loop_settings
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
@@ -215,7 +215,7 @@ class LiveSimulation:
         stages = build_stages(self.settings, self._plane, self._store, source="simulation", prices=self.world)
         if not self.settings.budgets:
             # Nobody asks, and adding it up takes time in every tick.
-            stages = replace(stages, ledger=NoSpend())
+            stages = replace(stages, ledger=NoSpend(), append=rollups_alone(self._store.rollups))
         return stages if self._options.forecasts else replace(stages, forecast=NoForecast())
 
 

@@ -6,6 +6,7 @@ the merged values. About two bytes per bin: a format byte, then bin numbers as g
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Final
 
@@ -80,9 +81,11 @@ def _pack(counts: dict[int, int]) -> bytes:
     return bytes(packed)
 
 
-def _unpack(sketch: bytes) -> list[tuple[int, int]]:
+@lru_cache(maxsize=1024)
+def _unpack(sketch: bytes) -> tuple[tuple[int, int], ...]:
+    """(bin, count), ascending. Remembered: a loop that looks at the last minutes asks for the same ones again and again."""
     if not sketch:
-        return []
+        return ()
     if sketch[0] != _FORMAT:
         raise ValueError(f"a quantile sketch of format {sketch[0]}, not {_FORMAT}")
     zigzag, counted = _first(sketch)
@@ -90,7 +93,7 @@ def _unpack(sketch: bytes) -> list[tuple[int, int]]:
     rest = sketch[counted:]
     numbers = list(rest) if rest.isascii() else list(_numbers(rest))
     keys = accumulate(numbers[1::2], initial=(zigzag >> 1) ^ -(zigzag & 1))
-    return list(zip(keys, numbers[::2], strict=True))
+    return tuple(zip(keys, numbers[::2], strict=True))
 
 
 def _put(packed: bytearray, number: int) -> None:
