@@ -45,7 +45,7 @@ def quantiles(sketch: bytes, ranks: Sequence[float]) -> list[float | None]:
     ends = list(accumulate(count for _, count in bins))
 
     def nth(index: int) -> float:
-        return float(_BINS.value(bins[bisect_right(ends, index)][0]))
+        return _value(bins[bisect_right(ends, index)][0])
 
     found: list[float | None] = []
     for rank in ranks:
@@ -63,6 +63,12 @@ def share_above(sketch: bytes, limit: float) -> float | None:
         return None
     above = sum(count for key, count in bins if _BINS.value(key) > limit)
     return above / sum(count for _, count in bins)
+
+
+@lru_cache(maxsize=4096)
+def _value(key: int) -> float:
+    """What a bin stands for."""
+    return float(_BINS.value(key))
 
 
 def _pack(counts: dict[int, int]) -> bytes:
