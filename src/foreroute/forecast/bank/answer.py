@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foreroute.core.findings import Forecast, WindowForecast, WindowTarget
 from foreroute.forecast.bank import noise
+from foreroute.forecast.bank.drawn import DrawnForecast, Path
 from foreroute.forecast.bank.memory import Memory
 from foreroute.forecast.bank.roster import ENSEMBLE
 from foreroute.forecast.bank.settings import TARGETS
@@ -39,29 +40,21 @@ class Answers:
             first = _first(state["level_now"][rows].astype(np.float64), self._points[:, 0])
             self._points = np.concatenate([first[:, None], self._points], axis=1)
             self._knots = (1, *self._steps)
-        self._paths: Floats | None = None
 
     def forecast(self, place: int) -> Forecast | None:
         """The path goes through the forecasts of single windows; what lies between is drawn between them."""
         if self._end_at is None or not self._seen[place]:
             return None
-        if self._paths is None:
-            self._paths = _paths(self._knots, self._points)
-        value, low95, low80, high80, high95 = map(tuple, self._paths[place].tolist())
         channel, metric = self._memory.key(self._rows[place])
-        return Forecast(
+        return DrawnForecast(
             channel=channel,
             metric=metric,
             origin_at=self._end_at,
             step_s=self._step_s,
-            mean=value,
-            lower=low80,
-            upper=high80,
             coverage=0.8,
             model=ENSEMBLE,
             windows=self.windows(place),
-            lower95=low95,
-            upper95=high95,
+            draw=partial(_path, self._knots, self._points[place]),
         )
 
     def windows(self, place: int) -> tuple[WindowForecast, ...]:
@@ -121,18 +114,19 @@ def _first(level: Floats, point: Floats) -> Floats:
         return np.where(value > 0, point * (level[:, None] / value), point)
 
 
-def _paths(steps: tuple[int, ...], points: Floats) -> Floats:
-    """(series, columns, steps): each column of `points` (series, steps, columns) at every step to the last, as `np.interp`
-    would draw it.
+def _path(steps: tuple[int, ...], points: Floats) -> Path:
+    """Each column of `points` (steps, columns) at every step to the last, as `np.interp` would draw it.
+
+    Columns are the value, lower95, lower80, upper80 and upper95.
     """
-    columns = points.transpose(0, 2, 1)
+    columns = points.T
     if len(steps) == 1:
-        return np.broadcast_to(columns, (*columns.shape[:2], steps[0]))
+        return tuple((value,) * steps[0] for value in points[0].tolist())
     grid = _grid(steps)
-    slopes = np.diff(columns, axis=2) / grid.gaps
-    paths = slopes[..., grid.segment] * grid.into + columns[..., grid.segment]
-    paths[..., -1] = columns[..., -1]
-    return np.asarray(paths)
+    slopes = np.diff(columns, axis=1) / grid.gaps
+    path = slopes[:, grid.segment] * grid.into + columns[:, grid.segment]
+    path[:, -1] = columns[:, -1]
+    return tuple(map(tuple, path.tolist()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
