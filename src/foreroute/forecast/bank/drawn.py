@@ -17,6 +17,8 @@ class DrawnForecast(Forecast):
     """Equal to the `Forecast` with all its numbers, and that is what a copy or a pickle of it is."""
 
     __slots__ = ("_draw", "_drawn")
+    _draw: Callable[[], Path]
+    _drawn: Path | None
 
     def __init__(
         self,
@@ -50,23 +52,23 @@ class DrawnForecast(Forecast):
         return Forecast.at_horizon(self, horizon_s)
 
     @property
-    def mean(self) -> tuple[float, ...]:  # type: ignore[override]  # a field there, read only as here
+    def mean(self) -> tuple[float, ...]:
         return self._path()[0]
 
     @property
-    def lower95(self) -> tuple[float, ...]:  # type: ignore[override]
+    def lower95(self) -> tuple[float, ...]:
         return self._path()[1]
 
     @property
-    def lower(self) -> tuple[float, ...]:  # type: ignore[override]
+    def lower(self) -> tuple[float, ...]:
         return self._path()[2]
 
     @property
-    def upper(self) -> tuple[float, ...]:  # type: ignore[override]
+    def upper(self) -> tuple[float, ...]:
         return self._path()[3]
 
     @property
-    def upper95(self) -> tuple[float, ...]:  # type: ignore[override]
+    def upper95(self) -> tuple[float, ...]:
         return self._path()[4]
 
     def _path(self) -> Path:
