@@ -73,6 +73,8 @@ def settings_of(world: WorldSpec) -> Settings:
         "dashboard": {"enabled": False},
         "store": {"kind": "memory"},
         "loop": {"collect": "60s"},
+        # The simulated gateway keeps its configured limits: worlds are compared under the same ones.
+        "tuning": {"parameters": []},
         "channels": [_channel(channel) for channel in world.channels],
         "routes": [_route(route) for route in routes_of(world)],
     }

@@ -9,6 +9,8 @@ from foreroute.app.forecasting import build_forecasting
 from foreroute.app.grouping import NightlyGroups
 from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
+from foreroute.app.spread import spread_of
+from foreroute.app.tuning import build_tuning
 from foreroute.control.grading import GradingRules
 from foreroute.control.loop_settings import LoopSettings
 from foreroute.control.mutes import MutedDetection, Mutes
@@ -18,7 +20,7 @@ from foreroute.control.rollout import Thresholds
 from foreroute.control.stages import AlertStage, CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
-from foreroute.core.decision import Autopilot, Capability
+from foreroute.core.decision import DECIDED, Autopilot, Capability
 from foreroute.core.feedback import AlertFeedback
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
 from foreroute.core.ids import ChannelId
@@ -74,6 +76,7 @@ def build_stages(
         feedback=feedback,
     )
     learning = FailureLearning()
+    tuning = build_tuning(settings, data.configured)
     heal = HealEngine(HealSettings(), playbooks_of(settings))
 
     def healed(at: float, rollups: Sequence[Rollup]) -> Healed:
@@ -88,10 +91,18 @@ def build_stages(
         merge=merge_rollups,
         work=work,
         expectations=lambda forecasts: expectations(work, forecasts, settings.loop.horizon),
-        learners={"work": work, "forecast": forecast, "detect": detect, "failures": learning},
+        learners={
+            "work": work,
+            "forecast": forecast,
+            "detect": detect,
+            "failures": learning,
+            **({} if tuning is None else {"tuning": tuning.tuner}),
+        },
         forecast=forecast,
         fits=NightlyGroups(fitting, learning),
         learning=learning,
+        tuning=tuning,
+        capabilities=frozenset(DECIDED if tuning is None else (*DECIDED, Capability.TUNING)),
         forecast_record=lambda: _record(forecast),
         past_predictions=forecast.past_predictions,
         windows=forecast.windows,
@@ -107,6 +118,7 @@ def build_stages(
         metrics=objective_metrics(settings),
         foreseen=foreseen,
         alerts=alerts,
+        spread=spread_of(settings, guardrails(settings)),
     )
 
 
@@ -141,7 +153,13 @@ def segments_of(settings: Settings) -> Segments:
 
 def retention_of(settings: Settings) -> Retention:
     keep = settings.store.keep
-    return Retention(minutes_s=keep.minutes, hours_s=keep.hours, days_s=keep.days, records_s=keep.records)
+    return Retention(
+        minutes_s=keep.minutes,
+        hours_s=keep.hours,
+        days_s=keep.days,
+        records_s=keep.records,
+        incidents_s=keep.incidents,
+    )
 
 
 def loop_settings(settings: Settings, *, wait_for_fits: bool = False) -> LoopSettings:

@@ -25,6 +25,8 @@ class ReasonCode(StrEnum):
     """Observed trouble is over; the share returns in steps."""
     BUDGET = "budget"
     """The budget is projected to overrun; traffic moves to cheaper channels."""
+    TUNED = "tuned"
+    """A timeout or another limit is changed by what was measured; no share moves."""
     MANUAL = "manual"
     """An operator drained or pinned the channel, or undid a decision."""
     GUARDRAIL = "guardrail"
@@ -67,6 +69,7 @@ _CAPABILITIES: Final = {
     ReasonCode.RECOVERED: Capability.ROUTING,
     ReasonCode.REMEDY: Capability.PLAYBOOKS,
     ReasonCode.BUDGET: Capability.BUDGET,
+    ReasonCode.TUNED: Capability.TUNING,
 }
 
 

@@ -9,6 +9,7 @@ from foreroute.core.attempt import PickReason
 from foreroute.core.channel import Channel, Dialect
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
 from foreroute.core.ids import ChannelId
+from foreroute.core.limits import UNTIMED
 from foreroute.core.plan import Route, Select, Target
 from foreroute.core.work import Work
 from foreroute.gateway import retry
@@ -20,10 +21,13 @@ from foreroute.gateway.narrow import Wants, narrowed
 from foreroute.gateway.plan_cell import ServedRoute
 from foreroute.gateway.ports import UpstreamRequest
 from foreroute.gateway.relay import Ending
+from foreroute.gateway.residency import Regions, common
 from foreroute.gateway.select import Choice, Pick, again, choose
 from foreroute.gateway.till import Tab
 from foreroute.gateway.trial import Origin, Trial
+from foreroute.gateway.tuned import retry_ratio
 from foreroute.gateway.wire import errors
+from foreroute.gateway.wire.errors import ErrorAnswer
 from foreroute.gateway.wire.paths import Endpoint
 from foreroute.gateway.wire.preferences import Sort
 from foreroute.gateway.wire.request import ModelRequest
@@ -50,9 +54,11 @@ class Exchange:
         delivery: Delivery,
         headers: Mapping[str, str],
         tab: Tab | None = None,
+        regions: Regions | None = None,
     ) -> None:
         self._works = works
         self._tab = tab
+        self._regions = regions
         self._request = request
         self._origin = origin
         self._route = Route(name=origin.route, targets=())
@@ -63,6 +69,8 @@ class Exchange:
         self._tries: list[ChannelId] = []
         self._failures: list[Failure] = []
         self._trial: Trial | None = None
+        self._retry_ratio = retry_ratio(works.plans.current(), works.settings.retry_ratio)
+        self._luck = works.rng.random() if works.plans.current().limits else 1.0
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + works.settings.deadline_s
 
@@ -80,10 +88,13 @@ class Exchange:
 
     async def _run(self, routes: Sequence[ServedRoute]) -> None:
         works, wants = self._works, self._wants(routes[0].route)
-        for served in routes:
+        for planned in routes:
+            served = self._tuned(planned)
             selected = (
                 wants if served.route.select is Select.BALANCED else _selected(wants, served.route.select)
             )
+            if served.route.regions:
+                selected = replace(selected, regions=common(served.route.regions, self._regions))
             route = narrowed(served.route, selected, works.knowledge)
             if wants.pinned is None:
                 route = able(route, wants.work, self._request.names, works.plans.current().refusals)
@@ -95,19 +106,37 @@ class Exchange:
             if not self._may_go_on():
                 break
         if not self._route.targets:
-            return await self._delivery.error(errors.no_match(routes[0].route.name, wants.dialect))
+            return await self._delivery.error(self._none_fits(routes, wants))
         return await self._give_up()
+
+    def _none_fits(self, routes: Sequence[ServedRoute], wants: Wants) -> ErrorAnswer:
+        """Why no channel was asked: they are elsewhere, or cannot do what is wanted."""
+        name, known = routes[0].route.name, self._works.knowledge
+        anywhere = replace(wants, regions=None)
+        if wants.regions is not None and any(narrowed(one.route, anywhere, known).targets for one in routes):
+            return errors.must_stay(name, sorted(wants.regions))
+        return errors.no_match(name, wants.dialect)
+
+    def _tuned(self, served: ServedRoute) -> ServedRoute:
+        """With the plan's tuned limits; a plan that has expired has none."""
+        plan = self._works.plans.current()
+        if served.static or not plan.limits:
+            return served
+        timed = self._request.endpoint.value not in UNTIMED
+        route = self._works.tuned.route(served.route, plan, self._origin.request_id, timed=timed)
+        return served if route is served.route else replace(served, route=route)
 
     def _wants(self, first: Route) -> Wants:
         request, works = self._request, self._works
         pinned = works.affinity.channel_of(request.follows) if request.follows is not None else None
         if pinned is None and request.endpoint is Endpoint.OPAQUE and request.body_model is None:
-            pinned = _home(first, works.fleet.channels)
+            pinned = _home(first, works.fleet.channels, self._regions)
         endpoint = request.endpoint
         return Wants(
             dialect=endpoint.dialect,
             endpoint=endpoint,
             preferences=request.preferences,
+            regions=self._regions,
             pinned=pinned,
             work=Work(request.input_tokens, 0, request.stream, request.tools),
             output_tokens_max=request.output_tokens_max,
@@ -218,7 +247,7 @@ class Exchange:
         """A request's first failover is free: no channel sees a request twice for it, and breakers bound it."""
         new = pick.target.channel not in self._tries
         free = new and len(self._tries) <= self._works.settings.free_failovers
-        return free or self._works.budget.take(at)
+        return free or self._works.budget.take(at, self._retry_ratio)
 
     def _may_go_on(self) -> bool:
         """Whether another route may do better, and there is time for it."""
@@ -226,11 +255,11 @@ class Exchange:
         return self._loop.time() < self._deadline and (last is None or retry.may_fail_over(last.kind))
 
     def _choice(self, served: ServedRoute) -> Choice:
-        works, now = self._works, self._loop.time()
+        works, now, luck = self._works, self._loop.time(), self._luck
         explore_ratio = 1.0 if served.route.select is Select.SHARES else works.settings.explore_ratio
         return Choice(
             route=served.route,
-            standing=lambda target: works.fleet.standing(target, now),
+            standing=lambda target: works.fleet.standing(target, now, luck),
             in_flight=works.fleet.in_flight,
             draws=(works.rng.random(), works.rng.random()),
             tried=self._tries,
@@ -273,7 +302,9 @@ class Exchange:
 
     def _upstream_request(self, target: Target) -> UpstreamRequest:
         channel, request = self._works.fleet.channels[target.channel], self._request
-        timeouts = target.policy.timeouts
+        timeouts = target.policy.timeouts.for_work(request.input_tokens, request.output_tokens_max)
+        if target.policy.leash:
+            timeouts = timeouts.times(2.0)
         left_s = self._deadline - self._loop.time()
         return UpstreamRequest(
             channel=channel,
@@ -282,7 +313,7 @@ class Exchange:
             body=request.for_channel(channel.model),
             content_type=request.content_type,
             stream=request.stream,
-            timeouts=timeouts if timeouts.total_s <= left_s else replace(timeouts, total_s=left_s),
+            timeouts=timeouts.within(left_s),
             headers=self._headers,
         )
 
@@ -338,7 +369,9 @@ def _selected(wants: Wants, select: Select) -> Wants:
     return replace(wants, preferences=replace(wants.preferences, sort=sort))
 
 
-def _home(route: Route, channels: Mapping[ChannelId, Channel]) -> ChannelId | None:
+def _home(
+    route: Route, channels: Mapping[ChannelId, Channel], regions: Regions | None = None
+) -> ChannelId | None:
     """Always the same channel, for requests that name neither a model nor an object: what they make is there."""
     able = [
         target
@@ -346,6 +379,7 @@ def _home(route: Route, channels: Mapping[ChannelId, Channel]) -> ChannelId | No
         if (channel := channels.get(target.channel))
         and channel.dialect is Dialect.OPENAI
         and channel.adapter is None
+        and (regions is None or channel.region in regions)
     ]
     return min(able, key=lambda target: (target.priority, -target.weight)).channel if able else None
 

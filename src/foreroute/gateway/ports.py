@@ -32,6 +32,8 @@ class UpstreamRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     method: str = "POST"
     content_type: str = "application/json"
+    connect_s: float | None = None
+    """What a new connection for it took; the transport writes it here, even if the call then fails."""
 
 
 class UpstreamResponse(Protocol):
@@ -47,6 +49,24 @@ class UpstreamResponse(Protocol):
     async def aclose(self, *, linger_s: float = 0.0) -> None:
         """Give the connection back, or cut it if the body has not ended within `linger_s`. Never raises."""
         ...
+
+
+class Authorizer(Protocol):
+    """What proves to a channel's cloud who is calling, where a fixed key does not."""
+
+    async def headers(self, method: str, url: str, body: bytes) -> Mapping[str, str]:
+        """Those to add to this very request. Quick, but when credentials are missing. Raises CredentialsError."""
+        ...
+
+    def refused(self) -> None:
+        """The channel answered 401 to what `headers` gave: a token may have been revoked before its time."""
+        ...
+
+    def warm(self) -> None:
+        """Get ready before the first request, from the event loop. Never waits and never raises."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Transport(Protocol):

@@ -6,6 +6,13 @@
 from pydantic import Field
 
 from foreroute.core.decision import Autopilot
+from foreroute.settings.clouds import (
+    AwsAccountSettings,
+    AzureAccountSettings,
+    CloudAccountsSettings,
+    CloudsSettings,
+    GcpAccountSettings,
+)
 from foreroute.settings.experiments import ExperimentSettings
 from foreroute.settings.finding import (
     BudgetSettings,
@@ -17,6 +24,7 @@ from foreroute.settings.finding import (
     MaintenanceSettings,
     RetrainSettings,
 )
+from foreroute.settings.incidents import IncidentSettings
 from foreroute.settings.keeping import (
     CollectSettings,
     KeepSettings,
@@ -48,14 +56,19 @@ from foreroute.settings.telling import (
     LogSettings,
     OtelSettings,
 )
+from foreroute.settings.tuning import TuningBoundSettings, TuningSettings
 
 __all__ = [
     "AlertReceiverSettings",
     "AlertRouteSettings",
     "AlertsSettings",
+    "AwsAccountSettings",
+    "AzureAccountSettings",
     "BreakerSettings",
     "BudgetSettings",
     "ChannelSettings",
+    "CloudAccountsSettings",
+    "CloudsSettings",
     "CollectSettings",
     "CostSettings",
     "DashboardSettings",
@@ -64,9 +77,11 @@ __all__ = [
     "ForecastSettings",
     "FoundationSettings",
     "GatewaySettings",
+    "GcpAccountSettings",
     "GeoSettings",
     "GuardrailSettings",
     "HealSettings",
+    "IncidentSettings",
     "KeepSettings",
     "LimitSettings",
     "LogFormat",
@@ -85,6 +100,8 @@ __all__ = [
     "StoreSettings",
     "TargetSettings",
     "TimeoutSettings",
+    "TuningBoundSettings",
+    "TuningSettings",
 ]
 
 
@@ -97,12 +114,16 @@ class Settings(Section):
     """`observe` records what it would do, `suggest` proposes it, `act` does it within the guardrails."""
     rollout: RolloutSettings = RolloutSettings()
     guardrails: GuardrailSettings = GuardrailSettings()
+    tuning: TuningSettings = TuningSettings()
     loop: LoopSettings = LoopSettings()
     collect: CollectSettings = CollectSettings()
     store: StoreSettings = StoreSettings()
     regions: tuple[RegionSettings, ...] = ()
     """Known regions; empty: those that the channels name."""
     geo: GeoSettings = GeoSettings()
+    residency: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
+    """Tags of keys, and the only regions in which requests of such keys are served: `{gdpr: [eu-west, eu-north]}`."""
+    clouds: CloudsSettings = CloudsSettings()
     channels: tuple[ChannelSettings, ...] = Field(min_length=1)
     """What can be called."""
     routes: tuple[RouteSettings, ...] = Field(min_length=1)
@@ -118,6 +139,7 @@ class Settings(Section):
     experiments: tuple[ExperimentSettings, ...] = ()
     """What can be tried; `foreroute experiment start ID` starts one."""
     heal: HealSettings = HealSettings()
+    incidents: IncidentSettings = IncidentSettings()
     alerts: AlertsSettings = AlertsSettings()
     otel: OtelSettings = OtelSettings()
     log: LogSettings = LogSettings()

@@ -11,6 +11,8 @@ VERBS = {
     "timeseries_collector": "collect",
     "timeseries_predictor": "forecast",
     "anomaly_detector": "detect",
+    "auto_tuner": "heal tune",
+    "failure_pattern_learner": "heal patterns",
 }
 
 
