@@ -67,4 +67,4 @@ def learn(state: Columns, at: int, going: Array, errors: tuple[Array, Array]) ->
 
 
 def _certainty(probability: Array, least: np.float32, sure: np.float32) -> Array:
-    return np.asarray(clip((probability - least) / (sure - least), 0.0, 1.0))
+    return clip((probability - least) / (sure - least), 0.0, 1.0)

@@ -72,9 +72,11 @@ class DrawnForecast(Forecast):
         return self._path()[4]
 
     def _path(self) -> Path:
-        if self._drawn is None:
-            object.__setattr__(self, "_drawn", self._draw())
-        return self._drawn
+        drawn = self._drawn
+        if drawn is None:
+            drawn = self._draw()
+            object.__setattr__(self, "_drawn", drawn)
+        return drawn
 
     def _whole(self) -> dict[str, Any]:
         return {one.name: getattr(self, one.name) for one in fields(self)}

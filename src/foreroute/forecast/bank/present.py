@@ -184,10 +184,10 @@ def _bounded(memory: Memory, now: Present, mixed: Array) -> Array:
     high = np.maximum(np.maximum(usual, newest), 0.0) + FAR
     offset = memory.state["offset"]
     mean = np.exp(clip(np.where(known, mixed, np.nan), low, high)) * (now.base + offset) - offset
-    return np.asarray(clip(mean, 0.0, memory.state["ceiling"]))
+    return clip(mean, 0.0, memory.state["ceiling"])
 
 
 def _ratios(memory: Memory, found: Array, base: Array) -> Array:
     offset = memory.state["offset"]
     ratio = np.log((np.maximum(found, 0.0) + offset) / (base + offset))
-    return np.asarray(clip(ratio, -RATIO_MAX, RATIO_MAX))
+    return clip(ratio, -RATIO_MAX, RATIO_MAX)

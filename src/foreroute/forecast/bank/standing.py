@@ -101,4 +101,4 @@ def weights(ratios: Array, usable: Array, regression: int) -> Array:
 def _relative(loss: Array, naive: Array, outcomes: Array) -> Array:
     """`loss` and `naive` are sums over so many `outcomes`."""
     prior = _PRIOR_OUTCOMES * np.maximum(naive[:, :1], 1e-30) / np.maximum(outcomes[:, :1], 1.0)
-    return np.asarray(clip((loss + prior) / (naive + prior), 0.01, 100.0))
+    return clip((loss + prior) / (naive + prior), 0.01, 100.0)
