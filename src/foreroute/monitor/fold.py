@@ -129,7 +129,7 @@ class Folder:
             failures=dict(sorted(window.failures.items())),
             latency=summary(window.latencies, window.slowdowns[0], window.known[0]),
             first_chunk=summary(window.first_chunks, window.slowdowns[1], window.known[1]),
-            usage=window.usage,
+            usage=window.usage.buckets,
             cost_usd=window.cost_usd,
             unpriced_attempts=window.unpriced,
             segment=key[2],
