@@ -12,7 +12,7 @@ from foreroute.app.data_plane import gateway_settings
 from foreroute.app.experiments import build_savings
 from foreroute.app.optimum import solved_at_once
 from foreroute.app.simulated_plane import SteppedClock, build_plane
-from foreroute.app.simulated_stages import NoForecast
+from foreroute.app.simulated_stages import NoForecast, NoSpend, rollups_alone
 from foreroute.app.stages import build_stages, guardrails, loop_settings, stages_of
 from foreroute.control.collect import Collection as Collected
 from foreroute.control.controls import Steering
@@ -46,6 +46,9 @@ class SimulatedForeroute:
         solved_at_once(stages.optimum)
         steering = Steering(autopilot=settings.autopilot, stages=stages_of(settings))
         stages = replace(stages, savings=build_savings(settings, plane, store, stages, steering))
+        if not settings.budgets and stages.optimum is None:
+            # Nobody asks, and adding it up takes time in every tick.
+            stages = replace(stages, ledger=NoSpend(), append=rollups_alone(store.rollups))
         self._stages = stages if forecasts else replace(stages, forecast=NoForecast())
         self._listening: Collected | None = Collected(self._stages)
         self._intake = plane.intake
