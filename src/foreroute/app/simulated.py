@@ -9,6 +9,7 @@ import orjson
 
 from foreroute.app.data_plane import gateway_settings
 from foreroute.app.incidents import build_incidents
+from foreroute.app.optimum import solved_at_once
 from foreroute.app.simulated_plane import SteppedClock, build_plane, settings_of
 from foreroute.app.simulated_stages import NoForecast, NoSpend, rollups_alone
 from foreroute.app.stages import build_stages, guardrails, loop_settings
@@ -219,6 +220,7 @@ class LiveSimulation:
 
     def _build_stages(self) -> Stages:
         stages = build_stages(self.settings, self._plane, self._store, source="simulation", prices=self.world)
+        solved_at_once(stages.optimum)
         if not self.settings.budgets:
             # Nobody asks, and adding it up takes time in every tick.
             # An incident's story looks requests up in the ledger.

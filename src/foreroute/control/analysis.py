@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from foreroute.control.ahead import Ahead, ahead_of, attempts_of
 from foreroute.control.boundary import Boundary
 from foreroute.control.explained import explained
 from foreroute.control.history import History
@@ -16,7 +17,7 @@ from foreroute.core.findings import Anomaly, BudgetStatus, ChannelCost, Findings
 from foreroute.core.ids import ChannelId
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, Series
-from foreroute.decide.snapshot import ChannelState
+from foreroute.decide.snapshot import ChannelState, Outlook
 
 _DAY_S: Final = 86400.0
 _HOUR_S: Final = 3600.0
@@ -94,9 +95,24 @@ class Analysis:
     def states(self, findings: Findings) -> dict[ChannelId, ChannelState]:
         """What a decision may know of each channel."""
         metrics = self._stages.metrics
-        ahead = outlooks(metrics, self._foreseen, findings, horizon_s=self._settings.horizon_s)
+        ahead = self._outlooks(findings)
         measured = {name: sum(map(math.isfinite, one.values)) for name, one in self.shown.items()}
         return channel_states(self.seen, metrics, findings, ahead, measured)
+
+    def ahead(self, at: float, findings: Findings, *, span_s: float) -> Ahead:
+        """What is to come, beside what was seen over the span."""
+        return ahead_of(
+            at,
+            self._outlooks(findings),
+            self.shown,
+            attempts_of(self._foreseen, findings.forecasts),
+            span_s=span_s,
+            horizon_s=self._settings.horizon_s,
+        )
+
+    def _outlooks(self, findings: Findings) -> Mapping[ChannelId, Outlook]:
+        horizon_s = self._settings.horizon_s
+        return outlooks(self._stages.metrics, self._foreseen, findings, horizon_s=horizon_s)
 
     def _series(self, at: float) -> list[Series]:
         wanted = [(channel, metric) for channel, found in self._stages.foreseen.items() for metric in found]
