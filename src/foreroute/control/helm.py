@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from foreroute.control.controls import Steering, undo
 from foreroute.control.overrides import impose, in_force, with_overrides, withdraw
-from foreroute.core.decision import Cause, Decision
+from foreroute.control.spread import Spread
+from foreroute.core.decision import Autopilot, Capability, Cause, Decision
 from foreroute.core.experiment import Override
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
 from foreroute.core.limits import ChannelLimits
@@ -18,10 +19,17 @@ class Helm:
     """The only one that publishes plans."""
 
     def __init__(
-        self, configured: RoutingPlan, steering: Steering, publish: Callable[[RoutingPlan], None]
+        self,
+        configured: RoutingPlan,
+        steering: Steering,
+        publish: Callable[[RoutingPlan], None],
+        spread: Spread | None = None,
     ) -> None:
         self.configured, self.steering = configured, steering
         self.plan = configured
+        """As it was decided, without what moves between regions."""
+        self.served = configured
+        """As the gateways have it."""
         self.causes: tuple[Cause, ...] = ()
         self.last_change: Decision | None = None
         """The newest decision that changed something, or proposed to."""
@@ -29,7 +37,7 @@ class Helm:
         self.refusals: Mapping[ChannelId, Refusals] = {}
         self.limits: Mapping[ChannelId, ChannelLimits] = {}
         """All go down with every plan."""
-        self._publish = publish
+        self._publish, self._spread = publish, spread
         self._has_begun = False
 
     def begin(self, version: int, at: float, valid_s: float) -> None:
@@ -43,7 +51,7 @@ class Helm:
         self.causes = decision.causes
         if decision.changes:
             self.last_change = decision
-        self._steer(decision.plan)
+        self._steer(decision.plan, step=True)
 
     def hold(self, at: float, valid_s: float) -> None:
         """The configured weights at once."""
@@ -88,9 +96,10 @@ class Helm:
         self._steer(decision.plan)
         return decision
 
-    def _steer(self, plan: RoutingPlan) -> None:
+    def _steer(self, plan: RoutingPlan, *, step: bool = False) -> None:
         self.plan, self._has_begun = plan, True
-        told = replace(plan, expectations=self.expectations)
+        self.served = self._across_regions(plan, step=step)
+        told = replace(self.served, expectations=self.expectations)
         if not self.steering.kill_switch:
             told = replace(
                 told,
@@ -99,3 +108,7 @@ class Helm:
                 limits=self.limits,
             )
         self._publish(told)
+
+    def _across_regions(self, plan: RoutingPlan, *, step: bool) -> RoutingPlan:
+        acts = self.steering.stage(Capability.ROUTING) is Autopilot.ACT and not self.steering.kill_switch
+        return self._spread.plan(plan, self.causes, step=step) if self._spread is not None and acts else plan

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from foreroute.core.attempt import PickReason
-from foreroute.core.ids import ChannelId, RouteName
+from foreroute.core.ids import ChannelId, RegionId, RouteName
 from foreroute.core.limits import Setting
 
 
@@ -126,3 +126,5 @@ class Route:
     fallbacks: tuple[RouteName, ...] = ()
     """Routes to try when no channel of this one has answered."""
     select: Select = Select.BALANCED
+    regions: frozenset[RegionId] = frozenset()
+    """Its requests are served there and nowhere else; empty: anywhere."""
