@@ -1,6 +1,7 @@
 """From one tick's findings to signals: what is wrong, how bad that is for users, what was done. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from foreroute.alerts.evidence import NO_TRAFFIC, Evidence
@@ -60,7 +61,12 @@ def signals_of(evidence: Evidence, settings: AlertSettings) -> list[Signal]:
         found += _news(evidence)
         found += (_expiry(fact, evidence) for fact in evidence.told.due)
         found += _stages(evidence)
-    return found
+    return [_with_incident(signal, evidence) for signal in found]
+
+
+def _with_incident(signal: Signal, evidence: Evidence) -> Signal:
+    name = evidence.about.get(ChannelId(signal.labels.get("channel", "")), "")
+    return replace(signal, incident=name) if name else signal
 
 
 def labels(source: Source, kind: str, **more: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.experiments import Experiments, build_experiments
 from foreroute.app.grouping import run_any
+from foreroute.app.incidents import build_incidents
 from foreroute.app.keys import load_keys
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
 from foreroute.app.simulator import Simulator
@@ -32,6 +33,7 @@ from foreroute.clock import SystemClock
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
 from foreroute.control.fits import Fits, process_pool
+from foreroute.control.incidents.desk import IncidentDesk
 from foreroute.control.loop import ControlLoop
 from foreroute.control.mutes import Mutes
 from foreroute.control.stages import Stages
@@ -84,6 +86,7 @@ class ControlPlane:
     mutes: Mutes | None = None
     dashboard_url: str | None = None
     experiments: Experiments | None = None
+    incidents: IncidentDesk | None = None
     steering: Steering | None = None
     """An earlier control plane's, when this one takes its place."""
     reload: Callable[[], Awaitable[ReloadResult]] | None = None
@@ -132,6 +135,7 @@ class ControlPlane:
             if self.options.prepare is not None:
                 await self.options.prepare(store, self.stages)
             await self._start_experiments(store)
+            self.stages = await self._with_incidents(self.stages, store)
             self.loop = self._make_loop(self.stages, store, fits)
             await self._run(self.loop, self.stages, store, desk)
         finally:
@@ -201,6 +205,7 @@ class ControlPlane:
                 desk=desk,
                 simulator=simulator,
                 mutes=self.mutes,
+                incidents=self.incidents,
             ) as dashboard,
         ):
             stack.push_async_callback(asyncio.to_thread, simulator.stop)
@@ -239,6 +244,13 @@ class ControlPlane:
         if self.experiments is not None:
             await self.experiments.desk.start(self.clock.now())
             self.stages = replace(self.stages, experiments=self.experiments.desk)
+
+    async def _with_incidents(self, stages: Stages, store: Store) -> Stages:
+        """Before the loop, so that its first tick goes on where the last run ended."""
+        self.incidents = build_incidents(self.settings, store, stages, self.clock)
+        if self.incidents is not None:
+            await self.incidents.start(self.clock.now())
+        return replace(stages, incidents=self.incidents)
 
     def _make_loop(self, stages: Stages, store: Store, fits: Fits[Any, Any] | None) -> ControlLoop:
         settings = self.settings

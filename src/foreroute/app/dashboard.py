@@ -12,6 +12,7 @@ from foreroute.alerts.desk import AlertDesk
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.costs import costs_of
 from foreroute.app.simulator import Simulator
+from foreroute.control.incidents.desk import IncidentDesk
 from foreroute.control.loop import ControlLoop
 from foreroute.control.mutes import Mutes
 from foreroute.control.stages import Stages
@@ -23,6 +24,7 @@ from foreroute.dashboard.anomalies import anomaly_routes
 from foreroute.dashboard.door import Door
 from foreroute.dashboard.experiments import ExperimentSources, experiment_routes
 from foreroute.dashboard.forecast_record import RecordSources, record_routes
+from foreroute.dashboard.incidents import IncidentSources, incident_routes
 from foreroute.dashboard.key_desk import KeySources
 from foreroute.dashboard.keys import key_routes
 from foreroute.dashboard.mutes import mute_routes
@@ -56,6 +58,7 @@ async def serve_dashboard(
     simulator: Simulator | None = None,
     experiments: ExperimentSources | None = None,
     mutes: Mutes | None = None,
+    incidents: IncidentDesk | None = None,
 ) -> Server:
     """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
 
@@ -75,6 +78,7 @@ async def serve_dashboard(
         store_kind=settings.store.kind,
         gateway_url=gateway_url,
         demo=demo,
+        incidents=incidents,
     )
     dashboard = Dashboard(
         sources,
@@ -87,6 +91,18 @@ async def serve_dashboard(
             *anomaly_routes(sources),
             *([] if simulator is None else simulator_routes(simulator)),
             *([] if experiments is None else experiment_routes(experiments)),
+            *(
+                []
+                if incidents is None
+                else incident_routes(
+                    IncidentSources(
+                        desk=incidents,
+                        rollups=store.rollups,
+                        board=lambda: loop.board,
+                        clock=clock,
+                    )
+                )
+            ),
             *rollout_routes(lambda: loop.board, loop.operator),
             *tuning_routes(stages.tuning, store.records, clock),
             *record_routes(

@@ -153,7 +153,13 @@ def segments_of(settings: Settings) -> Segments:
 
 def retention_of(settings: Settings) -> Retention:
     keep = settings.store.keep
-    return Retention(minutes_s=keep.minutes, hours_s=keep.hours, days_s=keep.days, records_s=keep.records)
+    return Retention(
+        minutes_s=keep.minutes,
+        hours_s=keep.hours,
+        days_s=keep.days,
+        records_s=keep.records,
+        incidents_s=keep.incidents,
+    )
 
 
 def loop_settings(settings: Settings, *, wait_for_fits: bool = False) -> LoopSettings:

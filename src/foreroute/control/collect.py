@@ -39,6 +39,8 @@ class Collection:
         try:
             if self._stages.learning is not None:
                 self._stages.learning.observe(attempts)
+            if self._stages.incidents is not None:
+                self._stages.incidents.observe(attempts)
         except Exception as failure:  # noqa: BLE001 - stage boundary: what is not learnt now is learnt the next time
             error = failure
         try:

@@ -18,10 +18,11 @@ from foreroute.control.controls import Steering
 from foreroute.control.decision_log import DECISION, decision_record
 from foreroute.control.fits import Fits
 from foreroute.control.helm import Helm
+from foreroute.control.incidents.seen import Seen
 from foreroute.control.journal import journal
 from foreroute.control.loop_settings import LoopSettings
 from foreroute.control.moves import Move
-from foreroute.control.observe import traffic_of
+from foreroute.control.observe import late_in, traffic_of
 from foreroute.control.operator import ROLLOUT_STATE, Limits, Operator
 from foreroute.control.outlooks import steering_keys
 from foreroute.control.reckoning import Reckoning, RolloutSettings, move_records
@@ -157,6 +158,7 @@ class ControlLoop:
         self._helm.act(decision)
         moves = self._reckon(snapshot, decision)
         moves += self._boundary.guard("grading", lambda: self._reckoning.grade(at, rollups), list[Move]())
+        await self._tell(snapshot, decision, findings, rollups, moves)
         await self._alert(decision, findings)
         self.ticks += 1
         self._show(at, findings)
@@ -260,6 +262,36 @@ class ControlLoop:
         self._helm.limits = limits
         self._helm.publish_again()
 
+    async def _tell(
+        self,
+        snapshot: Snapshot,
+        decision: Decision,
+        findings: Findings,
+        rollups: Sequence[Rollup],
+        moves: Sequence[Move],
+    ) -> None:
+        """After the decision, so that an incident knows what was done; before the alerts, so that they can name it."""
+        if self._stages.incidents is None:
+            return
+        seen = Seen(
+            at=decision.at,
+            channels=self._stages.channels,
+            configured=self._helm.configured,
+            decision=decision,
+            before=snapshot.current,
+            incidents=findings.incidents,
+            late_now=late_in(self._analysis.seen, limits_of(snapshot.current, self._objectives)),
+            rollups=[one for one in rollups if one.window_start >= decision.at - self._settings.heal_s],
+            moves=moves,
+            acts=self._acts,
+            is_blind="heal" in self._boundary.errors,
+        )
+        await self._boundary.wait("incidents", self._stages.incidents.update(seen), None)
+
+    @property
+    def _acts(self) -> bool:
+        return self._steering.highest is Autopilot.ACT and not self._steering.kill_switch
+
     async def _alert(self, decision: Decision, findings: Findings) -> None:
         """After the decision, so that an alert can say what was done."""
         if self._stages.alerts is None:
@@ -277,7 +309,8 @@ class ControlLoop:
             told=Told()
             if learning is None
             else self._boundary.guard("heal", lambda: learning.told(at), Told()),
-            acts=self._steering.highest is Autopilot.ACT and not self._steering.kill_switch,
+            acts=self._acts,
+            about={} if self._stages.incidents is None else self._stages.incidents.about(),
         )
         await self._boundary.wait("alerts", self._stages.alerts.update(evidence), None)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from foreroute.alerts.evidence import Evidence
+from foreroute.control.incidents.seen import Seen
 from foreroute.control.learnt import Learner
 from foreroute.control.spread import Spread
 from foreroute.control.state import ForecastRecord
@@ -22,7 +23,7 @@ from foreroute.core.findings import (
     Remedy,
     WindowForecast,
 )
-from foreroute.core.ids import ChannelId
+from foreroute.core.ids import ChannelId, IncidentId
 from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.patterns import Refusals, Told
 from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, RollupStore
@@ -114,6 +115,18 @@ class ExperimentStage(Protocol):
         ...
 
 
+class IncidentStage(Protocol):
+    """Makes one story of what is wrong, done and felt."""
+
+    def observe(self, attempts: Sequence[Attempt]) -> None: ...
+
+    async def update(self, seen: Seen) -> None: ...
+
+    def about(self) -> Mapping[ChannelId, IncidentId]:
+        """The open incident of each channel that is in one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healed:
     """Incidents that are open or have just closed, and what their playbooks ask for."""
@@ -171,9 +184,10 @@ class Stages:
     alerts: AlertStage | None = None
     experiments: ExperimentStage | None = None
     learning: LearnStage | None = None
-    tuning: TuningDesk | None = None
+    incidents: IncidentStage | None = None
     spread: Spread | None = None
     """Moves traffic between regions, for routes that prefer the nearest."""
+    tuning: TuningDesk | None = None
     windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()
     """What is expected over the next quarter of an hour and hour, for many series at little cost."""
     standings: Callable[[ChannelId, Metric], Sequence[Standing]] = lambda _channel, _metric: ()

@@ -109,6 +109,14 @@ class Exchange:
             return await self._delivery.error(self._none_fits(routes, wants))
         return await self._give_up()
 
+    def _none_fits(self, routes: Sequence[ServedRoute], wants: Wants) -> ErrorAnswer:
+        """Why no channel was asked: they are elsewhere, or cannot do what is wanted."""
+        name, known = routes[0].route.name, self._works.knowledge
+        anywhere = replace(wants, regions=None)
+        if wants.regions is not None and any(narrowed(one.route, anywhere, known).targets for one in routes):
+            return errors.must_stay(name, sorted(wants.regions))
+        return errors.no_match(name, wants.dialect)
+
     def _tuned(self, served: ServedRoute) -> ServedRoute:
         """With the plan's tuned limits; a plan that has expired has none."""
         plan = self._works.plans.current()
@@ -117,14 +125,6 @@ class Exchange:
         timed = self._request.endpoint.value not in UNTIMED
         route = self._works.tuned.route(served.route, plan, self._origin.request_id, timed=timed)
         return served if route is served.route else replace(served, route=route)
-
-    def _none_fits(self, routes: Sequence[ServedRoute], wants: Wants) -> ErrorAnswer:
-        """Why no channel was asked: they are elsewhere, or cannot do what is wanted."""
-        name, known = routes[0].route.name, self._works.knowledge
-        anywhere = replace(wants, regions=None)
-        if wants.regions is not None and any(narrowed(one.route, anywhere, known).targets for one in routes):
-            return errors.must_stay(name, sorted(wants.regions))
-        return errors.no_match(name, wants.dialect)
 
     def _wants(self, first: Route) -> Wants:
         request, works = self._request, self._works

@@ -228,6 +228,17 @@ class AiohttpResponse:
             return  # the connection is closed instead of kept: that is all it costs
 
 
+def _close(authorizers: Iterable[Authorizer]) -> None:
+    for one in authorizers:
+        one.close()
+
+
+def _gone(host: tuple[str, int]) -> FailureEvidence:
+    return exception_evidence(
+        ConnectionError(f"{host[0]}:{host[1]} cannot be reached any more"), Phase.CONNECT
+    )
+
+
 def _connection_trace() -> aiohttp.TraceConfig:
     """Times new connections, on the request that wanted them; most requests find one that is open."""
     trace = aiohttp.TraceConfig()
@@ -242,17 +253,6 @@ def _connection_trace() -> aiohttp.TraceConfig:
     trace.on_connection_create_start.append(begin)
     trace.on_connection_create_end.append(end)
     return trace
-
-
-def _close(authorizers: Iterable[Authorizer]) -> None:
-    for one in authorizers:
-        one.close()
-
-
-def _gone(host: tuple[str, int]) -> FailureEvidence:
-    return exception_evidence(
-        ConnectionError(f"{host[0]}:{host[1]} cannot be reached any more"), Phase.CONNECT
-    )
 
 
 def _body(body: bytes) -> bytes | AsyncIterator[bytes] | None:

@@ -24,6 +24,7 @@ from foreroute.settings.finding import (
     MaintenanceSettings,
     RetrainSettings,
 )
+from foreroute.settings.incidents import IncidentSettings
 from foreroute.settings.keeping import (
     CollectSettings,
     KeepSettings,
@@ -80,6 +81,7 @@ __all__ = [
     "GeoSettings",
     "GuardrailSettings",
     "HealSettings",
+    "IncidentSettings",
     "KeepSettings",
     "LimitSettings",
     "LogFormat",
@@ -137,6 +139,7 @@ class Settings(Section):
     experiments: tuple[ExperimentSettings, ...] = ()
     """What can be tried; `foreroute experiment start ID` starts one."""
     heal: HealSettings = HealSettings()
+    incidents: IncidentSettings = IncidentSettings()
     alerts: AlertsSettings = AlertsSettings()
     otel: OtelSettings = OtelSettings()
     log: LogSettings = LogSettings()

@@ -12,6 +12,7 @@ from foreroute.core.ledger import Correction, LedgerEntry, Metered, Spend, Spend
 from foreroute.core.ports import Record
 from foreroute.core.rollup import Rollup
 from foreroute.store.memory_experiments import MemoryExperiments
+from foreroute.store.memory_incidents import MemoryIncidents
 from foreroute.store.memory_rollups import MemoryRollups
 from foreroute.store.rows import to_picousd, to_usd
 from foreroute.store.spans import HOUR_S, Merge
@@ -214,6 +215,7 @@ class MemoryStore:
     def __init__(self, merge: Merge) -> None:
         self.rollups = MemoryRollups(merge)
         self.experiments = MemoryExperiments()
+        self.incidents = MemoryIncidents()
         self.keys = MemoryKeys()
         self.ledger = MemoryLedger(self.keys, self.experiments.marked.add)
         self.records = MemoryRecords()

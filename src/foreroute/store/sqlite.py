@@ -21,6 +21,7 @@ from foreroute.store.memory import newest_request
 from foreroute.store.spans import HOUR_S, Merge
 from foreroute.store.sqlite_costs import SqliteCosts, corrected
 from foreroute.store.sqlite_experiments import SqliteExperiments
+from foreroute.store.sqlite_incidents import SqliteIncidents
 from foreroute.store.sqlite_keys import SqliteKeys, SqliteKeySpend
 from foreroute.store.sqlite_rollups import SqliteRollups
 from foreroute.store.sqlite_schema import check_owner, check_pages, check_small, migrate
@@ -40,6 +41,7 @@ class SqliteStore:
         self.key_spend = SqliteKeySpend(self._reader)
         self.experiments = SqliteExperiments(self._writer, self._reader)
         self.costs = SqliteCosts(self._writer, self._reader)
+        self.incidents = SqliteIncidents(self._writer, self._reader)
 
     @classmethod
     async def open(cls, path: Path, merge: Merge) -> "SqliteStore":

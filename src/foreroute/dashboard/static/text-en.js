@@ -13,6 +13,7 @@ export const EN = {
   clock: '{day}, {time} UTC',
   nav: 'Pages',
   'nav.overview': 'Overview',
+  'nav.incidents': 'Incidents',
   'nav.simulator': 'Simulator',
   'nav.experiments': 'Experiments',
   'lang.other': '한국어',
@@ -281,6 +282,7 @@ export const EN = {
   'spend.unpriced': 'Without a price, so not in the sum: {list}.',
 
   inc: 'Recovery',
+  'inc.all': 'All incidents',
   'inc.sub': 'from the first bad minute to the verified end',
   'inc.none': 'No incident so far. When a channel fails, its cause, the playbook and the time to recover appear here.',
   'inc.more': '{n} older ones are not shown.',
@@ -310,6 +312,7 @@ export const EN = {
   'cause.cold_start_or_loading': 'model loading',
   'cause.backend_dead_or_oom': 'server dead or out of memory',
   'cause.network_unspecified': 'network trouble',
+  'cause.slow': 'answers too late',
   'cause.unknown': 'a failure that nobody could name',
 
   alerts: 'Alerts',
@@ -368,6 +371,7 @@ export const EN = {
   'alert.impact.none': 'nobody is known to be affected',
   'alert.by': 'by {name}',
   'alert.done': 'Done: {what}',
+  'alert.incident': 'The whole story',
   'alert.members': '{now} of its {all} channels are still bad: {list}',
   'alert.andmore': 'and {n} more',
   'alert.factor': 'threshold × {factor}',

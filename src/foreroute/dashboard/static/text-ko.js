@@ -13,6 +13,7 @@ export const KO = {
   clock: '{day} {time} UTC',
   nav: '화면',
   'nav.overview': '개요',
+  'nav.incidents': '장애',
   'nav.simulator': '시뮬레이터',
   'nav.experiments': '실험',
   'lang.other': 'English',
@@ -281,6 +282,7 @@ export const KO = {
   'spend.unpriced': '가격을 몰라 합계에서 뺀 시도: {list}.',
 
   inc: '복구',
+  'inc.all': '모든 장애',
   'inc.sub': '첫 이상 시점부터 정상 확인까지',
   'inc.none': '아직 장애가 없었습니다. 채널에 장애가 나면 원인, 플레이북, 복구 시간이 여기에 나타납니다.',
   'inc.more': '이전 {n}건은 표시하지 않습니다.',
@@ -310,6 +312,7 @@ export const KO = {
   'cause.cold_start_or_loading': '모델 로딩 중',
   'cause.backend_dead_or_oom': '서버 중단 또는 메모리 부족',
   'cause.network_unspecified': '네트워크 문제',
+  'cause.slow': '응답 지연',
   'cause.unknown': '원인을 알 수 없는 실패',
 
   alerts: '알림',
@@ -368,6 +371,7 @@ export const KO = {
   'alert.impact.none': '영향받은 사용자는 확인되지 않음',
   'alert.by': '{name} 확인',
   'alert.done': '조치: {what}',
+  'alert.incident': '전체 경과',
   'alert.members': '채널 {all}개 중 {now}개가 아직 비정상: {list}',
   'alert.andmore': '외 {n}개',
   'alert.factor': '임계값 × {factor}',
