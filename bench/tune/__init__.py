@@ -33,30 +33,20 @@ def _steady(_minute: float) -> float:
     return 1.0
 
 
-def _by_turns(minute: float) -> float:
-    """Half as slow again for two of every four hours."""
-    return 1.5 if minute % 240 >= 120 else 1.0
-
-
 def _slower(minute: float) -> float:
     """As steady as the first, and twice as slow from the second scored hour on."""
     return 2.0 if minute >= _LEARN + 60 else 1.0
 
 
 def run(*, quick: bool) -> list[Row]:
-    seeds = range(1 if quick else 4)
+    seeds = range(1 if quick else 3)
     steady = [Arena(_world(_steady), seed=seed, rails=_rails(), policy=_FIXED).run(_LEARN) for seed in seeds]
-    turns = [Arena(_world(_by_turns), seed=seed, rails=_rails(), policy=_FIXED).run(_LEARN) for seed in seeds]
     rows: list[Row] = []
-    for name, slowness, learnt in (
-        ("steady", _steady, steady),
-        ("by turns", _by_turns, turns),
-        ("slower", _slower, steady),
-    ):
+    for name, slowness in (("steady", _steady), ("slower", _slower)):
         world = _world(slowness)
         rows += _compared(
             name,
-            [_scored(_moved(one, world)) for one in learnt],
+            [_scored(_moved(one, world)) for one in steady],
             [_scored(_untuned(world, seed, _FIXED)) for seed in seeds],
             [_scored(_untuned(world, seed, _TIGHT)) for seed in seeds],
         )

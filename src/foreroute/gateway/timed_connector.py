@@ -27,8 +27,11 @@ class TimedConnector(aiohttp.TCPConnector):
     def wanted_by(self, request: UpstreamRequest) -> None:
         self._wanted_by.set(request)
 
-    async def _create_connection(  # noqa: ASYNC109 - the base class names it so
-        self, req: "ClientRequest", traces: "list[Trace]", timeout: aiohttp.ClientTimeout
+    async def _create_connection(
+        self,
+        req: "ClientRequest",
+        traces: "list[Trace]",
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the base class names it so
     ) -> "ResponseHandler":
         clock = asyncio.get_running_loop()
         began_at = clock.time()
