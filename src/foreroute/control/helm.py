@@ -37,6 +37,8 @@ class Helm:
         self.refusals: Mapping[ChannelId, Refusals] = {}
         self.limits: Mapping[ChannelId, ChannelLimits] = {}
         """All go down with every plan."""
+        self.bound: Callable[[RoutingPlan], RoutingPlan] = lambda plan: plan
+        """What playbooks hold beside shares."""
         self._publish, self._spread = publish, spread
         self._has_begun = False
 
@@ -101,11 +103,13 @@ class Helm:
         self.served = self._across_regions(plan, step=step)
         told = replace(self.served, expectations=self.expectations)
         if not self.steering.kill_switch:
-            told = replace(
-                told,
-                refusals=self.refusals,
-                experiments=self.steering.experiments,
-                limits=self.limits,
+            told = self.bound(
+                replace(
+                    told,
+                    refusals=self.refusals,
+                    experiments=self.steering.experiments,
+                    limits=self.limits,
+                )
             )
         self._publish(told)
 

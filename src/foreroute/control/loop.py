@@ -25,6 +25,7 @@ from foreroute.control.moves import Move
 from foreroute.control.observe import late_in, traffic_of
 from foreroute.control.operator import ROLLOUT_STATE, Limits, Operator
 from foreroute.control.outlooks import steering_keys
+from foreroute.control.playbooks.treating import Treating
 from foreroute.control.reckoning import Reckoning, RolloutSettings, move_records
 from foreroute.control.stages import Stages
 from foreroute.control.state import Board
@@ -39,7 +40,7 @@ from foreroute.core.plan import Objective, RoutingPlan
 from foreroute.core.ports import Clock, Record, StateStore
 from foreroute.core.rollup import Rollup
 from foreroute.decide.decide import decide
-from foreroute.decide.explain import overrun_of
+from foreroute.decide.explain import spares
 from foreroute.decide.guardrails import Guardrails
 from foreroute.decide.snapshot import Snapshot
 
@@ -68,6 +69,9 @@ class ControlLoop:
         self._boundary = Boundary()
         self._helm = Helm(configured, steering, stages.publisher.publish, stages.spread)
         self._analysis = Analysis(settings, stages, self._boundary)
+        self._treating = Treating(stages.playbooks, steering, self._boundary, settings.heal_s)
+        if stages.playbooks is not None:
+            self._helm.bound = stages.playbooks.bound
         self._collection = Collection(stages)
         self._upkeep = Upkeep(
             settings,
@@ -142,7 +146,7 @@ class ControlLoop:
         self._boundary.clear()
         await self._collect(at)
         rollups = self._analysis.rollups(at)
-        findings = await self._analysis.findings(at, rollups)
+        findings = await self._treating.treat(at, rollups, await self._analysis.findings(at, rollups))
         self._helm.expectations = self._boundary.guard(
             "forecast", lambda: self._stages.expectations(findings.forecasts), {}
         )
@@ -165,6 +169,12 @@ class ControlLoop:
         await self._record(snapshot, decision, findings, moves)
         await self._upkeep.run(at)
         return decision
+
+    async def treated_again(self) -> None:
+        """What playbooks hold has changed between two ticks: it is decided upon, and published, now."""
+        if self._newest is not None:
+            await self._decide_again()
+            self._show_again()
 
     async def flush(self) -> None:
         """Stores what has been collected since the last tick, and what was learnt: a shutdown loses nothing."""
@@ -206,12 +216,12 @@ class ControlLoop:
             actions_last_hour=steering.applied_since(at - 3600.0),
             missing_stages=findings.missing,
             stages=dict(steering.stages),
-            approved=steering.approved,
+            approved=(*steering.approved, *self._treating.approvals()),
         )
 
     def _reckon(self, snapshot: Snapshot, decision: Decision) -> list[Move]:
         self._newest = snapshot
-        self._reckoning.expire_approvals(decision, overrun=overrun_of(snapshot) is not None)
+        self._reckoning.expire_approvals(decision, overrun=spares(snapshot))
         return self._boundary.guard("grading", lambda: self._reckoning.note(decision, snapshot), list[Move]())
 
     async def _decide_again(self) -> None:
@@ -229,7 +239,8 @@ class ControlLoop:
             kill_switch=steering.kill_switch,
             suppressed_until=dict(steering.suppressed_until),
             actions_last_hour=steering.applied_since(at - 3600.0),
-            approved=steering.approved,
+            approved=(*steering.approved, *self._treating.approvals()),
+            channels=self._treating.states(known.channels, at),
             stages=dict(steering.stages),
         )
         decision = decide(snapshot, self._rails)

@@ -33,6 +33,7 @@ TROUBLES: Final = frozenset(
         ReasonCode.FAILING,
         ReasonCode.REMEDY,
         ReasonCode.BUDGET,
+        ReasonCode.BUDGET_PACE,
         ReasonCode.TUNED,
     }
 )

@@ -25,6 +25,8 @@ class ReasonCode(StrEnum):
     """Observed trouble is over; the share returns in steps."""
     BUDGET = "budget"
     """The budget is projected to overrun; traffic moves to cheaper channels."""
+    BUDGET_PACE = "budget_pace"
+    """Spending is ahead of a budget's pace: its shadow price moves traffic to cheaper channels a little at a time."""
     TUNED = "tuned"
     """A timeout or another limit is changed by what was measured; no share moves."""
     MANUAL = "manual"
@@ -69,6 +71,7 @@ _CAPABILITIES: Final = {
     ReasonCode.RECOVERED: Capability.ROUTING,
     ReasonCode.REMEDY: Capability.PLAYBOOKS,
     ReasonCode.BUDGET: Capability.BUDGET,
+    ReasonCode.BUDGET_PACE: Capability.BUDGET,
     ReasonCode.TUNED: Capability.TUNING,
 }
 

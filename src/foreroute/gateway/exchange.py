@@ -14,6 +14,7 @@ from foreroute.core.plan import Route, Select, Target
 from foreroute.core.work import Work
 from foreroute.gateway import retry
 from foreroute.gateway.able import able
+from foreroute.gateway.budgets import turned_away
 from foreroute.gateway.delivery import Delivery, passed_on
 from foreroute.gateway.dialogue import Dialogue, Failure
 from foreroute.gateway.hedge import Race, race
@@ -22,8 +23,9 @@ from foreroute.gateway.plan_cell import ServedRoute
 from foreroute.gateway.ports import UpstreamRequest
 from foreroute.gateway.relay import Ending
 from foreroute.gateway.residency import Regions, common
-from foreroute.gateway.select import Choice, Pick, again, choose
-from foreroute.gateway.till import Tab
+from foreroute.gateway.select import Choice, Pick, Standing, again, choose
+from foreroute.gateway.tab import Tab
+from foreroute.gateway.till import Till, waits_s
 from foreroute.gateway.trial import Origin, Trial
 from foreroute.gateway.tuned import retry_ratio
 from foreroute.gateway.wire import errors
@@ -55,10 +57,13 @@ class Exchange:
         headers: Mapping[str, str],
         tab: Tab | None = None,
         regions: Regions | None = None,
+        till: Till | None = None,
     ) -> None:
         self._works = works
-        self._tab = tab
         self._regions = regions
+        self._tab, self._till = tab, till
+        self._barred: set[ChannelId] = set()
+        """Channels that a budget of theirs has no room for."""
         self._request = request
         self._origin = origin
         self._route = Route(name=origin.route, targets=())
@@ -72,7 +77,8 @@ class Exchange:
         self._retry_ratio = retry_ratio(works.plans.current(), works.settings.retry_ratio)
         self._luck = works.rng.random() if works.plans.current().limits else 1.0
         self._loop = asyncio.get_running_loop()
-        self._deadline = self._loop.time() + works.settings.deadline_s
+        self._began = self._loop.time()
+        self._deadline = self._began + works.settings.deadline_s
 
     async def run(self, routes: Sequence[ServedRoute]) -> None:
         """Try the channels of each route until one answers or none is left. The client always gets an answer."""
@@ -107,7 +113,21 @@ class Exchange:
                 break
         if not self._route.targets:
             return await self._delivery.error(self._none_fits(routes, wants))
+        if await self._room():
+            return await self._run(routes)
         return await self._give_up()
+
+    async def _room(self) -> bool:
+        """Whether to try again because a budget that stood in the way may have room now."""
+        till, refused = self._till, None if self._tab is None else self._tab.refused
+        if till is None or refused is None or self._failures:
+            return False
+        until = self._began + waits_s(refused, till.book.named(refused.scope))
+        if self._loop.time() >= until or till.waiting >= self._works.settings.queue_max:
+            return False
+        await till.room(until - self._loop.time())
+        self._barred.clear()
+        return True
 
     def _none_fits(self, routes: Sequence[ServedRoute], wants: Wants) -> ErrorAnswer:
         """Why no channel was asked: they are elsewhere, or cannot do what is wanted."""
@@ -149,6 +169,9 @@ class Exchange:
             self._origin = replace(self._origin, route=served.route.name)
         pick = choose(self._choice(served)) or await self._queue(served)
         while pick is not None:
+            if not self._may_pay(pick, served):
+                pick = choose(self._choice(served)) or await self._queue(served)
+                continue
             failure = await self._attempt(pick, served)
             if failure is None:
                 return True
@@ -178,6 +201,8 @@ class Exchange:
             unfit = other is None or other.reason is PickReason.LAST_RESORT
             if other is None or unfit or not self._works.hedges.take(self._loop.time()):
                 return None
+            if not self._may_pay(other, served, beside=True):
+                return None
             hedge = self._begin(replace(other, reason=PickReason.HEDGE), served.version, hedge=True)
             return hedge, self._upstream_request(other.target)
 
@@ -193,6 +218,17 @@ class Exchange:
         finally:
             dialogue = result.winner or first
             await dialogue.aclose(linger_s=self._works.settings.linger_s if dialogue.went_well else 0.0)
+
+    def _may_pay(self, pick: Pick, served: ServedRoute, *, beside: bool = False) -> bool:
+        """Reserves for the attempt. A channel that its budget has no room for is not asked again."""
+        name, tab = pick.target.channel, self._tab
+        channel = self._works.fleet.channels.get(name)
+        if tab is None or channel is None:
+            return True
+        may = tab.enter(served.route.name, channel, self._works.clock.now(), beside=beside)
+        if not may and not beside:
+            self._barred.add(name)
+        return may
 
     async def _hand_over(self, dialogue: Dialogue) -> None:
         delivery = self._delivery
@@ -259,7 +295,9 @@ class Exchange:
         explore_ratio = 1.0 if served.route.select is Select.SHARES else works.settings.explore_ratio
         return Choice(
             route=served.route,
-            standing=lambda target: works.fleet.standing(target, now, luck),
+            standing=lambda target: (
+                Standing.ABSENT if target.channel in self._barred else works.fleet.standing(target, now, luck)
+            ),
             in_flight=works.fleet.in_flight,
             draws=(works.rng.random(), works.rng.random()),
             tried=self._tries,
@@ -321,7 +359,8 @@ class Exchange:
         """Waits for a place on a channel, if one is likely to come in time and the line is not too long."""
         works, settings = self._works, self._works.settings
         until = min(self._loop.time() + settings.queue_s, self._deadline)
-        untried = [t.channel for t in served.route.targets if t.weight > 0 and t.channel not in self._tries]
+        gone = {*self._tries, *self._barred}
+        untried = [t.channel for t in served.route.targets if t.weight > 0 and t.channel not in gone]
         while works.line.length < settings.queue_max:
             now = self._loop.time()
             wait_s = works.fleet.turn_s(untried, until - now, now)
@@ -339,6 +378,10 @@ class Exchange:
         delivery.own_headers = self._headers_of(self._trial)
         if not self._failures:
             works.tally.refused += 1
+            refused = None if self._tab is None else self._tab.refused
+            budget = None if self._till is None or refused is None else self._till.book.named(refused.scope)
+            if refused is not None and budget is not None:
+                return await delivery.error(turned_away(refused, budget))
             dead = all(target.weight <= 0 for target in self._route.targets)
             return await delivery.error(
                 errors.unavailable(name, wait_s) if dead else errors.busy(name, wait_s)

@@ -21,6 +21,7 @@ from foreroute.settings.finding import (
     ForecastSettings,
     FoundationSettings,
     HealSettings,
+    HookSettings,
     MaintenanceSettings,
     RetrainSettings,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "GeoSettings",
     "GuardrailSettings",
     "HealSettings",
+    "HookSettings",
     "IncidentSettings",
     "KeepSettings",
     "LimitSettings",

@@ -243,6 +243,7 @@ export const EN = {
   'code.remedy': 'playbook',
   'code.recovered': 'recovered',
   'code.budget': 'budget',
+  'code.budget_pace': 'budget pace',
   'code.manual': 'operator',
   'code.guardrail': 'guardrail',
   'code.panic': 'too few channels',

@@ -243,6 +243,7 @@ export const KO = {
   'code.remedy': '플레이북',
   'code.recovered': '복구됨',
   'code.budget': '예산',
+  'code.budget_pace': '예산 속도',
   'code.manual': '운영자',
   'code.guardrail': '안전 한도',
   'code.panic': '남은 채널 부족',
