@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from foreroute.app.data_plane import gateway_settings
 from foreroute.app.simulated_plane import SteppedClock, build_plane
-from foreroute.app.simulated_stages import NoForecast
+from foreroute.app.simulated_stages import NoForecast, NoSpend, rollups_alone
 from foreroute.app.stages import build_stages, guardrails, loop_settings
 from foreroute.control.collect import Collection as Collected
 from foreroute.control.controls import Steering
@@ -39,7 +39,11 @@ class SimulatedForeroute:
         self._clock = SteppedClock(start_at)
         self._live_at = live_at
         plane = build_plane(settings, start_at)
-        stages = build_stages(settings, plane, MemoryStore(merge_rollups), source=_SOURCE)
+        store = MemoryStore(merge_rollups)
+        stages = build_stages(settings, plane, store, source=_SOURCE)
+        if not settings.budgets:
+            # Nobody asks, and adding it up takes time in every tick.
+            stages = replace(stages, ledger=NoSpend(), append=rollups_alone(store.rollups))
         self._stages = stages if forecasts else replace(stages, forecast=NoForecast())
         self._listening: Collected | None = Collected(self._stages)
         self._intake = plane.intake

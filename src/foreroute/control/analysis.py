@@ -1,6 +1,7 @@
 """What is known at a tick: recent minutes to series, series to forecasts, anomalies, incidents and costs."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -59,9 +60,9 @@ class Analysis:
         self.look(at, past)
 
     def look(self, at: float, rollups: Sequence[Rollup]) -> None:
-        """Fills in what was seen of late."""
+        """Fills in what was seen of late. `rollups` in order of time."""
         window_s, metrics, merge = self._settings.observe_s, self._stages.metrics, self._stages.merge
-        recent = [rollup for rollup in rollups if at - window_s <= rollup.window_start < at]
+        recent = rollups[_first(rollups, at - window_s) : _first(rollups, at)]
         self.seen = observe(recent, metrics, merge, window_s=window_s)
         self.total = observe_all(recent, metrics, merge, window_s=window_s)
 
@@ -73,10 +74,11 @@ class Analysis:
             "detect", lambda: stages.detect.update(self._watched(series)), ()
         )
         anomalies = guard("detect", lambda: explained(anomalies, rollups, stages.merge), anomalies)
-        recent = [rollup for rollup in rollups if rollup.window_start >= at - self._settings.heal_s]
+        recent = rollups[_first(rollups, at - self._settings.heal_s) :]
         healed = guard("heal", lambda: stages.heal(at, recent), Healed())
+        totals = self._history.totals(start_at=at - self._settings.history_s, end_at=at)
         costs: tuple[ChannelCost, ...] = guard(
-            "cost", lambda: tuple(stages.cost.channel_costs(at, rollups)), ()
+            "cost", lambda: tuple(stages.cost.channel_costs(at, totals)), ()
         )
         return Findings(
             forecasts=forecasts,
@@ -131,3 +133,8 @@ class Analysis:
         while not await ledger.spend(start_at=start_at, end_at=start_at + _HOUR_S):
             start_at += _HOUR_S
         return start_at
+
+
+def _first(rollups: Sequence[Rollup], at: float) -> int:
+    """Where the first of these begins that starts at an instant or after it; they are in order of time."""
+    return bisect_left(rollups, at, key=lambda rollup: rollup.window_start)

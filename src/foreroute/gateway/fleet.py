@@ -129,9 +129,11 @@ class Fleet:
         factor = target.policy.admission
         if factor is not None and luck < state.admission.refusal_ratio(factor, target.policy.patience_s, at):
             return Standing.THROTTLED
-        limits = (self.channels[target.channel].concurrency_max, target.policy.concurrency_max)
-        full = any(limit is not None and state.in_flight >= limit for limit in limits)
-        return Standing.FULL if full else Standing.FREE
+        # Spelt out: this is asked of every channel of a route for every attempt.
+        own, planned = self.channels[target.channel].concurrency_max, target.policy.concurrency_max
+        if own is not None and state.in_flight >= own:
+            return Standing.FULL
+        return Standing.FULL if planned is not None and state.in_flight >= planned else Standing.FREE
 
     def note_asked(self, channel: ChannelId, endpoint: Endpoint, route: RouteName) -> None:
         self._states[channel].asked = endpoint, route
