@@ -8,7 +8,6 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Final
 
 import aiohttp
@@ -23,6 +22,7 @@ from foreroute.core.plan import Timeouts
 from foreroute.gateway.last_good import LastGoodResolver
 from foreroute.gateway.lookout import Lookout
 from foreroute.gateway.ports import Authorizer, TransportFailure, UpstreamRequest
+from foreroute.gateway.timed_connector import TimedConnector
 from foreroute.gateway.wire.evidence import exception_evidence
 from foreroute.gateway.wire.paths import Endpoint
 
@@ -46,6 +46,7 @@ class AiohttpTransport:
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._urls: dict[tuple[str, str], URL] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._connector: TimedConnector | None = None
         self._lookout = Lookout()
 
     def adopt(
@@ -69,6 +70,8 @@ class AiohttpTransport:
         deadline = now + limits.total_s
         first = min(deadline, now + limits.first_chunk_s) if request.stream else deadline
         session = self._session or self._open_session()
+        if self._connector is not None:
+            self._connector.wanted_by(request)
         url = self._url(request.channel.base_url, request.path)
         headers = self._headers(request)
         authorizer = self._authorizers.get(request.channel.id)
@@ -89,7 +92,6 @@ class AiohttpTransport:
                     headers=headers,
                     allow_redirects=False,
                     timeout=self._timeout(limits.connect_s),
-                    trace_request_ctx=request,
                 )
                 heard = True
         except _FAILURES as error:
@@ -114,16 +116,15 @@ class AiohttpTransport:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
+            now = asyncio.get_running_loop().time
+            self._connector = TimedConnector(
+                keepalive_s=_POOL_IDLE_S, resolver=LastGoodResolver(aiohttp.DefaultResolver(), now=now)
+            )
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0,
-                    keepalive_timeout=_POOL_IDLE_S,
-                    resolver=LastGoodResolver(aiohttp.DefaultResolver(), now=asyncio.get_running_loop().time),
-                ),
+                connector=self._connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("User-Agent",),
-                trace_configs=[_connection_trace()],
             )
         return self._session
 
@@ -237,22 +238,6 @@ def _gone(host: tuple[str, int]) -> FailureEvidence:
     return exception_evidence(
         ConnectionError(f"{host[0]}:{host[1]} cannot be reached any more"), Phase.CONNECT
     )
-
-
-def _connection_trace() -> aiohttp.TraceConfig:
-    """Times new connections, on the request that wanted them; most requests find one that is open."""
-    trace = aiohttp.TraceConfig()
-
-    async def begin(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        context.began_at = asyncio.get_running_loop().time()
-
-    async def end(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        request = context.trace_request_ctx
-        request.connect_s = asyncio.get_running_loop().time() - context.began_at
-
-    trace.on_connection_create_start.append(begin)
-    trace.on_connection_create_end.append(end)
-    return trace
 
 
 def _body(body: bytes) -> bytes | AsyncIterator[bytes] | None:
