@@ -11,7 +11,7 @@ from bench.figures import RECORD, record
 from bench.report import Row, show
 
 _NO_BENCHMARKS: Final = frozenset(
-    {"__init__", "__main__", "figures", "marks", "peers", "report", "scorecard", "version"}
+    {"__init__", "__main__", "figures", "marks", "peers", "policies_tables", "report", "scorecard", "version"}
 )
 
 

@@ -5,13 +5,15 @@ With --check nothing is written; the exit code is 1 when a file is not what the 
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.figures import read
+from bench.figures import Figures, read
 from bench.marks import filled
+from bench.policies_tables import forecasts, scenarios
 
 from foreroute.cli.reference import cli_reference
 from foreroute.settings.reference import reference
@@ -20,6 +22,9 @@ from foreroute.simulate.scenario_schema import scenario_schema, world_schema
 
 ROOT = Path(__file__).parents[1]
 RECORD = "docs/figures.json"
+TABLES: dict[str, Callable[[Figures], str]] = {"policies": scenarios, "forecasts": forecasts}
+"""What stands between `<!-- table NAME -->` and `<!-- end -->` in a document."""
+_TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def schema() -> str:
@@ -66,7 +71,11 @@ def faults(root: Path = ROOT) -> list[str]:
 def _documents(root: Path) -> dict[str, str]:
     """The documents with the figures that are on record."""
     figures = read(root / RECORD)
-    return {name: filled(_text(root / name), figures)[0] for name in _pages(root)}
+    return {name: filled(_with_tables(_text(root / name), figures), figures)[0] for name in _pages(root)}
+
+
+def _with_tables(text: str, figures: Figures) -> str:
+    return _TABLE.sub(lambda match: match[1] + TABLES[match[2]](figures) + match[3], text)
 
 
 def _pages(root: Path) -> list[str]:

@@ -20,6 +20,7 @@ from foreroute.core.failure import FailureEvidence, Phase
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Timeouts
 from foreroute.gateway.last_good import LastGoodResolver
+from foreroute.gateway.lookout import Lookout
 from foreroute.gateway.ports import Authorizer, TransportFailure, UpstreamRequest
 from foreroute.gateway.wire.evidence import exception_evidence
 from foreroute.gateway.wire.paths import Endpoint
@@ -44,6 +45,7 @@ class AiohttpTransport:
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._urls: dict[tuple[str, str], URL] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._lookout = Lookout()
 
     def adopt(
         self, credentials: Mapping[ChannelId, str], authorizers: Mapping[ChannelId, Authorizer] | None = None
@@ -69,8 +71,13 @@ class AiohttpTransport:
         url = self._url(request.channel.base_url, request.path)
         headers = self._headers(request)
         authorizer = self._authorizers.get(request.channel.id)
+        host = (url.host or "", url.port or 0)
+        if self._lookout.is_gone(host):
+            raise TransportFailure(_gone(host))
+        heard = False
         try:
-            async with asyncio.timeout_at(first):
+            async with asyncio.timeout_at(first) as limit:
+                self._lookout.wait(host, limit)
                 if authorizer is not None:
                     headers = headers.copy()
                     headers.update(await authorizer.headers(request.method, str(url), request.body))
@@ -82,16 +89,23 @@ class AiohttpTransport:
                     allow_redirects=False,
                     timeout=self._timeout(limits.connect_s),
                 )
+                heard = True
         except _FAILURES as error:
+            if isinstance(error, TimeoutError) and self._lookout.is_gone(host):
+                raise TransportFailure(_gone(host)) from error
+            heard = not isinstance(error, TimeoutError)
             raise TransportFailure(_evidence_of(error, Phase.HEADERS)) from error
         except CredentialsError as error:
             raise TransportFailure(exception_evidence(error, Phase.CONNECT)) from error
+        finally:
+            self._lookout.done(host, limit, heard=heard)
         if response.status == 401 and authorizer is not None:
             authorizer.refused()
         return AiohttpResponse(response, limits, first_at=first, deadline=deadline)
 
     async def aclose(self) -> None:
         _close(self._authorizers.values())
+        await self._lookout.aclose()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -214,6 +228,12 @@ class AiohttpResponse:
 def _close(authorizers: Iterable[Authorizer]) -> None:
     for one in authorizers:
         one.close()
+
+
+def _gone(host: tuple[str, int]) -> FailureEvidence:
+    return exception_evidence(
+        ConnectionError(f"{host[0]}:{host[1]} cannot be reached any more"), Phase.CONNECT
+    )
 
 
 def _body(body: bytes) -> bytes | AsyncIterator[bytes] | None:
