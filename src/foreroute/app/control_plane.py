@@ -10,14 +10,18 @@ from typing import Any, Final
 
 from foreroute.alerts.desk import AlertDesk
 from foreroute.app.alerts import build_desk, with_alerts
+from foreroute.app.budgets import build_watch
 from foreroute.app.certificates import watch_certificates
 from foreroute.app.config_watch import ReloadResult
+from foreroute.app.cost_desk import watch_costs
+from foreroute.app.cost_reports import PlannedReport, planned_reports
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.experiments import Experiments, build_experiments
 from foreroute.app.grouping import run_any
 from foreroute.app.incidents import build_incidents
 from foreroute.app.keys import load_keys
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
+from foreroute.app.playbooks import build_playbooks
 from foreroute.app.simulator import Simulator
 from foreroute.app.stages import (
     build_stages,
@@ -30,12 +34,14 @@ from foreroute.app.stages import (
     stages_of,
 )
 from foreroute.clock import SystemClock
+from foreroute.control.budgets import BUDGET_PACE_STATE, BudgetWatch
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
 from foreroute.control.fits import Fits, process_pool
 from foreroute.control.incidents.desk import IncidentDesk
 from foreroute.control.loop import ControlLoop
 from foreroute.control.mutes import Mutes
+from foreroute.control.playbooks.desk import PlaybookDesk
 from foreroute.control.stages import Stages
 from foreroute.core.errors import StoreError
 from foreroute.core.feedback import AlertFeedback
@@ -84,8 +90,10 @@ class ControlPlane:
     stages: Stages | None = None
     store: Store | None = None
     mutes: Mutes | None = None
+    playbooks: PlaybookDesk | None = None
     dashboard_url: str | None = None
     experiments: Experiments | None = None
+    budgets: BudgetWatch | None = None
     incidents: IncidentDesk | None = None
     steering: Steering | None = None
     """An earlier control plane's, when this one takes its place."""
@@ -93,6 +101,7 @@ class ControlPlane:
     """Reads the configuration again, when the API asks for it."""
     _loading: "asyncio.Future[None] | None" = None
     _changed: bool = False
+    _reports: tuple[PlannedReport, ...] = ()
     _ring: Keyring = field(default_factory=lambda: Keyring(KeyBook()))
     gateway_url: str | None = None
     """Set by whoever starts the gateway, for people to see."""
@@ -117,8 +126,17 @@ class ControlPlane:
         )
         try:
             desk = build_desk(self.settings, store.records, self.clock)
+            self._reports = planned_reports(self.settings)
             self.mutes = mutes_of(self.settings, store.records)
             await self.mutes.start(self.clock.now())
+            self.playbooks = build_playbooks(
+                self.settings,
+                store,
+                self.data,
+                self.clock,
+                alerts=desk,
+                keys_changed=lambda: self._keys_changed(store),
+            )
             self.stages = build_stages(
                 self.settings,
                 self.data,
@@ -127,16 +145,20 @@ class ControlPlane:
                 alerts=desk,
                 mutes=self.mutes,
                 feedback=AlertFeedback if desk is None else lambda: desk.feedback,
+                playbooks=self.playbooks,
             )
+            await self.stages.cost.begin(store, self.clock.now())
             # A control plane that is started again beside its gateway finds the journal open.
             if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
                 await self._keep_on_disk(self.stages, store)
             self._ring = await load_keys(store, self.data, self.clock)
             if self.options.prepare is not None:
                 await self.options.prepare(store, self.stages)
+            await self._start_budgets(store)
             await self._start_experiments(store)
             self.stages = await self._with_incidents(self.stages, store)
             self.loop = self._make_loop(self.stages, store, fits)
+            self.playbooks.changed = self.loop.treated_again
             await self._run(self.loop, self.stages, store, desk)
         finally:
             await self._farewell(store, fits)
@@ -164,7 +186,7 @@ class ControlPlane:
         async def run() -> None:
             await self._run_shown(loop, stages, store, desk)
 
-        async with _aside(self._certificates(stages)):
+        async with _aside(self._certificates(stages)), _aside(self._costs(store)):
             await with_alerts(
                 desk,
                 run,
@@ -177,6 +199,13 @@ class ControlPlane:
     async def _certificates(self, stages: Stages) -> None:
         if isinstance(stages.learning, FailureLearning) and not self.options.demo:
             await watch_certificates(stages.channels, stages.learning.certificate, self.clock)
+
+    async def _costs(self, store: Store) -> None:
+        if not (self.options.demo or self.options.headless):
+            try:
+                await watch_costs(self.settings, self._reports, store, self.clock)
+            except Exception:  # noqa: BLE001 - the boundary of a work beside the loop: serving and steering go on without it
+                _log.exception("costs_not_watched")
 
     async def _run_shown(
         self, loop: ControlLoop, stages: Stages, store: Store, desk: AlertDesk | None
@@ -205,6 +234,8 @@ class ControlPlane:
                 desk=desk,
                 simulator=simulator,
                 mutes=self.mutes,
+                budgets=self.budgets,
+                playbooks=self.playbooks,
                 incidents=self.incidents,
             ) as dashboard,
         ):
@@ -232,6 +263,16 @@ class ControlPlane:
     def _role_of(self, presented: str) -> Role | None:
         found = self._ring.find(presented, self.clock.now())
         return found.key.role if isinstance(found, Known) else None
+
+    async def _start_budgets(self, store: Store) -> None:
+        """Before anybody is served: a budget that is spent already holds from the first request on."""
+        assert self.stages is not None  # noqa: S101 - made just before
+        self.budgets = build_watch(self.settings, self.data, store, wait=self.options.wait_for_fits)
+        if self.budgets is None:
+            return
+        learners = {**self.stages.learners, BUDGET_PACE_STATE: self.budgets}
+        self.stages = replace(self.stages, budgets=self.budgets, learners=learners)
+        await self.budgets.update(self.clock.now())
 
     async def _start_experiments(self, store: Store) -> None:
         """Before the loop, so that its first plan has what is promoted and what runs."""
@@ -277,6 +318,8 @@ class ControlPlane:
 
     async def _farewell(self, store: Store, fits: Fits[Any, Any] | None) -> None:
         """Stores what has come in so far and lets go of everything, also when the loop was killed."""
+        if self.playbooks is not None:
+            await self.playbooks.aclose()
         if self.loop is not None:
             await self.loop.flush()
         if fits is not None:

@@ -94,12 +94,28 @@ def report(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Instead of stdout.", show_default=False),
     ] = None,
+    send: Annotated[
+        str | None,
+        typer.Option("--send", metavar="NAME", help="To the receivers of this one of `cost.reports`, now."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --send: say what would be sent, and to whom.")
+    ] = False,
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Report what a period has cost, told apart in every way. Each division adds up to the same total exactly."""
     from foreroute.cli.cost_report import load, put, show_report
 
+    if send is not None:
+        from foreroute.cli.cost_send import Sending, sent, show_sent
+
+        answer = sent(config, Sending(send, period.value, back, dry_run=dry_run))
+        if as_json:
+            print_json(answer)
+        else:
+            show_sent(answer)
+        return
     wanted = Format.JSON if as_json else form
     if wanted is Format.HTML:
         from foreroute.cli.cost_page import check
@@ -112,10 +128,26 @@ def report(
     put(found, wanted.value, output)
 
 
-def forecast(config: ConfigOption = None, as_json: AsJson = False) -> None:
+def forecast(
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="How well it has done: error and coverage of what was said before."),
+    ] = False,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
     """Say what the day, the week and the month will have cost at their end. With the interval that holds 80 %."""
     from foreroute.cli.cost_forecast import forecasts, show_forecasts
 
+    if record:
+        from foreroute.cli.cost_grades import recorded, show_record
+
+        grades = recorded(config)
+        if as_json:
+            print_json(grades)
+        else:
+            show_record(grades)
+        return
     answer = forecasts(config)
     if as_json:
         print_json(answer)
@@ -171,7 +203,32 @@ def prices(config: ConfigOption = None, as_json: AsJson = False) -> None:
 
 
 def reconcile(
-    bill: Annotated[Path, typer.Argument(metavar="BILL", help="CSV, or JSON of AWS, Azure or Google Cloud.")],
+    bill: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="BILL",
+            help="CSV, or JSON of AWS, Azure or Google Cloud. With --from aws and without it, Cost Explorer is asked.",
+            show_default=False,
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="WHOSE", help="aws, azure, gcp or csv. Without it: whoever's it is."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="DAY", help="Of Cost Explorer: the first day; unset, of this month."),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until", metavar="DAY", help="Of Cost Explorer: the day after the last; unset, today."
+        ),
+    ] = None,
+    named: Annotated[
+        list[str] | None,
+        typer.Option("--named", metavar="TEXT=MODEL", help="What the bill calls a model. May be repeated."),
+    ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -194,10 +251,20 @@ def reconcile(
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a provider's bill with the ledger, day by day. Changes nothing."""
+    """Compare a provider's bill with the ledger, day by day and model by model. Changes nothing."""
     from foreroute.cli.cost_reconcile import Wanted, compared, show_differences
 
-    wanted = Wanted(bill, tuple(only or ()), service, tuple(rate or ()), time_zone)
+    wanted = Wanted(
+        bill,
+        source,
+        since,
+        until,
+        tuple(named or ()),
+        tuple(only or ()),
+        service,
+        tuple(rate or ()),
+        time_zone,
+    )
     answer = compared(config, wanted)
     if as_json:
         print_json(answer)

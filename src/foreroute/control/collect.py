@@ -43,6 +43,11 @@ class Collection:
                 self._stages.incidents.observe(attempts)
         except Exception as failure:  # noqa: BLE001 - stage boundary: what is not learnt now is learnt the next time
             error = failure
+        try:
+            if self._stages.tuning is not None:
+                self._stages.tuning.observe(attempts)
+        except Exception as failure:  # noqa: BLE001 - stage boundary: limits stay as they are
+            error = failure
         self._stages.fold.add([entry.attempt for entry in entries], ratios)
         changed = self._stages.fold.changed()
         self._rollups |= {(one.channel, one.segment, one.window_start, one.source): one for one in changed}

@@ -1,11 +1,13 @@
 """One try on one channel: all that the gateway tells the rest of the house."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
+from foreroute.core.extras import Extras, added
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
+from foreroute.core.limits import RateLimits
 
 
 class Outcome(StrEnum):
@@ -62,6 +64,13 @@ class Usage:
     cache_write_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
+    extras: Extras = field(default=(), kw_only=True)
+    """Parts of the buckets with a price of their own, and units that are no tokens."""
+
+    @property
+    def buckets(self) -> "Usage":
+        """The tokens alone: all that is summed over time."""
+        return self if not self.extras else replace(self, extras=())
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -70,6 +79,7 @@ class Usage:
             self.cache_write_tokens + other.cache_write_tokens,
             self.output_tokens + other.output_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            extras=added((self.extras, other.extras)) if self.extras or other.extras else (),
         )
 
 
@@ -165,6 +175,8 @@ class Attempt:
     trace: str | None = None
     """The caller's W3C `traceparent`, if it sent a valid one."""
     asked: Asked = NOTHING_ASKED
+    served_tier: str = ""
+    """The service tier that the provider says has answered; empty: it does not say."""
     rule: PickRule = PickRule.WEIGHT
     candidates: tuple[Candidate, ...] = ()
     """Empty when the shares alone decided and every channel was free."""
@@ -172,6 +184,21 @@ class Attempt:
     """The experiments that the request takes part in."""
     propensity: float | None = None
     """How likely this channel was among those that could be asked, 0…1; None where it was not left to chance."""
+    connect_s: float | None = None
+    """What a new connection took, TLS included; None where one was there already, or was never made."""
+    gap_max_s: float | None = None
+    """The longest silence after the first byte, up to the next one or to the end; None before any byte."""
+    canary: str = ""
+    """The trial of a tuned setting that it took part in; empty: none."""
+    leash: bool = False
+    """It ran with twice the timeouts."""
+    rate_limits: RateLimits | None = None
+    """What the channel said of its limits."""
+
+    @property
+    def tier(self) -> str:
+        """The service tier that is billed: what answered, and where nobody says, what was asked for."""
+        return self.served_tier or self.asked.tier
 
     @property
     def ended_at(self) -> float:
@@ -203,8 +230,14 @@ class Attempt:
             error=self.error,
             trace=self.trace,
             asked=self.asked,
+            served_tier=self.served_tier,
             arms=self.arms,
             rule=self.rule,
             candidates=self.candidates,
             propensity=self.propensity,
+            connect_s=self.connect_s,
+            gap_max_s=self.gap_max_s,
+            canary=self.canary,
+            leash=self.leash,
+            rate_limits=self.rate_limits,
         )

@@ -15,8 +15,10 @@ from foreroute.core.attempt import (
     PickRule,
     Usage,
 )
+from foreroute.core.extras import Extra, Extras, extras_of
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
+from foreroute.core.limits import RateLimits
 
 _TOKENS_MAX: Final = 10**15
 _DIGITS: Final = 6
@@ -56,6 +58,10 @@ def attempt_fields(attempt: Attempt) -> dict[str, Any]:
         "trace": attempt.trace,
         "asked": [asked.endpoint, asked.input_tokens, asked.output_tokens_max, asked.tools],
     }
+    if attempt.usage.extras:
+        fields["extras"] = {extra.value: min(many, _TOKENS_MAX) for extra, many in attempt.usage.extras}
+    if attempt.served_tier:
+        fields["served_tier"] = attempt.served_tier
     if asked.tier:
         fields["asked"].append(asked.tier)
     if attempt.candidates or attempt.rule is not PickRule.WEIGHT:
@@ -67,6 +73,29 @@ def attempt_fields(attempt: Attempt) -> dict[str, Any]:
         fields["arms"] = [[mark.run, mark.arm, mark.unit] for mark in attempt.arms]
     if attempt.propensity is not None:
         fields["propensity"] = round(attempt.propensity, _DIGITS)
+    return fields | _tuning_fields(attempt)
+
+
+def _tuning_fields(attempt: Attempt) -> dict[str, Any]:
+    """What tuning learns from. Only what is there: most attempts meet an open connection and hear of no limits."""
+    fields: dict[str, Any] = {}
+    if attempt.connect_s is not None:
+        fields["connect_s"] = round(attempt.connect_s, _DIGITS)
+    if attempt.gap_max_s is not None:
+        fields["gap_max_s"] = round(attempt.gap_max_s, _DIGITS)
+    if attempt.canary:
+        fields["canary"] = attempt.canary
+    if attempt.leash:
+        fields["leash"] = True
+    if (said := attempt.rate_limits) is not None:
+        fields["rate_limits"] = [
+            said.requests_max,
+            said.requests_left,
+            said.requests_reset_s,
+            said.tokens_max,
+            said.tokens_left,
+            said.tokens_reset_s,
+        ]
     return fields
 
 
@@ -98,17 +127,27 @@ def attempt_of(
         failure_class=_named(FailureClass, fields["failure_class"]),
         phase=Phase(fields["phase"]),
         status=fields["status"],
-        usage=Usage(*fields["usage"]),
+        usage=Usage(*fields["usage"], extras=_extras_of(fields)),
         hedge=fields["hedge"],
         retry_after_s=fields["retry_after_s"],
         error=fields["error"],
         trace=fields.get("trace"),
         asked=Asked(*fields["asked"]) if "asked" in fields else NOTHING_ASKED,
+        served_tier=fields.get("served_tier", ""),
         rule=PickRule(fields.get("rule", PickRule.WEIGHT)),
         propensity=fields.get("propensity"),
         candidates=tuple(Candidate(ChannelId(name), *rest) for name, *rest in fields.get("candidates", ())),
         arms=tuple(ArmMark(*mark) for mark in fields.get("arms", ())),
+        connect_s=fields.get("connect_s"),
+        gap_max_s=fields.get("gap_max_s"),
+        canary=fields.get("canary", ""),
+        leash=fields.get("leash", False),
+        rate_limits=RateLimits(*fields["rate_limits"]) if "rate_limits" in fields else None,
     )
+
+
+def _extras_of(fields: Mapping[str, Any]) -> Extras:
+    return extras_of({Extra(name): many for name, many in fields.get("extras", {}).items()})
 
 
 def _named(kind: Any, value: str | None) -> Any:

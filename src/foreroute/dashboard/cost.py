@@ -1,7 +1,7 @@
 """The API behind the cost page: the same report, forecast, frontier and optimum that the command line shows."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,20 +9,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from foreroute.core.budgets import ScopedBudget
+from foreroute.core.cost_record import CostRecord
 from foreroute.core.errors import MissingExtra, StoreError
+from foreroute.core.findings import BudgetStatus
 from foreroute.core.keys import KeyBook
 from foreroute.core.ports import Clock
-from foreroute.cost.budget import BudgetSettings, zone_of
+from foreroute.cost.budget import zone_of
 from foreroute.cost.calendar import Period, period_of
+from foreroute.cost.hours import recent_hours, so_far
 from foreroute.cost.linear_highs import optimise
 from foreroute.cost.outlook import HOUR_S
-from foreroute.cost.period_forecast import Hours, RequestPrice, period_forecast
+from foreroute.cost.period_forecast import Hours, PeriodForecast, RequestPrice, period_forecast
 from foreroute.cost.report import asked, spend_report
 from foreroute.cost.report_names import named
 from foreroute.cost.report_rows import report_row
 from foreroute.dashboard.answers import Refusal, json_of
 from foreroute.dashboard.cost_budgets import budget_rows
-from foreroute.dashboard.cost_hours import forecast_row, recent_hours, so_far
+from foreroute.dashboard.cost_grades import no_record, record_row
+from foreroute.dashboard.cost_hours import forecast_row
 from foreroute.dashboard.cost_market import MarketSources, market_of, programme_of
 from foreroute.dashboard.cost_rows import frontier_rows, optimum_row
 
@@ -41,8 +46,12 @@ class CostSources:
     """The prices of an instant."""
     time_zone: str
     clock: Clock
-    limits: Sequence[BudgetSettings] = ()
-    """The budgets of everybody; those of keys and teams are in the store."""
+    limits: Callable[[], Awaitable[Sequence[ScopedBudget]]]
+    """The budgets of the house that are in force; those of keys and teams are in the store."""
+    statuses: Callable[[], Mapping[str, BudgetStatus]] = dict
+    """How those stand, as the control loop last saw them, by name."""
+    record: CostRecord | None = None
+    """What was forecast before; None: the store keeps no such thing."""
 
 
 def cost_routes(sources: CostSources) -> list[Route]:
@@ -50,6 +59,7 @@ def cost_routes(sources: CostSources) -> list[Route]:
     return [
         _get("/api/cost/report", api.report),
         _get("/api/cost/forecast", api.forecast),
+        _get("/api/cost/forecast/record", api.record),
         _get("/api/cost/budgets", api.budgets),
         _get("/api/cost/frontier", api.frontier),
         _get("/api/cost/optimum", api.optimum),
@@ -70,22 +80,33 @@ class _CostApi:
         return report_row(named(spend_report(wanted, cells), await sources.keys()))
 
     async def forecast(self, _request: Request) -> Row:
-        sources, costs = self._sources, self._sources.market.costs
-        at = sources.clock.now()
-        slim = await self._slimmed(at)
-        periods = {}
+        at = self._sources.clock.now()
+        rows = {name: forecast_row(one) for name, one in (await self._present(at)).items()}
+        return {"at": at, "time_zone": self._sources.time_zone, "periods": rows}
+
+    async def record(self, _request: Request) -> Row:
+        """How well forecasts have done; of periods that run, beside what is expected now."""
+        at, record = self._sources.clock.now(), self._sources.record
+        if record is None:
+            return no_record(at)
+        return await record_row(record, await self._present(at), at)
+
+    async def _present(self, at: float) -> dict[str, PeriodForecast]:
+        sources, slim = self._sources, await self._slimmed(at)
+        found = {}
         for period in Period:
             window = period_of(period, at, zone_of(sources.time_zone))
-            spent = await so_far(costs, window, at)
-            found = await asyncio.to_thread(period_forecast, window, at, slim, spent, sources.price(at))
-            periods[period.value] = forecast_row(found)
-        return {"at": at, "time_zone": sources.time_zone, "periods": periods}
+            spent = await so_far(sources.market.costs, window, at)
+            price = sources.price(at)
+            found[period.value] = await asyncio.to_thread(period_forecast, window, at, slim, spent, price)
+        return found
 
     async def budgets(self, _request: Request) -> Row:
         sources, at = self._sources, self._sources.clock.now()
         book, price = await sources.keys(), sources.price(at)
         hours = await self._recent(at)
-        rows = await budget_rows(sources.market.costs, book, sources.limits, price, at, hours)
+        limits = await sources.limits()
+        rows = await budget_rows(sources.market.costs, book, limits, price, at, hours, sources.statuses())
         return {"at": at, "budgets": rows}
 
     async def frontier(self, _request: Request) -> Row:

@@ -5,17 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from foreroute.core.attempt import Outcome, Usage
+from foreroute.core.attempt import NO_USAGE, Outcome, Usage
 from foreroute.core.failure import FailureClass, FailureEvidence
 from foreroute.core.ids import ChannelId
 from foreroute.gateway.breaker import Permit
 from foreroute.gateway.delivery import Delivery
 from foreroute.gateway.ports import TransportFailure, UpstreamRequest, UpstreamResponse
 from foreroute.gateway.relay import Allows, Answer, Ending, answer_of, read_error
-from foreroute.gateway.till import Tab
+from foreroute.gateway.tab import Tab
 from foreroute.gateway.trial import Origin, Trial
 from foreroute.gateway.wire.evidence import answer_evidence
 from foreroute.gateway.wire.paths import Endpoint
+from foreroute.gateway.wire.rate_limits import read_rate_limits
 from foreroute.gateway.wire.request import ModelRequest
 from foreroute.gateway.works import Works
 
@@ -64,7 +65,8 @@ class Dialogue:
         works, trial, request = self._works, self.trial, self._request
         try:
             upstream = self._upstream = await works.transport.send(call)
-            trial.status = upstream.status
+            trial.status, trial.connect_s = upstream.status, call.connect_s
+            trial.rate_limits = read_rate_limits(upstream.headers, works.clock.now())
             if not 200 <= upstream.status < 300:
                 body = await read_error(upstream, trial)
                 evidence = answer_evidence(upstream.status, upstream.headers, body, works.clock.now())
@@ -72,7 +74,7 @@ class Dialogue:
             self.answer = answer_of(request, upstream, trial, works.settings, self._allows())
             fault = await self.answer.reach()
         except TransportFailure as error:
-            fault = error.evidence
+            fault, trial.connect_s = error.evidence, call.connect_s
         return None if fault is None else self._failed(fault)
 
     async def relay(self, delivery: Delivery) -> Ending:
@@ -84,13 +86,11 @@ class Dialogue:
         return ending
 
     def lose(self, winner: "Dialogue | None") -> None:
-        """Another attempt was faster, or the client has left. What was asked for is billed all the same.
+        """Another attempt was faster, or the client has left.
 
         To be overtaken by one that began much later speaks against the channel.
         """
         now = self._loop.time()
-        if self.answer is None:
-            self.trial.usage = Usage(input_tokens=self._request.input_tokens)
         if winner is not None and self.trial.age_s(now) >= _OVERTAKEN * winner.trial.age_s(now):
             self.trial.was_overtaken = True
 
@@ -105,14 +105,17 @@ class Dialogue:
         self._permit = None
         works, trial, now = self._works, self.trial, self._loop.time()
         if self.answer is not None:
+            trial.tier = self.answer.tier
             trial.usage = self.answer.usage
+        if trial.was_left and trial.usage == NO_USAGE:
+            trial.usage = Usage(input_tokens=self._request.input_tokens)
         works.fleet.leave(trial, permit, stream=self._origin.stream, at=now)
         works.line.vacancy(self.channel)
         works.tally.attempts += 1
         attempt = trial.attempt(self._origin, now)
         works.sink.record(attempt)
         if self._tab is not None:
-            self._tab.add(attempt)
+            self._tab.add(attempt, works.clock.now())
 
     async def aclose(self, *, linger_s: float = 0.0) -> None:
         self.settle()

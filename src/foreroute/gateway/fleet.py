@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from foreroute.core.attempt import Outcome
 from foreroute.core.channel import Channel
+from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.plan import BreakerPolicy, Route, Target
 from foreroute.core.work import Expectation, Work
+from foreroute.gateway.admission import Admission
 from foreroute.gateway.breaker import Breaker, BreakerState, Permit, Verdict
 from foreroute.gateway.outlier import is_outlier
 from foreroute.gateway.select import Standing
@@ -39,6 +42,7 @@ class _State:
     breaker: Breaker = field(default_factory=Breaker)
     slowdown: Slowdown = field(default_factory=Slowdown)
     trust: Trust = field(default_factory=Trust)
+    admission: Admission = field(default_factory=Admission)
     in_flight: int = 0
     throttled_until: float = float("-inf")
     seconds_per_token: float = float("inf")
@@ -113,13 +117,17 @@ class Fleet:
     def seconds_per_token(self, channel: ChannelId) -> float:
         return self._states[channel].seconds_per_token
 
-    def standing(self, target: Target, at: float) -> Standing:
+    def standing(self, target: Target, at: float, luck: float = 1.0) -> Standing:
+        """`luck`: a uniform number of the request's own, below which the channel's admission turns it away."""
         state = self._states.get(target.channel)
         if state is None or target.channel in self._retired:
             return Standing.ABSENT
         if target.channel in self._left_to_probes or not state.breaker.admits(target.policy.breaker, at):
             return Standing.OPEN
         if state.throttled_until > at:
+            return Standing.THROTTLED
+        factor = target.policy.admission
+        if factor is not None and luck < state.admission.refusal_ratio(factor, target.policy.patience_s, at):
             return Standing.THROTTLED
         limits = (self.channels[target.channel].concurrency_max, target.policy.concurrency_max)
         full = any(limit is not None and state.in_flight >= limit for limit in limits)
@@ -135,12 +143,14 @@ class Fleet:
     def enter(self, target: Target, at: float) -> Permit:
         state = self._states[target.channel]
         state.in_flight += 1
+        state.admission.sent(at)
         return state.breaker.enter(at)
 
     def leave(self, trial: Trial, permit: Permit, *, stream: bool, at: float) -> None:
         target, verdict = trial.target, trial.verdict()
         state = self._states[target.channel]
         state.in_flight -= 1
+        state.admission.ended(trial.started_at, accepted=not _is_pushback(trial))
         if verdict is Verdict.SUCCESS:
             usage, delay_s = trial.usage, trial.delay_s(stream, at)
             inputs = usage.input_tokens + usage.cached_input_tokens
@@ -226,3 +236,8 @@ class Fleet:
             slowdown=state.slowdown.ratio(at),
             trust=state.trust.share(at),
         )
+
+
+def _is_pushback(trial: Trial) -> bool:
+    """Whether the channel said that it is too much for it."""
+    return trial.outcome is Outcome.THROTTLED or trial.failure_class is FailureClass.OVERLOADED

@@ -135,7 +135,7 @@ class Folder:
                 slowdown_total=window.slowdowns[1],
                 slowdown_count=window.known[1],
             ),
-            usage=window.usage,
+            usage=window.usage.buckets,
             cost_usd=window.cost_usd,
             unpriced_attempts=window.unpriced,
             segment=key[2],

@@ -21,6 +21,7 @@ from foreroute.settings.finding import (
     ForecastSettings,
     FoundationSettings,
     HealSettings,
+    HookSettings,
     MaintenanceSettings,
     RetrainSettings,
 )
@@ -56,6 +57,7 @@ from foreroute.settings.telling import (
     LogSettings,
     OtelSettings,
 )
+from foreroute.settings.tuning import TuningBoundSettings, TuningSettings
 
 __all__ = [
     "AlertReceiverSettings",
@@ -80,6 +82,7 @@ __all__ = [
     "GeoSettings",
     "GuardrailSettings",
     "HealSettings",
+    "HookSettings",
     "IncidentSettings",
     "KeepSettings",
     "LimitSettings",
@@ -99,6 +102,8 @@ __all__ = [
     "StoreSettings",
     "TargetSettings",
     "TimeoutSettings",
+    "TuningBoundSettings",
+    "TuningSettings",
 ]
 
 
@@ -111,6 +116,7 @@ class Settings(Section):
     """`observe` records what it would do, `suggest` proposes it, `act` does it within the guardrails."""
     rollout: RolloutSettings = RolloutSettings()
     guardrails: GuardrailSettings = GuardrailSettings()
+    tuning: TuningSettings = TuningSettings()
     loop: LoopSettings = LoopSettings()
     collect: CollectSettings = CollectSettings()
     store: StoreSettings = StoreSettings()

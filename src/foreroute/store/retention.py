@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from foreroute.core.incident_ports import IncidentedStore
+from foreroute.core.playbook_ports import PlaybookStore
 from foreroute.core.ports import Store
 from foreroute.core.rollup import Tiers
 
@@ -43,7 +44,10 @@ async def keep_house(store: Store, retention: Retention, at: float, *, steps: in
     To be called again and again: what is left waits for the next call, and a call that was cut short left nothing
     half done.
     """
-    done = await store.records.prune(max(0.0, at - retention.records_s))
+    old_at = max(0.0, at - retention.records_s)
+    done = await store.records.prune(old_at)
+    if isinstance(store, PlaybookStore):
+        done += await store.playbook_runs.prune(old_at)
     if isinstance(store, IncidentedStore):
         done += await store.incidents.prune(max(0.0, at - retention.incidents_s))
     for _ in range(steps):

@@ -15,7 +15,7 @@ const BY = ['channel', 'model', 'provider', 'cloud', 'region', 'route', 'key', '
 
 const state = {
   period: 'month', by: 'channel', route: null, report: null, forecast: null, frontier: null, optimum: null,
-  refusal: null, budgets: null, width: { burn: 520, frontier: 520 }, lost: false,
+  refusal: null, budgets: null, record: null, width: { burn: 520, frontier: 520 }, lost: false,
 };
 
 /* ---- what comes in ---- */
@@ -23,11 +23,12 @@ const state = {
 async function load() {
   const period = state.period;
   try {
-    const [report, forecast, frontier, budgets] = await Promise.all([
+    const [report, forecast, frontier, budgets, record] = await Promise.all([
       get(`/api/cost/report?period=${period}`), get('/api/cost/forecast'), get('/api/cost/frontier'), get('/api/cost/budgets'),
+      get('/api/cost/forecast/record'),
     ]);
     if (period !== state.period) return 'ok';
-    Object.assign(state, { report, forecast, frontier, budgets, lost: false });
+    Object.assign(state, { report, forecast, frontier, budgets, record, lost: false });
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) {
       askForKey();
@@ -65,6 +66,7 @@ function draw() {
   $('clock').textContent = t('clock', { day: day(report.at), time: clock(report.at) });
   patch($('burn'), burnCard(report, row));
   patch($('budgets'), budgetsCard(state.budgets.budgets));
+  patch($('record'), recordCard(state.record));
   patch($('spend'), spendCard(report));
   patch($('frontier'), frontierCard(state.frontier.routes));
   patch($('optimum'), optimumCard(state.optimum));
@@ -105,13 +107,42 @@ function budgetsCard(budgets) {
     h('div', { class: 'body wide-scroll' },
       budgets.length === 0 && h('p', { class: 'note' }, t('cost.budgets.none')),
       budgets.length > 0 && h('table', { class: 'cost' },
-        h('thead', {}, h('tr', {}, ['budget', 'window', 'spent', 'limit', 'crossed'].map((head) => h('th', { class: { crossed: 'l', window: 'opt' }[head] }, t(`cost.${head}`))))),
+        h('thead', {}, h('tr', {}, ['budget', 'window', 'spent', 'pace', 'limit', 'state', 'crossed'].map((head) => h('th', { class: { crossed: 'l', state: 'l', window: 'opt', pace: 'opt' }[head] }, t(`cost.${head}`))))),
         h('tbody', {}, budgets.map((one) => h('tr', {},
-          h('td', { class: 'name', title: one.scope }, one.name),
+          h('td', { class: 'name', title: `${one.scope} · ${t(`cost.origin.${one.origin}`)}` }, one.name, ' ', h('span', { class: 'muted' }, one.scope === 'all' ? '' : one.scope)),
           h('td', { class: 'opt' }, t(`cost.per.${one.window}`)),
           h('td', {}, usd(one.spent_usd), known(one.expected_usd) && [' ', h('span', { class: Number(one.expected_usd) > Number(one.limit_usd) ? 'worse' : 'em' }, `→ ${usd(one.expected_usd)}`)]),
-          h('td', {}, usd(one.limit_usd)),
+          h('td', { class: 'opt' }, known(one.pace_usd) ? usd(one.pace_usd) : NONE),
+          h('td', {}, usd(one.limit_usd), known(one.hard_limit_usd) && one.hard_limit_usd !== one.limit_usd && [' ', h('span', { class: 'muted' }, t('cost.hard', { limit: usd(one.hard_limit_usd) }))]),
+          h('td', { class: 'l' }, budgetState(one)),
           h('td', { class: 'l' }, crossed(one))))))),
+  ];
+}
+
+/** Whether its pace moves shares, and what happens at its hard limit. */
+function budgetState(one) {
+  const price = one.shadow_price ? ` ${t('cost.price', { price: one.shadow_price.toFixed(2) })}` : '';
+  const bad = one.state === 'at_limit' || one.state === 'spent';
+  const held = one.state === 'at_limit' && one.at_limit ? t(`cost.held.${one.at_limit}`) : t(`cost.state.${one.state}`);
+  return h('span', { class: bad ? 'worse' : one.state === 'pacing' ? 'em' : '' }, held, price);
+}
+
+/** How well the ends of such periods were foreseen: of those that are over, and of the one that is three quarters over. */
+function recordCard(record) {
+  const mine = (rows, live) => rows.filter((one) => one.period === state.period).map((one) => ({ ...one, live }));
+  const rows = [...mine(record.ended, false), ...mine(record.live, true)];
+  return [
+    h('header', {}, h('h2', {}, t('cost.record'))),
+    h('div', { class: 'body wide-scroll' },
+      rows.length === 0 && h('p', { class: 'note' }, t('cost.record.none')),
+      rows.length > 0 && h('table', { class: 'cost' },
+        h('thead', {}, h('tr', {}, ['of', 'over', 'graded', 'error', 'inside'].map((head) => h('th', { class: head === 'of' ? 'l' : '' }, t(`cost.record.${head}`))))),
+        h('tbody', {}, rows.map((one) => h('tr', {},
+          h('td', { class: 'name' }, t(`cost.record.${one.division}`), one.live && [' ', h('span', { class: 'muted' }, t('cost.record.live'))]),
+          h('td', {}, percent(one.elapsed)),
+          h('td', {}, count(one.graded)),
+          h('td', {}, known(one.error_ratio) ? percent(one.error_ratio) : NONE),
+          h('td', {}, percent(one.coverage_ratio))))))),
   ];
 }
 
