@@ -7,7 +7,7 @@ from enum import StrEnum
 from statistics import median
 from typing import Final
 
-from bench.faults.answer import Answer, Verdict, verdict_of
+from foreroute.chaos.answer import Answer, Verdict, verdict_of
 from bench.faults.catalogue import RETRY_AFTER_S, Fault, Kind
 
 _FAST_S: Final = 2.0

@@ -11,9 +11,9 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from bench.faults.acts import Act, act_for, sound
+from foreroute.chaos.acts import Act, act_for, sound
 from bench.faults.catalogue import Fault
-from bench.faults.exchange import Exchange
+from foreroute.chaos.exchange import Exchange
 from bench.faults.grade import Attempt
 
 BAD: Final = "bad"

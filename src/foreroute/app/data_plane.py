@@ -28,6 +28,7 @@ from foreroute.gateway.breaker import BreakerState
 from foreroute.gateway.door import Door
 from foreroute.gateway.fleet import ChannelStanding
 from foreroute.gateway.keyring import Keyring
+from foreroute.gateway.network import SYSTEM, Network
 from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.settings import GatewaySettings
 from foreroute.gateway.till import Till
@@ -115,6 +116,7 @@ def build_data_plane(
     render_metrics: Callable[[], Awaitable[bytes]] | None = None,
     locked: bool = False,
     queue: bool = True,
+    network: Network = SYSTEM,
 ) -> DataPlane:
     """For the running event loop; without one, for whoever calls. `gauges` are added to the gateway's own, unless
     `render_metrics` asks somebody else for all of them. Raises ForerouteError for extras that are missing.
@@ -125,7 +127,7 @@ def build_data_plane(
     plans = PlanCell(configured)
     intake, transport = (
         Intake(Collector() if queue else None),
-        ChannelTransports(by_id, credentials_of(settings)),
+        ChannelTransports(by_id, credentials_of(settings), network=network),
     )
     door = Door(key_hashes_of(settings), locked=settings.gateway.require_key, shut=locked)
     books = MemoryAccounts() if accounts is None else accounts

@@ -19,6 +19,7 @@ from foreroute.core.failure import FailureEvidence, Phase
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Timeouts
 from foreroute.gateway.last_good import LastGoodResolver
+from foreroute.gateway.network import SYSTEM, Network
 from foreroute.gateway.ports import TransportFailure, UpstreamRequest
 from foreroute.gateway.wire.evidence import exception_evidence
 from foreroute.gateway.wire.paths import Endpoint
@@ -34,8 +35,9 @@ _SLICE_BYTES: Final = 256 * 1024
 class AiohttpTransport:
     """Sends requests with each channel's own credentials, which live here and nowhere else."""
 
-    def __init__(self, credentials: Mapping[ChannelId, str]) -> None:
+    def __init__(self, credentials: Mapping[ChannelId, str], network: Network = SYSTEM) -> None:
         self._credentials = dict(credentials)
+        self._network = network
         self._usual_headers: dict[tuple[ChannelId, bool, str | None], CIMultiDict[str]] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._urls: dict[tuple[str, str], URL] = {}
@@ -73,11 +75,15 @@ class AiohttpTransport:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
+            network, loop = self._network, asyncio.get_running_loop()
+            resolver = network.resolver or aiohttp.DefaultResolver()
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=0,
                     keepalive_timeout=_POOL_IDLE_S,
-                    resolver=LastGoodResolver(aiohttp.DefaultResolver(), now=asyncio.get_running_loop().time),
+                    use_dns_cache=network.keep_names,
+                    ssl=network.tls or True,
+                    resolver=LastGoodResolver(resolver, now=loop.time),
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,

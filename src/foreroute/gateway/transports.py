@@ -6,6 +6,7 @@ from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId
 from foreroute.gateway.any_llm import AnyLlmTransport
 from foreroute.gateway.any_llm_library import Library, find_library
+from foreroute.gateway.network import SYSTEM, Network
 from foreroute.gateway.ports import UpstreamRequest, UpstreamResponse
 from foreroute.gateway.transport import AiohttpTransport
 
@@ -27,10 +28,12 @@ class ChannelTransports:
         channels: Mapping[ChannelId, Channel],
         credentials: Mapping[ChannelId, str],
         find: Callable[[], Library] = find_library,
+        *,
+        network: Network = SYSTEM,
     ) -> None:
         """Raises MissingExtra and ConfigError."""
         self._find = find
-        self._plain = AiohttpTransport(credentials)
+        self._plain = AiohttpTransport(credentials, network)
         self._adapted: AnyLlmTransport | None = None
         self._library: Library | None = None
         self.prepare(channels)
