@@ -31,9 +31,7 @@ def make_certificates(folder: Path, host: str) -> Certificates:
 
 def _issue(folder: Path, which: Certificate, host: str, by: str, *, days: int) -> None:
     (folder / f"{which}.ext").write_text(f"subjectAltName=DNS:{host}\n", encoding="utf-8")
-    _openssl(
-        folder, "req", *_KEY, "-keyout", f"{which}.key", "-out", f"{which}.csr", "-subj", f"/CN={host}"
-    )
+    _openssl(folder, "req", *_KEY, "-keyout", f"{which}.key", "-out", f"{which}.csr", "-subj", f"/CN={host}")
     _openssl(
         folder, "x509", "-req", "-in", f"{which}.csr", "-CA", f"{by}.pem", "-CAkey", f"{by}.key",
         "-CAcreateserial", "-days", str(days), "-extfile", f"{which}.ext", "-out", f"{which}.pem",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+
 class Exchange:
     """One answer on a connection. `is_over`: the connection must end with it."""
 

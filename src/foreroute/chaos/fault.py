@@ -72,6 +72,8 @@ class Course:
     """0: the fault is there from the first request on."""
     fault_s: float = 130.0
     after_s: float = 75.0
+    connect_s: float = 3.0
+    """How long the gateway waits for a connection."""
     secure: bool = False
     """The faulty channels speak TLS."""
     named: bool = False

@@ -112,7 +112,9 @@ class House:
     async def ask(self, text: str, *, more: Mapping[str, Any] | None = None, keep: bool = True) -> Answer:
         """One user's request. `keep` it in `seen`, unless it cannot be judged like the others."""
         at, stream = self.now(), self.fault.stream
-        answer = await ask(self.port, ROUTE, text, stream=stream, headers={}, patience_s=PATIENCE_S, more=more)
+        answer = await ask(
+            self.port, ROUTE, text, stream=stream, headers={}, patience_s=PATIENCE_S, more=more
+        )
         if keep:
             self.seen.asked.append(Asked(at, answer, verdict_of(answer, stream=stream)))
         return answer
@@ -216,9 +218,7 @@ async def open_house(
         )
         stack.push_async_callback(data.gateway.aclose)
         server = await stack.enter_async_context(await serve_asgi(data.gateway))
-        house = House(
-            loop, fault, settings, data, _port_of(server.url), stations, names, clock, seen, folder
-        )
+        house = House(loop, fault, settings, data, _port_of(server.url), stations, names, clock, seen, folder)
         stack.push_async_callback(house.answered)
         if course.control:
             await house.start_control()
@@ -247,7 +247,7 @@ def settings_of(
         "gateway": {"port": 0, "deadline": "60s"},
         "dashboard": {"enabled": False},
         "store": {"path": str(store)},
-        "timeouts": {"connect": "3s", "first_chunk": "5s", "stall": "5s", "total": "20s"},
+        "timeouts": {"connect": f"{course.connect_s:g}s", "first_chunk": "5s", "stall": "5s", "total": "20s"},
         "loop": {"fit_workers": 0, "collect": "10s"},
         "log": {"level": "error"},
         "channels": [

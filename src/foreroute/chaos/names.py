@@ -42,7 +42,12 @@ class LoopbackNames(AbstractResolver):
                 await asyncio.sleep(_FOREVER_S)
         return [
             ResolveResult(
-                hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
+                hostname=host,
+                host="127.0.0.1",
+                port=port,
+                family=family,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
             )
         ]
 

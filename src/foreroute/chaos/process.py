@@ -45,7 +45,10 @@ class Served:
         self._process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
         until = time.monotonic() + _START_S
         while time.monotonic() < until:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1.0):
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", self._port), timeout=1.0),
+            ):
                 return
             time.sleep(0.01)
         raise OSError(f"no channel came up on port {self._port}")

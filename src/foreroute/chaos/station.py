@@ -79,7 +79,9 @@ class Station:
             self._writers.discard(writer)
             writer.close()
 
-    async def _answer(self, exchange: Exchange, request: dict[str, Any], reader: asyncio.StreamReader) -> None:
+    async def _answer(
+        self, exchange: Exchange, request: dict[str, Any], reader: asyncio.StreamReader
+    ) -> None:
         """Until the answer is given, or whoever asked has left."""
         acting = asyncio.ensure_future(self.act(exchange, request))
         leaving = asyncio.ensure_future(_until_gone(reader))

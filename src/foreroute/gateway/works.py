@@ -1,7 +1,7 @@
 """What the requests of one gateway share."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from foreroute.core.ports import AttemptSink, Classifier, Clock
 from foreroute.gateway.affinity import Affinity
@@ -12,6 +12,7 @@ from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.ports import Transport
 from foreroute.gateway.retry import RetryBudget
 from foreroute.gateway.settings import GatewaySettings
+from foreroute.gateway.suspects import Suspects
 
 
 @dataclass(slots=True)
@@ -48,3 +49,4 @@ class Works:
     affinity: Affinity
     knowledge: Knowledge
     tally: Tally
+    suspects: Suspects = field(default_factory=Suspects)

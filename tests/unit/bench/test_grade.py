@@ -1,9 +1,10 @@
 import json
 
 import pytest
-from foreroute.chaos.answer import Answer
 from bench.faults.catalogue import FAULTS, Fault, Kind
 from bench.faults.grade import Attempt, Cell, Grade, cell_of, texts
+
+from foreroute.chaos.answer import Answer
 from foreroute.chaos.words import TEXT
 
 ERROR = json.dumps({"error": {"message": "no", "type": "t", "param": None, "code": None}}).encode()

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from foreroute.chaos.answer import Answer, Verdict, verdict_of
 from bench.faults.catalogue import FAULTS
-from foreroute.chaos.client import ask
 from bench.faults.upstream import BAD, GOOD, Upstream, upstream
+
+from foreroute.chaos.answer import Answer, Verdict, verdict_of
+from foreroute.chaos.client import ask
 from foreroute.chaos.words import TEXT
 
 BY_ID = {fault.id: fault for fault in FAULTS}

@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 import pytest
+
 from foreroute.chaos.answer import Answer, Verdict, events, is_openai_error, read_stream, verdict_of
 from foreroute.chaos.words import TEXT, WORDS, pieces
 

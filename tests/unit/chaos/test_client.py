@@ -2,6 +2,7 @@ import asyncio
 import gzip
 
 import pytest
+
 from foreroute.chaos.client import ask, read_answer
 
 

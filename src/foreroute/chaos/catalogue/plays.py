@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 from statistics import quantiles
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from foreroute.chaos.refusals import PAUSE_S
 from foreroute.chaos.seen import Seen
 from foreroute.core.attempt import Attempt, Outcome
 
+POISON: Final = "the prompt of death"
 _LEARNING_S: Final = 150.0
 _TRIES: Final = 20
 _FAST_S: Final = 0.05
@@ -24,7 +26,8 @@ _SLO_S: Final = 1.0
 _LIMIT_USED: Final = 0.9
 _THROTTLED_MAX: Final = 0.02
 _SETTLED_S: Final = 200.0
-
+_APART_S: Final = 8.0
+"""Users' attempts that are so far apart belong to two visits."""
 
 
 def learn_refusal(text: str, more: Mapping[str, Any]) -> Play:
@@ -59,10 +62,10 @@ async def poison(house: House, fault: Fault) -> None:
     """Eight in a row, then one now and then, among sound requests."""
     await house.users(fault.course.warm_s)
     await house.begin()
-    answers = [await house.ask("poison", keep=False) for _ in range(8)]
+    answers = [await house.ask(POISON, keep=False) for _ in range(8)]
     for _ in range(20):
         await house.users(2.0)
-        answers.append(await house.ask("poison", keep=False))
+        answers.append(await house.ask(POISON, keep=False))
     standings = house.data.gateway.standings(house.now())
     notes = house.seen.notes
     notes["opened"] = float(sum(one.breaker_opened_total for one in standings.values()))
@@ -96,11 +99,15 @@ def left_alone(seen: Seen) -> list[str]:
         return ["it was never asked"]
     until = told[0].started_at + told[0].duration_s + PAUSE_S
     early = [one for one in on_it if told[0].started_at < one.started_at < until - 1.0]
-    served = [one.started_at for one in on_it if one.outcome is Outcome.SUCCESS and one.started_at >= until - 1.0]
+    served = [
+        one.started_at for one in on_it if one.outcome is Outcome.SUCCESS and one.started_at >= until - 1.0
+    ]
     found = [f"{len(early)} attempts before the time that was told"] if early else []
     seen.notes["back_after_pause_s"] = min(served, default=float("inf")) - until
     if seen.notes["back_after_pause_s"] > 5.0:
-        found.append(f"back {seen.notes['back_after_pause_s']:.1f} s after the time that was told (allowed 5 s)")
+        found.append(
+            f"back {seen.notes['back_after_pause_s']:.1f} s after the time that was told (allowed 5 s)"
+        )
     return found
 
 
@@ -135,7 +142,9 @@ def calm(seen: Seen) -> list[str]:
     seen.notes |= {"attempts_per_request": load, "refused_p95_s": p95_s}
     found = []
     if p95_s > _FAST_S:
-        found.append(f"95 % of the refusals took up to {p95_s * 1000:.0f} ms (allowed {_FAST_S * 1000:.0f} ms)")
+        found.append(
+            f"95 % of the refusals took up to {p95_s * 1000:.0f} ms (allowed {_FAST_S * 1000:.0f} ms)"
+        )
     if load > _RETRY_LOAD_MAX:
         found.append(f"{load:.2f} attempts a request (allowed {_RETRY_LOAD_MAX})")
     return found
@@ -167,7 +176,11 @@ def peers_keep_pace(seen: Seen) -> list[str]:
 
     before = p95_s([one for one in seen.attempts if one.started_at < seen.began_at])
     during = p95_s([one for one in seen.attempts if seen.began_at <= one.started_at < seen.ended_at])
-    return [f"the others' p95 went from {before:.3f} s to {during:.3f} s"] if during > 1.1 * before + 0.005 else []
+    return (
+        [f"the others' p95 went from {before:.3f} s to {during:.3f} s"]
+        if during > 1.1 * before + 0.005
+        else []
+    )
 
 
 def ramp(usual_s: float, worst_s: float, *, over_s: float) -> Play:
@@ -228,9 +241,6 @@ def flap(period_s: float) -> Play:
                     station.act = act
                 await house.users(period_s)
         house.seen.ended_at = house.now()
-        standings = house.data.gateway.standings(house.now())
-        opened = sum(standings[name].breaker_opened_total for name in house.seen.faulty)
-        house.seen.notes["opened_per_minute"] = opened / (fault.course.fault_s / 60.0)
         await house.users(fault.course.after_s)
 
     return play
@@ -238,7 +248,10 @@ def flap(period_s: float) -> Play:
 
 def few_switches(per_minute: float) -> Check:
     def check(seen: Seen) -> list[str]:
-        times = seen.notes["opened_per_minute"]
+        starts = sorted(one.started_at for one in seen.on_faulty())
+        visits = sum(later - sooner > _APART_S for sooner, later in pairwise(starts)) + bool(starts)
+        times = visits / (seen.fault.course.fault_s / 60.0)
+        seen.notes["switches_per_minute"] = times
         return [f"switched {times:.1f} times a minute (allowed {per_minute:g})"] if times > per_minute else []
 
     return check
@@ -286,5 +299,3 @@ async def oom_loop(house: House, fault: Fault) -> None:
         await house.answered()
     finally:
         served.kill()
-
-

@@ -3,7 +3,14 @@
 from typing import Final
 
 from foreroute.chaos import refusals
-from foreroute.chaos.catalogue.plays import learn_refusal, learnt_once, poison, poison_checked, same_error
+from foreroute.chaos.catalogue.plays import (
+    POISON,
+    learn_refusal,
+    learnt_once,
+    poison,
+    poison_checked,
+    same_error,
+)
 from foreroute.chaos.fault import Course, Expected, Fault, Kind
 from foreroute.core.failure import FailureClass as F
 
@@ -36,7 +43,7 @@ REFUSALS: Final = (
           play=learn_refusal("hello", {"logit_bias": {"1": 1}}),
           expected=Expected(classes=frozenset({F.UNSUPPORTED_FEATURE}), checks=(learnt_once,))),
     Fault(id="poisonous_request", what="one prompt gets a 500 from every channel: no breaker opens",
-          act=refusals.poisoned("poison"), everywhere=True, play=poison,
+          act=refusals.poisoned(POISON), everywhere=True, kind=Kind.SERVABLE, play=poison,
           expected=Expected(classes=_SERVER, bad_max=0, checks=(poison_checked,))),
     Fault(id="all_401", what="the keys of all channels are refused", act=refusals.wrong_key, kind=Kind.DOWN,
           everywhere=True,
