@@ -39,6 +39,7 @@ def _issue(folder: Path, which: Certificate, host: str, by: str, *, days: int) -
 
 
 def _openssl(folder: Path, *arguments: str) -> None:
-    done = subprocess.run(("openssl", *arguments), cwd=folder, check=False, capture_output=True, text=True)
+    command = (shutil.which("openssl") or "openssl", *arguments)
+    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)  # noqa: S603 - no shell
     if done.returncode:
         raise OSError(f"openssl {arguments[0]}: {done.stderr.strip().splitlines()[-1:]}")

@@ -20,8 +20,9 @@ async def ask(
     headers: Mapping[str, str],
     patience_s: float,
     more: Mapping[str, Any] | None = None,
+    connect_s: float | None = None,
 ) -> Answer:
-    """`more` are further members of the request."""
+    """`more` are further members of the request. `connect_s`: how long the connection may take."""
     said = [{"role": "user", "content": text}]
     body = json.dumps({"model": model, "stream": stream, "messages": said, **(more or {})})
     head = {
@@ -37,7 +38,7 @@ async def ask(
     gave_up = False
     try:
         async with asyncio.timeout(patience_s):
-            await _exchange(port, request, received)
+            await _exchange(port, request, received, connect_s)
     except TimeoutError:
         gave_up = True
     except OSError:
@@ -45,9 +46,10 @@ async def ask(
     return read_answer(bytes(received), seconds=asyncio.get_running_loop().time() - began, gave_up=gave_up)
 
 
-async def _exchange(port: int, request: bytes, received: bytearray) -> None:
+async def _exchange(port: int, request: bytes, received: bytearray, connect_s: float | None) -> None:
     """Until the answer is whole, or the other side ends the connection."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(connect_s):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request)
         while data := await reader.read(65536):

@@ -15,7 +15,6 @@ from foreroute.app.plane import journal_folder
 from foreroute.chaos.answer import Answer, verdict_of
 from foreroute.chaos.certificates import make_certificates
 from foreroute.chaos.client import ask
-from foreroute.chaos.door import Certificates
 from foreroute.chaos.fault import PATIENCE_S, Course, Fault
 from foreroute.chaos.names import HOST, LoopbackNames
 from foreroute.chaos.seen import Asked, Seen
@@ -76,7 +75,6 @@ class House:
     seen: Seen
     folder: Path
     control: Control | None = None
-    sections: Mapping[str, Any] = field(default_factory=dict)
 
     def now(self) -> float:
         """Seconds since the start."""
@@ -129,16 +127,20 @@ class House:
         while self.now() < until - 1e-9:
             number += 1
             words = f"{self.fault.id}: question {number}" if text is None else text(number)
-            self._under_way.add(task := asyncio.ensure_future(self.ask(words)))
-            task.add_done_callback(self._under_way.discard)
+            self.track(asyncio.ensure_future(self.ask(words)))
             await asyncio.sleep(min(pace, max(0.0, until - self.now())))
+
+    def track(self, asking: "asyncio.Future[Any]") -> None:
+        """A request that `answered` waits for."""
+        self._under_way.add(asking)
+        asking.add_done_callback(self._under_way.discard)
 
     async def answered(self) -> None:
         """All that was asked is answered."""
         while self._under_way:
             await asyncio.wait(set(self._under_way))
 
-    _under_way: set["asyncio.Task[Answer]"] = field(default_factory=set)
+    _under_way: set["asyncio.Future[Any]"] = field(default_factory=set)
 
     async def start_control(self, source: str = _SOURCE) -> Control:
         """The control loop, from now on. It ends with the house, if not before."""
@@ -189,9 +191,14 @@ async def standing_still(loop: VirtualTimeLoop, wait: Callable[..., Any], *argum
 
 @asynccontextmanager
 async def open_house(
-    loop: VirtualTimeLoop, fault: Fault, folder: Path, sections: Mapping[str, Any] | None = None
+    loop: VirtualTimeLoop,
+    fault: Fault,
+    folder: Path,
+    sections: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 1,
 ) -> AsyncIterator[House]:
-    """All sound at first. `sections` go into the configuration. Raises OSError where a fault needs what is not there."""
+    """All sound at first. `sections` go into the configuration; `seed` is the gateway's chance. Raises OSError where a fault needs what is not there."""
     course = fault.course
     ids = [ChannelId(f"channel-{number}") for number in range(1, course.channels + 1)]
     seen = Seen(fault=fault, faulty=tuple(ids[: fault.faulty]))
@@ -209,7 +216,7 @@ async def open_house(
         data = build_data_plane(
             settings,
             clock=clock,
-            rng=Random(1),
+            rng=Random(seed),
             network=Network(
                 resolver=names,
                 tls=None if certificates is None else certificates.client(),
@@ -280,6 +287,3 @@ def _url(course: Course, station: Station, *, faulty: bool) -> str:
     host = HOST if faulty and (course.named or course.secure) else "127.0.0.1"
     scheme = "https" if faulty and course.secure else "http"
     return f"{scheme}://{host}:{station.port}/v1"
-
-
-__all__ = ["Certificates", "House", "open_house"]

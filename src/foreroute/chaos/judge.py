@@ -60,7 +60,7 @@ class Finding:
 
 def judge(seen: Seen) -> Finding:
     fault, during = seen.fault, seen.during()
-    bad = [one for one in during if not _is_right(seen, one)]
+    bad = [one for one in during if not is_good(seen, one)]
     reached = seen.on_faulty()
     times = sorted(one.answer.seconds for one in during) or [0.0]
     return Finding(
@@ -82,7 +82,7 @@ def judge(seen: Seen) -> Finding:
     )
 
 
-def _is_right(seen: Seen, one: Asked) -> bool:
+def is_good(seen: Seen, one: Asked) -> bool:
     """A whole answer is right under every fault, even where none could be hoped for."""
     return one.verdict is Verdict.COMPLETE or is_right(seen.fault.kind, one.answer, one.verdict)
 
@@ -140,7 +140,7 @@ def _recorded(seen: Seen) -> list[str]:
 
 def user_clock(seen: Seen) -> float | None:
     """Seconds from the fault's begin until an instant after which at most 1 % of ten seconds' requests are bad."""
-    bad = [(one.at, not _is_right(seen, one) or one.answer.seconds > SLOW_S) for one in seen.during()]
+    bad = [(one.at, not is_good(seen, one) or one.answer.seconds > SLOW_S) for one in seen.during()]
     return _settled(bad, seen.began_at, seen.ended_at)
 
 

@@ -42,7 +42,8 @@ class Served:
         self.kill()
         self.starts += 1
         command = (sys.executable, "-m", "foreroute.chaos.served", str(self._port), *more)
-        self._process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        self._process = subprocess.Popen(command, env=environment)  # noqa: S603 - this program itself, no shell
         until = time.monotonic() + _START_S
         while time.monotonic() < until:
             with (

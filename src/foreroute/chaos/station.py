@@ -97,7 +97,7 @@ class Station:
 
 
 async def _until_gone(reader: asyncio.StreamReader) -> None:
-    while not reader.at_eof() and reader.exception() is None:
+    while not reader.at_eof() and reader.exception() is None:  # noqa: ASYNC110 - a stream tells nobody of its end
         await asyncio.sleep(0.5)
 
 
