@@ -1,7 +1,7 @@
 """The reactive baseline: LiteLLM's retries and cooldowns (`simulate/policies/litellm.py`) over the same real channels.
 
-It is given what its users would give it: simple-shuffle, two retries, the same timeouts as Foreroute. It sees what LiteLLM
-sees: a 200 that cannot be read is an error, one without choices is a success, and a stream that has begun is not asked
+It is given what its users would give it: simple-shuffle, two retries, then fallbacks to each channel that was not asked
+yet, as in docs/faults.md, and the same timeouts as Foreroute. It sees what LiteLLM sees: a 200 that cannot be read is an error, one without choices is a success, and a stream that has begun is not asked
 for again.
 """
 
@@ -77,10 +77,11 @@ class _Reactive:
                 request=request, at=self._house.now(), chance=self._chance, tried=tried, failed=failed
             )
             pick = self._router.pick(asking)
-            if not isinstance(pick, Pick):
+            channel = pick.channel if isinstance(pick, Pick) else self._fallback(tried)
+            if channel is None:
                 return answer, Verdict.TOLD
-            tried.append(pick.channel)
-            answer, verdict, attempt = await self._attempt(pick.channel, request, text, len(tried))
+            tried.append(channel)
+            answer, verdict, attempt = await self._attempt(channel, request, text, len(tried))
             self.attempts.append(attempt)
             self._router.ended(attempt, None)
             if attempt.outcome is Outcome.SUCCESS:
@@ -88,6 +89,11 @@ class _Reactive:
             if _has_begun(answer, stream=request.stream):
                 return answer, Verdict.TOLD
             failed = attempt
+
+    def _fallback(self, tried: list[ChannelId]) -> ChannelId | None:
+        """The next channel that this request has not asked: each is a group of its own, which never cools down."""
+        left = [channel for channel in self._house.stations if channel not in tried]
+        return self._chance.choice(left) if left else None
 
     async def _attempt(
         self, channel: ChannelId, request: Request, text: str, number: int
@@ -115,10 +121,18 @@ class _Reactive:
             reason=PickReason.CONFIGURED if number == 1 else PickReason.FAILOVER,
             plan_version=0,
             stream=request.stream,
-            status=answer.status or None,
+            status=_status(answer, verdict),
             retry_after_s=_seconds(answer.retry_after),
         )
         return answer, verdict, attempt
+
+
+def _status(answer: Answer, verdict: Verdict) -> int | None:
+    """As LiteLLM names it: what cannot be read or has no end is its 500, what takes too long its 408."""
+    if answer.gave_up:
+        return 408
+    is_failure = _outcome(answer, verdict) is Outcome.FAILURE
+    return 500 if is_failure and answer.status in {0, _OK} else answer.status
 
 
 def _outcome(answer: Answer, verdict: Verdict) -> Outcome:
