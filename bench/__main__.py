@@ -1,14 +1,18 @@
-"""python -m bench NAME [--json] [--quick] [--write FILE]: runs one benchmark and prints its table."""
+"""python -m bench NAME [--json] [--quick] [--write FILE] [--record]: runs one benchmark and prints its table."""
 
 import argparse
 import importlib
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from bench.figures import RECORD, record
 from bench.report import Row, show
 
-_NO_BENCHMARKS: Final = frozenset({"__init__", "__main__", "report", "peers", "scorecard"})
+_NO_BENCHMARKS: Final = frozenset(
+    {"__init__", "__main__", "figures", "marks", "peers", "policies_tables", "report", "scorecard", "version"}
+)
 
 
 def names() -> list[str]:
@@ -25,6 +29,9 @@ def main() -> int:
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="also write the benchmark's page, if it has one"
     )
+    parser.add_argument(
+        "--record", action="store_true", help=f"also keep the figures in {RECORD.name}, for the documents"
+    )
     arguments = parser.parse_args()
     benchmark = importlib.import_module(f"bench.{arguments.name}")
     if arguments.write and not hasattr(benchmark, "document"):
@@ -32,6 +39,8 @@ def main() -> int:
     rows: list[Row] = benchmark.run(quick=arguments.quick)
     if arguments.write:
         arguments.write.write_text(benchmark.document(rows), encoding="utf-8")
+    if arguments.record:
+        record(arguments.name, [asdict(row) for row in rows], quick=arguments.quick)
     show(rows, as_json=arguments.json)
     return 1 if any(row.holds is False for row in rows) else 0
 

@@ -1,7 +1,7 @@
 """Policies side by side in simulated worlds: Foreroute, the same loop without forecasts, others, and an oracle.
 
 What `foreroute simulate compare` plays, as rows: `policies.<scenario>.<policy>.<figure>` with 95 % intervals over the
-seeds, and `policies.<scenario>.forecasts.<figure>` for what forecasts change. `POLICIES_RESULTS=FOLDER` keeps the figures
+seeds, and `policies.<scenario>.forecasts.<figure>` for what forecasts change, `policies.<scenario>.lead.<policy>` for who loses less. `POLICIES_RESULTS=FOLDER` keeps the figures
 of each run, so that a run that was stopped goes on where it was.
 """
 
@@ -54,6 +54,7 @@ def run(*, quick: bool) -> list[Row]:
     for name, by_policy in found.items():
         rows += _figures(name, by_policy)
         rows += _forecasts(name, by_policy)
+        rows += _leads(name, by_policy)
     return rows
 
 
@@ -88,6 +89,25 @@ def _forecasts(scenario: str, found: ByPolicy) -> list[Row]:
             cells={"interval": _bounds(one.difference), "verdict": one.verdict.value, "seeds": one.seeds},
         )
         for one in differences(scenario, found, FOREROUTE, WITHOUT_FORECASTS)
+    ]
+
+
+def _leads(scenario: str, found: ByPolicy) -> list[Row]:
+    """Who loses less by a request, Foreroute or another: below 0 Foreroute."""
+    return [
+        Row(
+            id=f"policies.{_short(scenario)}.lead.{policy}",
+            what=f"{scenario}: loss of Foreroute minus that of {policy}",
+            value=one.difference.mean,
+            unit="s",
+            baseline=f"{one.verdict.value}{_said(one.difference)}",
+            how=_HOW,
+            cells={"interval": _bounds(one.difference), "verdict": one.verdict.value, "seeds": one.seeds},
+        )
+        for policy in found
+        if policy not in (FOREROUTE, ORACLE)
+        for one in differences(scenario, found, FOREROUTE, policy)
+        if one.figure == "loss_s"
     ]
 
 

@@ -1,14 +1,19 @@
-"""Writes the files that are made from code: the configuration's schema and the reference pages.
+"""Writes the files that are made from code: the configuration's schema, the reference pages, and the figures in documents.
 
 With --check nothing is written; the exit code is 1 when a file is not what the code would make, and stderr says which.
 """
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from bench.figures import Figures, read
+from bench.marks import filled
+from bench.policies_tables import forecasts, scenarios
 
 from foreroute.cli.reference import cli_reference
 from foreroute.settings.reference import reference
@@ -16,6 +21,10 @@ from foreroute.settings.schema import settings_schema
 from foreroute.simulate.scenario_schema import scenario_schema, world_schema
 
 ROOT = Path(__file__).parents[1]
+RECORD = "docs/figures.json"
+TABLES: dict[str, Callable[[Figures], str]] = {"policies": scenarios, "forecasts": forecasts}
+"""What stands between `<!-- table NAME -->` and `<!-- end -->` in a document."""
+_TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def schema() -> str:
@@ -37,14 +46,48 @@ FILES: dict[str, Callable[[], str]] = {
 
 def stale(root: Path = ROOT) -> list[str]:
     """The files that are missing or differ from what the code would make."""
-    return [name for name, make in FILES.items() if _read(root / name) != make()]
+    made = [name for name, make in FILES.items() if _read(root / name) != make()]
+    return made + [name for name, text in _documents(root).items() if text != _read(root / name)]
 
 
 def write(root: Path = ROOT) -> None:
+    texts = {name: make() for name, make in FILES.items()} | _documents(root)
     for name in stale(root):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(FILES[name](), encoding="utf-8")
+        (root / name).write_text(texts[name], encoding="utf-8")
         print(f"wrote {name}", file=sys.stderr)
+
+
+def faults(root: Path = ROOT) -> list[str]:
+    """Marks of figures that no benchmark on record has printed."""
+    figures = read(root / RECORD)
+    return [
+        f"{name}:{fault.line}: {fault.what}"
+        for name in _pages(root)
+        for fault in filled(_text(root / name), figures)[1]
+    ]
+
+
+def _documents(root: Path) -> dict[str, str]:
+    """The documents with the figures that are on record."""
+    figures = read(root / RECORD)
+    return {name: filled(_with_tables(_text(root / name), figures), figures)[0] for name in _pages(root)}
+
+
+def _with_tables(text: str, figures: Figures) -> str:
+    return _TABLE.sub(lambda match: match[1] + TABLES[match[2]](figures) + match[3], text)
+
+
+def _pages(root: Path) -> list[str]:
+    pages = [
+        path.relative_to(root).as_posix()
+        for path in (root / "README.md", *sorted((root / "docs").glob("*.md")))
+    ]
+    return [name for name in pages if name not in FILES]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _read(path: Path) -> str | None:
@@ -61,7 +104,9 @@ def main() -> int:
         return 0
     for name in (found := stale()):
         print(f"{name} is stale: run `python scripts/generate.py`", file=sys.stderr)
-    return 1 if found else 0
+    for fault in (wrong := faults()):
+        print(fault, file=sys.stderr)
+    return 1 if found or wrong else 0
 
 
 if __name__ == "__main__":

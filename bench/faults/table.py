@@ -24,12 +24,30 @@ attempts (att.) per request; calls of the faulty channel for the second half of 
 - **untested**: the gateway never called the faulty channel.
 
 Times are of a machine with two cores that others share: look at the grade, not at milliseconds."""
+_GOOD: Final = "faults.good"
 _COMMAND: Final = "python -m bench faults --write docs/faults.md"
 
 
 def rows_of(cells: Mapping[str, Mapping[str, Cell]], faults: Sequence[Fault]) -> list[Row]:
-    """One row per fault: Foreroute's wrong answers, the peers' as the baseline."""
-    return [_row(fault, {name: found[fault.id] for name, found in cells.items()}) for fault in faults]
+    """One row per fault: Foreroute's wrong answers, the peers' as the baseline; last how many each handled well."""
+    rows = [_row(fault, {name: found[fault.id] for name, found in cells.items()}) for fault in faults]
+    return [*rows, _good_row(cells, len(faults))]
+
+
+def _good_row(cells: Mapping[str, Mapping[str, Cell]], faults: int) -> Row:
+    good = {name: sum(cell.grade is Grade.GOOD for cell in found.values()) for name, found in cells.items()}
+    own = good.pop(FOREROUTE.name)
+    untested = any(cell.grade is Grade.UNTESTED for cell in cells[FOREROUTE.name].values())
+    return Row(
+        id=_GOOD,
+        what="faults handled well",
+        value=own,
+        unit=f"of {faults}",
+        target=str(faults),
+        holds=None if untested else own == faults,
+        baseline=", ".join(f"{name} {count}" for name, count in good.items()) or None,
+        cells={FOREROUTE.name: own, **good},
+    )
 
 
 def _row(fault: Fault, cells: Mapping[str, Cell]) -> Row:
@@ -51,6 +69,7 @@ def _row(fault: Fault, cells: Mapping[str, Cell]) -> Row:
 def document(rows: Sequence[Row]) -> str:
     """The page for people. Raises ValueError for rows of another benchmark."""
     faults = {f"faults.{fault.id}": fault for fault in FAULTS}
+    rows = [row for row in rows if row.id != _GOOD]
     if any(row.id not in faults or row.cells is None for row in rows):
         raise ValueError("only rows of this benchmark can be written")
     names = list(rows[0].cells or {})

@@ -2,7 +2,6 @@
 where it stopped, for as long as the code is the same.
 """
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -13,9 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.scorecard.criteria import Instrument
-from foreroute import __version__
+from bench.version import ROOT
 
-ROOT: Final = Path(__file__).parents[2]
 _PATIENCE: Final = 10.0
 """So many times as long as expected, and two minutes more."""
 
@@ -30,17 +28,6 @@ class Measured:
     figures: Mapping[str, Figure]
     took_s: float
     problem: str = ""
-
-
-def version() -> str:
-    """The program's version and the commit, with a mark of its own for each state of changed files."""
-    try:
-        commit = _git("rev-parse", "--short=10", "HEAD").strip()
-        changed = _git("status", "--porcelain") + _git("diff", "HEAD")
-    except (OSError, subprocess.CalledProcessError):
-        return __version__
-    mark = hashlib.sha256(changed.encode()).hexdigest()[:6] if changed else ""
-    return f"{__version__}-{commit}" + (f"+{mark}" if mark else "")
 
 
 def measure(
@@ -110,7 +97,3 @@ def _write(path: Path, measured: Measured) -> None:
         json.dumps({"figures": dict(measured.figures), "took_s": measured.took_s}), encoding="utf-8"
     )
     fresh.replace(path)
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(("git", *arguments), cwd=ROOT, check=True, capture_output=True, text=True).stdout

@@ -6,6 +6,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from bench.figures import Figure, Figures
 from bench.scorecard.score import Card, Score, Verdict, command
 
 _HEADS: Final = ("demand", "criterion", "measured", "target", "", "how measured", "beside it")
@@ -75,6 +76,40 @@ def markdown(card: Card, made_by: str) -> str:
             row[4] = f"**{row[4]}**"
         lines.append(f"| {' | '.join(row)} | {f'`{run}`' if run else ''} |")
     return "\n".join(lines) + "\n"
+
+
+def appendix(figures: Figures) -> str:
+    """Every figure on record, by benchmark: what the documents state is one of these."""
+    lines = [
+        "",
+        "## Every figure on record",
+        "",
+        "What README and documents state is taken from these (`docs/figures.json`) when the documents are made. A benchmark",
+        "that the scorecard does not run, because it takes too long or needs peers, stands here with its own last run.",
+    ]
+    for name, run in figures.runs.items():
+        extent = ", in short" if run["quick"] else ""
+        lines += [
+            "",
+            f"<details><summary>{name}: {len(run['rows'])} figures</summary>",
+            "",
+            f"Version {run['version']}, {run['day']}{extent}, `make bench NAME={name}`.",
+            "",
+            "| figure | what | value | beside |",
+            "|---|---|---|---|",
+            *(_figure_line(row, figure) for row, figure in run["rows"].items()),
+            "",
+            "</details>",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _figure_line(row: str, figure: Figure) -> str:
+    interval = figure.get("interval")
+    around = f" ({interval[0]:.4g} to {interval[1]:.4g})" if interval else ""
+    value = f"{figure['value']:.4g}{around} {figure['unit']}".rstrip()
+    cells = (f"`{row}`", figure["what"], value, str(figure.get("baseline", "")))
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def html(card: Card) -> str:

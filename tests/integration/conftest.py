@@ -120,7 +120,11 @@ def open_house(tmp_path: Path) -> OpenHouse:
 
     @asynccontextmanager
     async def opened(
-        loop: VirtualTimeLoop, behaviours: Mapping[str, Behaviour], sections: Mapping[str, Any] | None = None
+        loop: VirtualTimeLoop,
+        behaviours: Mapping[str, Behaviour],
+        sections: Mapping[str, Any] | None = None,
+        regions: Mapping[str, str] | None = None,
+        limits: Mapping[str, Mapping[str, int]] | None = None,
     ) -> AsyncIterator[House]:
         async with AsyncExitStack() as stack:
             providers = {name: FakeProvider(behaviour) for name, behaviour in behaviours.items()}
@@ -128,7 +132,7 @@ def open_house(tmp_path: Path) -> OpenHouse:
             for name, provider in providers.items():
                 server = await stack.enter_async_context(await serve_asgi(provider))
                 urls[name] = f"{server.url}/v1"
-            settings = _settings(urls, tmp_path / "house.db", sections or {})
+            settings = _settings(urls, tmp_path / "house.db", sections or {}, regions or {}, limits or {})
             clock = LoopClock(loop, epoch_at=EPOCH_AT)
             data = build_data_plane(settings, clock=clock, rng=Random(1))
             stack.push_async_callback(data.gateway.aclose)
@@ -144,7 +148,13 @@ def open_house(tmp_path: Path) -> OpenHouse:
     return opened
 
 
-def _settings(urls: Mapping[str, str], store: Path, sections: Mapping[str, Any]) -> Settings:
+def _settings(
+    urls: Mapping[str, str],
+    store: Path,
+    sections: Mapping[str, Any],
+    regions: Mapping[str, str],
+    limits: Mapping[str, Any],
+) -> Settings:
     document = {
         "autopilot": "act",
         "gateway": {"port": 0},
@@ -154,9 +164,10 @@ def _settings(urls: Mapping[str, str], store: Path, sections: Mapping[str, Any])
             {
                 "id": name,
                 "provider": "openai",
-                "region": "here",
+                "region": regions.get(name, "here"),
                 "model": "gpt-4o-mini",
                 "base_url": url,
+                "limits": limits.get(name, {}),
             }
             for name, url in urls.items()
         ],

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from foreroute.app.clouds import CloudAccounts
 from foreroute.app.places import Places, open_places
 from foreroute.app.plane import open_journal
 from foreroute.app.prices import price_book
@@ -61,6 +62,7 @@ class DataPlane:
     till: Till
     accounts: AccountBooks
     transport: ChannelTransports
+    clouds: CloudAccounts
     clock: Clock
     places: Places
     otel: OtelSink | None = None
@@ -77,11 +79,13 @@ class DataPlane:
         configured = configured_plan(settings, at=self.clock.now(), rank=topology.rank)
         places = open_places(settings, topology)
         self.transport.prepare(by_id)
+        authorizers = self.clouds.prepare(settings)
 
         def exchange() -> None:
             self.door.adopt(key_hashes_of(settings), locked=settings.gateway.require_key)
             self.till.adopt(*_prices(settings, by_id))
-            self.transport.adopt(by_id, credentials_of(settings))
+            self.transport.adopt(by_id, credentials_of(settings), authorizers)
+            self.transport.warm()
             self.places.adopt(*places)
             self.gateway.reconfigure(gateway_settings(settings), by_id)
             self.plans.reconfigure(configured)
@@ -125,9 +129,9 @@ def build_data_plane(
     by_id = {channel.id: channel for channel in channels}
     configured = configured_plan(settings, at=clock.now(), rank=topology_of(settings).rank)
     plans = PlanCell(configured)
-    intake, transport = (
-        Intake(Collector() if queue else None),
-        ChannelTransports(by_id, credentials_of(settings), network=network),
+    intake, clouds = Intake(Collector() if queue else None), CloudAccounts(clock.now)
+    transport = ChannelTransports(
+        by_id, credentials_of(settings), authorizers=clouds.prepare(settings), network=network
     )
     door = Door(key_hashes_of(settings), locked=settings.gateway.require_key, shut=locked)
     books = MemoryAccounts() if accounts is None else accounts
@@ -163,6 +167,7 @@ def build_data_plane(
         till=till,
         accounts=books,
         transport=transport,
+        clouds=clouds,
         clock=clock,
         places=places,
         otel=otel,
@@ -202,6 +207,7 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
         keep_alive_s=section.keep_alive,
         passthrough=frozenset(section.passthrough),
         probe=section.probe,
+        residency={tag: frozenset(map(RegionId, regions)) for tag, regions in settings.residency.items()},
     )
 
 

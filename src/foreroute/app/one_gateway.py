@@ -21,6 +21,7 @@ class OneGateway:
     async def start(self) -> str:
         """Returns the address. Raises ForerouteError when the port is taken."""
         section = self._settings.gateway
+        self.plane.transport.warm()
         try:
             self._server = await serve_asgi(self.plane.gateway, section.host, section.port)
         except OSError as error:

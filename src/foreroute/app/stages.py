@@ -9,6 +9,7 @@ from foreroute.app.forecasting import build_forecasting
 from foreroute.app.grouping import NightlyGroups
 from foreroute.app.plane import Plane
 from foreroute.app.prices import price_book
+from foreroute.app.spread import spread_of
 from foreroute.control.grading import GradingRules
 from foreroute.control.loop_settings import LoopSettings
 from foreroute.control.mutes import MutedDetection, Mutes
@@ -107,6 +108,7 @@ def build_stages(
         metrics=objective_metrics(settings),
         foreseen=foreseen,
         alerts=alerts,
+        spread=spread_of(settings, guardrails(settings)),
     )
 
 

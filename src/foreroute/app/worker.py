@@ -134,6 +134,7 @@ async def _open(
     stack.push_async_callback(data.gateway.aclose)
     for message in first:
         line.hear(message, data)
+    data.transport.warm()
     host = settings.gateway.host
     await stack.enter_async_context(
         await serve_asgi(data.gateway, host, port, grace_s=_GRACE_S, share_port=True)

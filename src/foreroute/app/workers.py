@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
+from foreroute.app.clouds import CloudAccounts
 from foreroute.app.data_plane import topology_of
 from foreroute.app.plane import open_journal
 from foreroute.app.worker import Load, Metrics, NewKeys, NewPlan, NewSettings, Ready, accounts_file, work
@@ -99,6 +100,7 @@ class Workers:
     def __init__(self, settings: Settings, clock: Clock, gauges: Sequence[Gauge]) -> None:
         """Raises ForerouteError for what no worker could follow."""
         check_transports(channels_of(settings))
+        CloudAccounts(clock.now).prepare(settings)
         self.channels: tuple[Channel, ...] = channels_of(settings)
         self.configured: RoutingPlan = self._configured(settings, clock)
         self.plans = self
@@ -135,6 +137,7 @@ class Workers:
         """Raises ForerouteError, before anything changes, for what no worker could follow."""
         channels = channels_of(settings)
         check_transports(channels)
+        CloudAccounts(self._clock.now).prepare(settings)
         self.channels, self.configured = channels, self._configured(settings, self._clock)
         self._settings = settings
         with self._telling:

@@ -1,7 +1,9 @@
 """Plays one fault from beginning to end."""
 
+import logging
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -23,12 +25,24 @@ def play(fault: Fault, *, quick: bool = False) -> Finding:
     if quick and fault.play is None:
         length_s = min(fault.course.fault_s, _QUICK_FAULT_S)
         fault = replace(fault, course=replace(fault.course, fault_s=length_s))
-    with tempfile.TemporaryDirectory(prefix="foreroute-chaos-") as folder:
+    with _quiet(), tempfile.TemporaryDirectory(prefix="foreroute-chaos-") as folder:
         return judge(run_virtual(lambda loop: _played(loop, fault, Path(folder))))
 
 
 def play_all(faults: Iterable[Fault], *, quick: bool = False) -> list[Finding]:
     return [play(fault, quick=quick) for fault in faults]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What the house logs about its troubles is what they are made for."""
+    log = logging.getLogger("foreroute")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 async def _played(loop: VirtualTimeLoop, fault: Fault, folder: Path) -> Seen:

@@ -150,7 +150,9 @@ def _warnings(settings: Settings, prices: dict[ChannelId, str]) -> Iterator[Warn
         if prices[ChannelId(channel.id)] == "unpriced":
             hint = "give it a price: {input_usd_per_mtok: …, output_usd_per_mtok: …}"
             yield Warned(place, "its price is not known: its spend counts in no budget", hint)
-        yield from _door(place, channel.base_url, has_key=channel.api_key is not None)
+        yield from _door(
+            place, channel.base_url, has_key=channel.api_key is not None or channel.account is not None
+        )
     for route in settings.routes:
         place = f"route {route.model}"
         if len(route.targets) == 1:

@@ -51,6 +51,15 @@ Unpriced = Annotated[
 Tags = Annotated[
     list[str] | None, typer.Option("--tag", metavar="WORD", help="A word of your own. Repeatable.")
 ]
+Regions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--region",
+        metavar="REGION",
+        help="A region in which its requests may be served; none elsewhere, whatever fails. Repeatable. Without any: "
+        "anywhere.",
+    ),
+]
 Expires = Annotated[
     str | None, typer.Option("--expires", metavar="DURATION", help="It ends after this time: 12h, 30d, 52w.")
 ]
@@ -64,6 +73,7 @@ class TeamClear(StrEnum):
     PARALLEL = "parallel"
     BUDGETS = "budgets"
     MODELS = "models"
+    REGIONS = "regions"
 
 
 class KeyClear(StrEnum):
@@ -75,6 +85,7 @@ class KeyClear(StrEnum):
     BUDGETS = "budgets"
     MODELS = "models"
     TAGS = "tags"
+    REGIONS = "regions"
     EXPIRES = "expires"
 
 

@@ -64,6 +64,7 @@ def show_one(row: Row) -> None:
         ("team", row.get("team")),
         ("keys", ", ".join(row.get("keys", ()))),
         ("models", _models(row)),
+        ("regions", ", ".join(row.get("regions") or ()) or "all"),
         ("limits", _rates(row)),
         ("budgets", _budgets(row)),
         ("spent", ", ".join(f"{window} ${usd}" for window, usd in (row.get("spent_usd") or {}).items())),

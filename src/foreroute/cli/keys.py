@@ -12,6 +12,7 @@ from foreroute.cli.key_options import (
     KeyClear,
     Models,
     Parallel,
+    Regions,
     Rpm,
     SoftBudgets,
     Tags,
@@ -58,6 +59,7 @@ def create(
     ] = None,
     expires: Expires = None,
     tag: Tags = None,
+    region: Regions = None,
     as_json: AsJson = False,
     url: Url = URL,
     key: Key = None,
@@ -72,6 +74,7 @@ def create(
         team=team,
         expires_in=expires,
         tags=tag or None,
+        regions=region or None,
         limits=limits or None,
     )
     _hand_over(AdminApi(url, key).post("keys", **fields), as_json=as_json)
@@ -114,6 +117,7 @@ def update(
     unpriced: Unpriced = None,
     expires: Expires = None,
     tag: Tags = None,
+    region: Regions = None,
     clear: Annotated[
         list[KeyClear] | None,
         typer.Option("--clear", help="Take a limit away, or make it hold for all models. Repeatable."),
@@ -122,13 +126,18 @@ def update(
     url: Url = URL,
     key: Key = None,
 ) -> None:
-    """Change a key. What is not given stays; budgets, models and tags that are given replace all there were."""
+    """Change a key. What is not given stays; budgets, models, tags and regions that are given replace all there were."""
     from foreroute.cli.api import AdminApi
 
     fields, limits = cleared(clear)
     limits |= limits_of(rpm, tpm, parallel, budget, soft_budget, unpriced)
     fields |= given(
-        name=new_name, models=models or None, expires_in=expires, tags=tag or None, limits=limits or None
+        name=new_name,
+        models=models or None,
+        expires_in=expires,
+        tags=tag or None,
+        regions=region or None,
+        limits=limits or None,
     )
     if "expires_in" in fields:
         fields.pop("expires_at", None)

@@ -22,7 +22,12 @@ def scorecard(
         Path | None, typer.Option("--html", help="Also write a page that stands alone.", metavar="FILE")
     ] = None,
     write: Annotated[
-        Path | None, typer.Option("--write", help="Also write it as Markdown.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            "--write",
+            help="Also write it as Markdown; a full run also keeps its figures for the documents.",
+            metavar="FILE",
+        ),
     ] = None,
     only: Annotated[
         list[str] | None,

@@ -9,6 +9,7 @@ from foreroute.cli.key_options import (
     Budgets,
     Models,
     Parallel,
+    Regions,
     Rpm,
     SoftBudgets,
     TeamClear,
@@ -38,6 +39,7 @@ def register(app: typer.Typer) -> None:
 def create(
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="What it is called.")],
     models: Models = None,
+    region: Regions = None,
     rpm: Rpm = None,
     tpm: Tpm = None,
     parallel: Parallel = None,
@@ -53,7 +55,7 @@ def create(
 
     limits = limits_of(rpm, tpm, parallel, budget, soft_budget, unpriced)
     answer = AdminApi(url, key).post(
-        "teams", **given(name=name, models=models or None, limits=limits or None)
+        "teams", **given(name=name, models=models or None, regions=region or None, limits=limits or None)
     )
     if as_json:
         print_json(answer)
@@ -90,6 +92,7 @@ def update(
     name: TeamName,
     new_name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="A new name.")] = None,
     models: Models = None,
+    region: Regions = None,
     rpm: Rpm = None,
     tpm: Tpm = None,
     parallel: Parallel = None,
@@ -104,12 +107,12 @@ def update(
     url: Url = URL,
     key: Key = None,
 ) -> None:
-    """Change a team. What is not given stays; budgets and models that are given replace all there were."""
+    """Change a team. What is not given stays; budgets, models and regions that are given replace all there were."""
     from foreroute.cli.api import AdminApi
 
     fields, limits = cleared(clear)
     limits |= limits_of(rpm, tpm, parallel, budget, soft_budget, unpriced)
-    fields |= given(name=new_name, models=models or None, limits=limits or None)
+    fields |= given(name=new_name, models=models or None, regions=region or None, limits=limits or None)
     if not fields:
         raise CommandError(
             "nothing is to be changed", hint="for example: --rpm 60, --budget 10/day, --clear rpm"

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from foreroute.control.controls import Steering, undo
 from foreroute.control.overrides import impose, in_force, with_overrides, withdraw
-from foreroute.core.decision import Cause, Decision
+from foreroute.control.spread import Spread
+from foreroute.core.decision import Autopilot, Capability, Cause, Decision
 from foreroute.core.experiment import Override
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
 from foreroute.core.patterns import Refusals
@@ -17,17 +18,24 @@ class Helm:
     """The only one that publishes plans."""
 
     def __init__(
-        self, configured: RoutingPlan, steering: Steering, publish: Callable[[RoutingPlan], None]
+        self,
+        configured: RoutingPlan,
+        steering: Steering,
+        publish: Callable[[RoutingPlan], None],
+        spread: Spread | None = None,
     ) -> None:
         self.configured, self.steering = configured, steering
         self.plan = configured
+        """As it was decided, without what moves between regions."""
+        self.served = configured
+        """As the gateways have it."""
         self.causes: tuple[Cause, ...] = ()
         self.last_change: Decision | None = None
         """The newest decision that changed something, or proposed to."""
         self.expectations: Mapping[ChannelId, Expectation] = {}
         self.refusals: Mapping[ChannelId, Refusals] = {}
         """Both go down with every plan."""
-        self._publish = publish
+        self._publish, self._spread = publish, spread
         self._has_begun = False
 
     def begin(self, version: int, at: float, valid_s: float) -> None:
@@ -41,7 +49,7 @@ class Helm:
         self.causes = decision.causes
         if decision.changes:
             self.last_change = decision
-        self._steer(decision.plan)
+        self._steer(decision.plan, step=True)
 
     def hold(self, at: float, valid_s: float) -> None:
         """The configured weights at once."""
@@ -86,9 +94,14 @@ class Helm:
         self._steer(decision.plan)
         return decision
 
-    def _steer(self, plan: RoutingPlan) -> None:
+    def _steer(self, plan: RoutingPlan, *, step: bool = False) -> None:
         self.plan, self._has_begun = plan, True
-        told = replace(plan, expectations=self.expectations)
+        self.served = self._across_regions(plan, step=step)
+        told = replace(self.served, expectations=self.expectations)
         if not self.steering.kill_switch:
             told = replace(told, refusals=self.refusals, experiments=self.steering.experiments)
         self._publish(told)
+
+    def _across_regions(self, plan: RoutingPlan, *, step: bool) -> RoutingPlan:
+        acts = self.steering.stage(Capability.ROUTING) is Autopilot.ACT and not self.steering.kill_switch
+        return self._spread.plan(plan, self.causes, step=step) if self._spread is not None and acts else plan

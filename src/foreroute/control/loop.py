@@ -63,7 +63,7 @@ class ControlLoop:
         self._clock, self._steering, self._objectives = clock, steering, objectives
         self._started_at = clock.now()
         self._boundary = Boundary()
-        self._helm = Helm(configured, steering, stages.publisher.publish)
+        self._helm = Helm(configured, steering, stages.publisher.publish, stages.spread)
         self._analysis = Analysis(settings, stages, self._boundary)
         self._collection = Collection(stages)
         self._upkeep = Upkeep(
@@ -140,6 +140,10 @@ class ControlLoop:
         )
         self._helm.refusals = self._refusals(at)
         self._analysis.look(at, rollups)
+        if (spread := self._stages.spread) is not None:
+            self._boundary.guard(
+                "regions", lambda: spread.look(self._analysis.seen, findings.forecasts), None
+            )
         snapshot = self._snapshot(at, findings)
         decision = decide(snapshot, self._rails)
         self._helm.act(decision)
@@ -277,9 +281,9 @@ class ControlLoop:
             kill_switch=self._steering.kill_switch,
             channels=self._stages.channels,
             configured=helm.configured,
-            plan=helm.plan,
+            plan=helm.served,
             objectives=self._objectives,
-            views=views_of(self._stages.channels, seen.seen, self._objectives, helm.plan, helm.causes),
+            views=views_of(self._stages.channels, seen.seen, self._objectives, helm.served, helm.causes),
             findings=findings,
             total=seen.total,
             series=dict(seen.shown),

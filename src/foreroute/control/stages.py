@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from foreroute.alerts.evidence import Evidence
 from foreroute.control.learnt import Learner
+from foreroute.control.spread import Spread
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
 from foreroute.core.channel import Channel
@@ -169,6 +170,8 @@ class Stages:
     alerts: AlertStage | None = None
     experiments: ExperimentStage | None = None
     learning: LearnStage | None = None
+    spread: Spread | None = None
+    """Moves traffic between regions, for routes that prefer the nearest."""
     windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()
     """What is expected over the next quarter of an hour and hour, for many series at little cost."""
     standings: Callable[[ChannelId, Metric], Sequence[Standing]] = lambda _channel, _metric: ()

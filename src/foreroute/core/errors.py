@@ -9,6 +9,7 @@ boundary in the tick, and a playbook's step.
     ├── HistoryError           history that was given cannot be taken in; says where
     ├── StageError             a stage of the tick failed; the tick goes on
     ├── TooLittleHistory       there is not enough to learn a forecast model from, yet
+    ├── CredentialsError       a cloud account cannot prove who it is; may work later             retryable
     ├── ModelFileError         a stored forecast model is damaged or not one of ours
     └── MissingExtra           an optional package is not installed; says how to install it
 """
@@ -64,6 +65,10 @@ class StageError(ForerouteError):
 
 class TooLittleHistory(ForerouteError):  # noqa: N818 - reads as the state it names
     pass
+
+
+class CredentialsError(ForerouteError):
+    retryable = True
 
 
 class ModelFileError(ForerouteError):

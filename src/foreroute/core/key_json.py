@@ -18,7 +18,7 @@ from foreroute.core.fields import (
     usd,
     whole,
 )
-from foreroute.core.ids import KeyId
+from foreroute.core.ids import KeyId, RegionId
 from foreroute.core.keys import NO_LIMITS, Budget, Limits, Role, Team, TeamId, VirtualKey
 from foreroute.core.windows import Window
 
@@ -27,6 +27,7 @@ _NAME: Final = text(longest=100)
 _NAME_OR_NONE: Final = text(longest=100, empty=True)
 _PATTERNS: Final = several(text(longest=200), most=200)
 _BUDGETS_MAX: Final = 10
+_REGIONS_MAX: Final = 100
 
 
 def key_to_dict(key: VirtualKey) -> Row:
@@ -42,6 +43,7 @@ def key_to_dict(key: VirtualKey) -> Row:
         "limits": limits_to_dict(key.limits),
         "expires_at": key.expires_at,
         "tags": list(key.tags),
+        "regions": sorted(key.regions),
         "disabled": key.disabled,
         "created_at": key.created_at,
         "deleted_at": key.deleted_at,
@@ -62,6 +64,7 @@ def key_from_dict(value: Any, where: str = "") -> VirtualKey:
         limits=fields.take("limits", limits_from_dict, NO_LIMITS),
         expires_at=fields.take("expires_at", instant, None),
         tags=fields.take("tags", several(text(longest=64), most=50), ()),
+        regions=fields.take("regions", _regions, frozenset()),
         disabled=fields.take("disabled", flag, default=False),
         created_at=fields.take("created_at", instant),
         deleted_at=fields.take("deleted_at", instant, None),
@@ -75,6 +78,7 @@ def team_to_dict(team: Team) -> Row:
         "id": team.id,
         "name": team.name,
         "models": list(team.models),
+        "regions": sorted(team.regions),
         "limits": limits_to_dict(team.limits),
         "created_at": team.created_at,
         "deleted_at": team.deleted_at,
@@ -87,6 +91,7 @@ def team_from_dict(value: Any, where: str = "") -> Team:
         id=fields.take("id", _team_id),
         name=fields.take("name", _NAME),
         models=fields.take("models", _PATTERNS, ()),
+        regions=fields.take("regions", _regions, frozenset()),
         limits=fields.take("limits", limits_from_dict, NO_LIMITS),
         created_at=fields.take("created_at", instant),
         deleted_at=fields.take("deleted_at", instant, None),
@@ -157,6 +162,10 @@ def _budgets(value: Any, where: str) -> tuple[Budget, ...]:
             raise BadField(f"{where}[{number}]", f"is a second {kind} budget of a {budget.window.value}")
         seen.add(one)
     return budgets
+
+
+def _regions(value: Any, where: str) -> frozenset[RegionId]:
+    return frozenset(map(RegionId, several(_NAME, most=_REGIONS_MAX)(value, where)))
 
 
 def _key_id(value: Any, where: str) -> KeyId:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, NewType
 
-from foreroute.core.ids import KeyId
+from foreroute.core.ids import KeyId, RegionId
 from foreroute.core.windows import Window
 
 TeamId = NewType("TeamId", str)
@@ -67,6 +67,8 @@ class Team:
     name: str
     models: tuple[str, ...] = ()
     """Glob patterns (`gpt-4*`), case-sensitive; empty: all."""
+    regions: frozenset[RegionId] = frozenset()
+    """Its requests are served there and nowhere else; empty: anywhere."""
     limits: Limits = NO_LIMITS
     created_at: float
     deleted_at: float | None = None
@@ -98,6 +100,8 @@ class VirtualKey:
     limits: Limits = NO_LIMITS
     expires_at: float | None = None
     tags: tuple[str, ...] = ()
+    regions: frozenset[RegionId] = frozenset()
+    """Its requests are served there and nowhere else; empty: anywhere."""
     disabled: bool = False
     created_at: float
     deleted_at: float | None = None

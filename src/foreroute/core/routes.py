@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from foreroute.core.attempt import PickReason
-from foreroute.core.ids import ChannelId, RouteName
+from foreroute.core.ids import ChannelId, RegionId, RouteName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,3 +89,5 @@ class Route:
     fallbacks: tuple[RouteName, ...] = ()
     """Routes to try when no channel of this one has answered."""
     select: Select = Select.BALANCED
+    regions: frozenset[RegionId] = frozenset()
+    """Its requests are served there and nowhere else; empty: anywhere."""

@@ -26,9 +26,10 @@ KEY_FIELDS: Final = (
     "expires_at",
     "expires_in",
     "tags",
+    "regions",
     "disabled",
 )
-TEAM_FIELDS: Final = ("name", "models", "limits")
+TEAM_FIELDS: Final = ("name", "models", "regions", "limits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ def team_row(team: Team, book: KeyBook, spends: Spends, at: float) -> Row:
         "id": team.id,
         "name": team.name,
         "models": list(team.models),
+        "regions": sorted(team.regions),
         "limits": limits_to_dict(team.limits),
         "keys": [key.id for key in mine if key.deleted_at is None],
         "created_at": team.created_at,

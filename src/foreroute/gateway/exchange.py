@@ -21,10 +21,12 @@ from foreroute.gateway.narrow import Wants, narrowed
 from foreroute.gateway.plan_cell import ServedRoute
 from foreroute.gateway.ports import UpstreamRequest
 from foreroute.gateway.relay import Ending
+from foreroute.gateway.residency import Regions, common
 from foreroute.gateway.select import Choice, Pick, again, choose
 from foreroute.gateway.till import Tab
 from foreroute.gateway.trial import Origin, Trial
 from foreroute.gateway.wire import errors
+from foreroute.gateway.wire.errors import ErrorAnswer
 from foreroute.gateway.wire.paths import Endpoint
 from foreroute.gateway.wire.preferences import Sort
 from foreroute.gateway.wire.request import ModelRequest
@@ -51,9 +53,11 @@ class Exchange:
         delivery: Delivery,
         headers: Mapping[str, str],
         tab: Tab | None = None,
+        regions: Regions | None = None,
     ) -> None:
         self._works = works
         self._tab = tab
+        self._regions = regions
         self._request = request
         self._origin = origin
         self._route = Route(name=origin.route, targets=())
@@ -86,6 +90,8 @@ class Exchange:
             selected = (
                 wants if served.route.select is Select.BALANCED else _selected(wants, served.route.select)
             )
+            if served.route.regions:
+                selected = replace(selected, regions=common(served.route.regions, self._regions))
             route = narrowed(served.route, selected, works.knowledge)
             if wants.pinned is None:
                 route = able(route, wants.work, self._request.names, works.plans.current().refusals)
@@ -97,19 +103,28 @@ class Exchange:
             if not self._may_go_on():
                 break
         if not self._route.targets:
-            return await self._delivery.error(errors.no_match(routes[0].route.name, wants.dialect))
+            return await self._delivery.error(self._none_fits(routes, wants))
         return await self._give_up()
+
+    def _none_fits(self, routes: Sequence[ServedRoute], wants: Wants) -> ErrorAnswer:
+        """Why no channel was asked: they are elsewhere, or cannot do what is wanted."""
+        name, known = routes[0].route.name, self._works.knowledge
+        anywhere = replace(wants, regions=None)
+        if wants.regions is not None and any(narrowed(one.route, anywhere, known).targets for one in routes):
+            return errors.must_stay(name, sorted(wants.regions))
+        return errors.no_match(name, wants.dialect)
 
     def _wants(self, first: Route) -> Wants:
         request, works = self._request, self._works
         pinned = works.affinity.channel_of(request.follows) if request.follows is not None else None
         if pinned is None and request.endpoint is Endpoint.OPAQUE and request.body_model is None:
-            pinned = _home(first, works.fleet.channels)
+            pinned = _home(first, works.fleet.channels, self._regions)
         endpoint = request.endpoint
         return Wants(
             dialect=endpoint.dialect,
             endpoint=endpoint,
             preferences=request.preferences,
+            regions=self._regions,
             pinned=pinned,
             work=Work(request.input_tokens, 0, request.stream, request.tools),
             output_tokens_max=request.output_tokens_max,
@@ -347,7 +362,9 @@ def _selected(wants: Wants, select: Select) -> Wants:
     return replace(wants, preferences=replace(wants.preferences, sort=sort))
 
 
-def _home(route: Route, channels: Mapping[ChannelId, Channel]) -> ChannelId | None:
+def _home(
+    route: Route, channels: Mapping[ChannelId, Channel], regions: Regions | None = None
+) -> ChannelId | None:
     """Always the same channel, for requests that name neither a model nor an object: what they make is there."""
     able = [
         target
@@ -355,6 +372,7 @@ def _home(route: Route, channels: Mapping[ChannelId, Channel]) -> ChannelId | No
         if (channel := channels.get(target.channel))
         and channel.dialect is Dialect.OPENAI
         and channel.adapter is None
+        and (regions is None or channel.region in regions)
     ]
     return min(able, key=lambda target: (target.priority, -target.weight)).channel if able else None
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from foreroute.core.attempt import Usage
 from foreroute.core.channel import Channel, Dialect
-from foreroute.core.ids import ChannelId
+from foreroute.core.ids import ChannelId, RegionId
 from foreroute.core.plan import Route, Target
 from foreroute.core.ports import PriceBook
 from foreroute.core.work import NO_WORK, Work
@@ -32,6 +32,8 @@ class Wants:
     dialect: Dialect
     endpoint: Endpoint = Endpoint.CHAT
     preferences: Preferences = NO_PREFERENCES
+    regions: frozenset[RegionId] | None = None
+    """Where it may be served; None: anywhere."""
     pinned: ChannelId | None = None
     """The only channel that knows what the request refers to."""
     work: Work = NO_WORK
@@ -81,6 +83,8 @@ def _fits(target: Target, wants: Wants, known: Knowledge) -> bool:
     if channel is None:
         return True  # the plan names a channel that is not here: the choice reports it
     if wants.pinned is not None and target.channel != wants.pinned:
+        return False
+    if wants.regions is not None and channel.region not in wants.regions:
         return False
     if channel.dialect is not wants.dialect:
         return False

@@ -49,6 +49,24 @@ class UpstreamResponse(Protocol):
         ...
 
 
+class Authorizer(Protocol):
+    """What proves to a channel's cloud who is calling, where a fixed key does not."""
+
+    async def headers(self, method: str, url: str, body: bytes) -> Mapping[str, str]:
+        """Those to add to this very request. Quick, but when credentials are missing. Raises CredentialsError."""
+        ...
+
+    def refused(self) -> None:
+        """The channel answered 401 to what `headers` gave: a token may have been revoked before its time."""
+        ...
+
+    def warm(self) -> None:
+        """Get ready before the first request, from the event loop. Never waits and never raises."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Transport(Protocol):
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Returns when the head of the answer is there. Raises TransportFailure."""

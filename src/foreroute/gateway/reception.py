@@ -10,6 +10,7 @@ from foreroute.core.attempt import Asked
 from foreroute.core.channel import Dialect
 from foreroute.core.ids import RegionId, RequestId, RouteName
 from foreroute.core.ports import Locator
+from foreroute.core.routes import Route
 from foreroute.gateway.account_headers import limit_headers
 from foreroute.gateway.arms import Arms, unit_reader
 from foreroute.gateway.client import read_body, while_client_listens
@@ -18,6 +19,7 @@ from foreroute.gateway.door import Caller
 from foreroute.gateway.exchange import Exchange
 from foreroute.gateway.plan_cell import ServedRoute
 from foreroute.gateway.pulse import Pulse
+from foreroute.gateway.residency import Regions, allowed
 from foreroute.gateway.shadow import Shadows
 from foreroute.gateway.till import Tab, Till
 from foreroute.gateway.trial import Origin
@@ -72,6 +74,7 @@ class Reception:
         routes = [served for served in self._routes(request) if caller.may_use(served.route.name)]
         if not routes:
             return await delivery.error(errors.unknown_model(request.model))
+        regions = self._regions(caller, routes[0].route)
         enrolled = None
         if works.plans.current().experiments:
             units = unit_reader(request, headers, caller.key_id, delivery.request_id)
@@ -98,8 +101,8 @@ class Reception:
         )
         forwarded = {name.decode(): headers[name].decode("latin-1") for name in _FORWARDED if name in headers}
         for copied in () if enrolled is None else enrolled.copies:
-            self.shadows.send(copied, request, origin, forwarded)
-        exchange = Exchange(works, request, origin, delivery, forwarded, tab)
+            self.shadows.send(copied, request, origin, forwarded, regions)
+        exchange = Exchange(works, request, origin, delivery, forwarded, tab, regions)
         on_disconnect = scope.get("extensions", {}).get("foreroute.on_disconnect")
         try:
             if not request.stream:
@@ -109,6 +112,13 @@ class Reception:
         finally:
             if tab is not None:
                 tab.close(works.clock.now())
+
+    def _regions(self, caller: Caller, route: Route) -> Regions | None:
+        """Where the request may be served, wherever it is sent on to."""
+        known, by_tag = caller.known, self._works.settings.residency
+        if known is None:
+            return route.regions or None
+        return allowed(route.regions, known.key, known.team, by_tag)
 
     def _open_tab(
         self, caller: Caller, request: ModelRequest, routes: Sequence[ServedRoute], delivery: Delivery

@@ -1,6 +1,9 @@
 """How the gateway behaves, whatever the plan says."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from foreroute.core.ids import RegionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,8 @@ class GatewaySettings:
         {"audio", "batches", "files", "images", "moderations", "rerank", "responses", "uploads"}
     )
     """First segments of the paths that are passed through without being understood."""
+    residency: Mapping[str, frozenset[RegionId]] = field(default_factory=dict)
+    """Tags of keys, and the only regions in which requests of such keys are served."""
     explore_ratio: float = 0.01
     """So many choices ignore load and slowdown, so that what is known of every channel stays fresh."""
     probe: bool = False

@@ -20,6 +20,7 @@ from foreroute.core.routes import Target
 from foreroute.gateway.delivery import Delivery, Message
 from foreroute.gateway.dialogue import Dialogue
 from foreroute.gateway.ports import UpstreamRequest
+from foreroute.gateway.residency import Regions
 from foreroute.gateway.select import Standing
 from foreroute.gateway.till import Till
 from foreroute.gateway.trial import Origin, Trial
@@ -55,11 +56,21 @@ class Shadows:
         self._purses: dict[str, _Purse] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def send(self, drawn: Drawn, request: ModelRequest, origin: Origin, headers: Mapping[str, str]) -> None:
-        """Begins the copies of one experiment, those that its budget and their channels allow."""
+    def send(
+        self,
+        drawn: Drawn,
+        request: ModelRequest,
+        origin: Origin,
+        headers: Mapping[str, str],
+        regions: Regions | None = None,
+    ) -> None:
+        """Begins the copies of one experiment, those that its budget, their channels and `regions` allow."""
         if request.endpoint not in _COPIED:
             return
         for number, arm in enumerate(drawn.experiment.arms[1:]):
+            channel = self._works.fleet.channels.get(arm.treatment.targets[0].channel)
+            if regions is not None and channel is not None and channel.region not in regions:
+                continue
             self._send(drawn, arm, number, request, origin, headers)
 
     async def aclose(self) -> None:

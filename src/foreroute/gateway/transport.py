@@ -6,8 +6,9 @@ read timeout does not fire then, so each read runs under `asyncio.timeout` here.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Final
 
 import aiohttp
@@ -15,12 +16,14 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from foreroute.core.channel import Dialect
+from foreroute.core.errors import CredentialsError
 from foreroute.core.failure import FailureEvidence, Phase
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Timeouts
 from foreroute.gateway.last_good import LastGoodResolver
+from foreroute.gateway.lookout import Address, Lookout, call
 from foreroute.gateway.network import SYSTEM, Network
-from foreroute.gateway.ports import TransportFailure, UpstreamRequest
+from foreroute.gateway.ports import Authorizer, TransportFailure, UpstreamRequest
 from foreroute.gateway.wire.evidence import exception_evidence
 from foreroute.gateway.wire.paths import Endpoint
 
@@ -35,18 +38,36 @@ _SLICE_BYTES: Final = 256 * 1024
 class AiohttpTransport:
     """Sends requests with each channel's own credentials, which live here and nowhere else."""
 
-    def __init__(self, credentials: Mapping[ChannelId, str], network: Network = SYSTEM) -> None:
+    def __init__(
+        self,
+        credentials: Mapping[ChannelId, str],
+        authorizers: Mapping[ChannelId, Authorizer] | None = None,
+        network: Network = SYSTEM,
+    ) -> None:
         self._credentials = dict(credentials)
+        self._authorizers = dict(authorizers or {})
         self._network = network
         self._usual_headers: dict[tuple[ChannelId, bool, str | None], CIMultiDict[str]] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._urls: dict[tuple[str, str], URL] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._lookout = Lookout(self._is_there)
+        self._resolver: LastGoodResolver | None = None
 
-    def adopt(self, credentials: Mapping[ChannelId, str]) -> None:
+    def adopt(
+        self, credentials: Mapping[ChannelId, str], authorizers: Mapping[ChannelId, Authorizer] | None = None
+    ) -> None:
         """Those of a new configuration, for requests from now on."""
         self._credentials = dict(credentials)
+        before, self._authorizers = self._authorizers, dict(authorizers or {})
+        serving = {id(one) for one in self._authorizers.values()}
+        _close(one for one in before.values() if id(one) not in serving)
         self._usual_headers.clear()
+
+    def warm(self) -> None:
+        """Lets clouds' credentials be fetched before the first request wants them. From the event loop."""
+        for one in self._authorizers.values():
+            one.warm()
 
     async def send(self, request: UpstreamRequest) -> "AiohttpResponse":
         limits = request.timeouts
@@ -54,21 +75,44 @@ class AiohttpTransport:
         deadline = now + limits.total_s
         first = min(deadline, now + limits.first_chunk_s) if request.stream else deadline
         session = self._session or self._open_session()
+        url = self._url(request.channel.base_url, request.path)
+        headers = self._headers(request)
+        authorizer = self._authorizers.get(request.channel.id)
+        host = (url.host or "", url.port or 0)
+        if self._lookout.is_gone(host):
+            raise TransportFailure(_gone(host))
+        heard = False
         try:
-            async with asyncio.timeout_at(first):
+            async with asyncio.timeout_at(first) as limit:
+                self._lookout.wait(host, limit)
+                if authorizer is not None:
+                    headers = headers.copy()
+                    headers.update(await authorizer.headers(request.method, str(url), request.body))
                 response = await session.request(
                     request.method,
-                    self._url(request.channel.base_url, request.path),
+                    url,
                     data=_body(request.body),
-                    headers=self._headers(request),
+                    headers=headers,
                     allow_redirects=False,
                     timeout=self._timeout(limits.connect_s),
                 )
+                heard = True
         except _FAILURES as error:
+            if isinstance(error, TimeoutError) and self._lookout.is_gone(host):
+                raise TransportFailure(_gone(host)) from error
+            heard = not isinstance(error, TimeoutError)
             raise TransportFailure(_evidence_of(error, Phase.HEADERS)) from error
+        except CredentialsError as error:
+            raise TransportFailure(exception_evidence(error, Phase.CONNECT)) from error
+        finally:
+            self._lookout.done(host, limit, heard=heard)
+        if response.status == 401 and authorizer is not None:
+            authorizer.refused()
         return AiohttpResponse(response, limits, first_at=first, deadline=deadline)
 
     async def aclose(self) -> None:
+        _close(self._authorizers.values())
+        await self._lookout.aclose()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -76,20 +120,31 @@ class AiohttpTransport:
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             network, loop = self._network, asyncio.get_running_loop()
-            resolver = network.resolver or aiohttp.DefaultResolver()
+            inner = network.resolver or aiohttp.DefaultResolver()
+            self._resolver = LastGoodResolver(inner, now=loop.time)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=0,
                     keepalive_timeout=_POOL_IDLE_S,
                     use_dns_cache=network.keep_names,
                     ssl=network.tls or True,
-                    resolver=LastGoodResolver(resolver, now=loop.time),
+                    resolver=self._resolver,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("User-Agent",),
             )
         return self._session
+
+    async def _is_there(self, address: Address) -> bool:
+        """By the address that requests would use: a resolver in trouble says nothing about the host."""
+        host, port = address
+        if self._resolver is not None and not _is_address(host):
+            try:
+                host = (await self._resolver.resolve(host, port))[0]["host"]
+            except (OSError, IndexError):
+                return True
+        return await call((host, port))
 
     def _headers(self, request: UpstreamRequest) -> CIMultiDict[str]:
         """Those of a channel are the same from request to request, but for what the client adds."""
@@ -190,6 +245,25 @@ class AiohttpResponse:
                     pass
         except (aiohttp.ClientError, OSError, TimeoutError):
             return  # the connection is closed instead of kept: that is all it costs
+
+
+def _close(authorizers: Iterable[Authorizer]) -> None:
+    for one in authorizers:
+        one.close()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _gone(host: tuple[str, int]) -> FailureEvidence:
+    return exception_evidence(
+        ConnectionError(f"{host[0]}:{host[1]} cannot be reached any more"), Phase.CONNECT
+    )
 
 
 def _body(body: bytes) -> bytes | AsyncIterator[bytes] | None:

@@ -7,7 +7,7 @@ from foreroute.core.ids import ChannelId
 from foreroute.gateway.any_llm import AnyLlmTransport
 from foreroute.gateway.any_llm_library import Library, find_library
 from foreroute.gateway.network import SYSTEM, Network
-from foreroute.gateway.ports import UpstreamRequest, UpstreamResponse
+from foreroute.gateway.ports import Authorizer, UpstreamRequest, UpstreamResponse
 from foreroute.gateway.transport import AiohttpTransport
 
 
@@ -29,11 +29,12 @@ class ChannelTransports:
         credentials: Mapping[ChannelId, str],
         find: Callable[[], Library] = find_library,
         *,
+        authorizers: Mapping[ChannelId, Authorizer] | None = None,
         network: Network = SYSTEM,
     ) -> None:
         """Raises MissingExtra and ConfigError."""
         self._find = find
-        self._plain = AiohttpTransport(credentials, network)
+        self._plain = AiohttpTransport(credentials, authorizers, network)
         self._adapted: AnyLlmTransport | None = None
         self._library: Library | None = None
         self.prepare(channels)
@@ -50,10 +51,18 @@ class ChannelTransports:
             library.check(one)
         self._library = library
 
-    def adopt(self, channels: Mapping[ChannelId, Channel], credentials: Mapping[ChannelId, str]) -> None:
+    def adopt(
+        self,
+        channels: Mapping[ChannelId, Channel],
+        credentials: Mapping[ChannelId, str],
+        authorizers: Mapping[ChannelId, Authorizer] | None = None,
+    ) -> None:
         """Those of a new configuration that has been prepared for, for requests from now on."""
-        self._plain.adopt(credentials)
+        self._plain.adopt(credentials, authorizers)
         self._adopt_adapted(channels, credentials)
+
+    def warm(self) -> None:
+        self._plain.warm()
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         if request.channel.adapter is None:

@@ -104,6 +104,7 @@ def _route(route: RouteSettings, channels: Mapping[str, ChannelSettings], settin
         sticky=route.sticky,
         fallbacks=tuple(RouteName(name) for name in route.fallbacks),
         select=route.select,
+        regions=frozenset(map(RegionId, route.regions)),
     )
 
 

@@ -1,16 +1,18 @@
 """What no single key can say: names that must exist, be unique, and fit together."""
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from foreroute.core.channel import Dialect
 from foreroute.gateway.any_llm_library import CLOUD_CREDENTIALS, adapter_names
+from foreroute.settings.accounts import account_problems, doubled_accounts
 from foreroute.settings.cross_alerts import alert_problems
 from foreroute.settings.cross_experiments import experiment_problems
+from foreroute.settings.cross_regions import region_problems
 from foreroute.settings.document import Path, Problem
+from foreroute.settings.hints import did_you_mean
 from foreroute.settings.model import RouteSettings, Settings
 from foreroute.settings.units import write_seconds
 
@@ -24,7 +26,9 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_twice("experiments", "id", [one.id for one in settings.experiments]),
         *alert_problems(settings),
         *experiment_problems(settings),
-        *_regions(settings),
+        *region_problems(settings),
+        *doubled_accounts(settings),
+        *account_problems(settings),
         *_urls(settings),
         *_adapters(settings),
         *_targets(settings),
@@ -52,33 +56,9 @@ def _twice(section: str, key: str, names: list[str]) -> Iterator[Problem]:
         first.setdefault(name, index)
 
 
-def _regions(settings: Settings) -> Iterator[Problem]:
-    known = [region.name for region in settings.regions]
-    serving = known or sorted({channel.region for channel in settings.channels})
-    for country, name in settings.geo.countries.items():
-        if name not in serving:
-            hint = _did_you_mean(name, serving, "regions")
-            yield Problem(("geo", "countries", country), f"there is no region {name!r}", hint)
-    if not known:
-        return
-    named: list[tuple[Path, str]] = [
-        (("channels", index, "region"), channel.region) for index, channel in enumerate(settings.channels)
-    ]
-    named += [
-        (("regions", index, "round_trip", other), other)
-        for index, region in enumerate(settings.regions)
-        for other in region.round_trip
-    ]
-    if settings.gateway.region is not None:
-        named.append((("gateway", "region"), settings.gateway.region))
-    for path, name in named:
-        if name not in known:
-            yield Problem(path, f"there is no region {name!r}", _did_you_mean(name, known, "regions"))
-
-
 def _urls(settings: Settings) -> Iterator[Problem]:
     for index, channel in enumerate(settings.channels):
-        if (fault := _fault_of(channel.base_url)) is not None:
+        if channel.base_url and (fault := _fault_of(channel.base_url)) is not None:
             yield Problem(("channels", index, "base_url"), *fault)
 
 
@@ -108,7 +88,7 @@ def _adapters(settings: Settings) -> Iterator[Problem]:
             message = f"an adapter translates from the openai dialect only, not from {channel.dialect.value}"
             yield Problem(path, message, "take dialect or adapter away")
         if (known := adapter_names()) and name not in known:
-            yield Problem(path, f"there is no adapter {name!r}", _did_you_mean(name, known, "adapters"))
+            yield Problem(path, f"there is no adapter {name!r}", did_you_mean(name, known, "adapters"))
         elif channel.api_key is None and name not in CLOUD_CREDENTIALS:
             message = f"{name} needs a key; without one its client would look for any in the environment"
             yield Problem(
@@ -126,7 +106,7 @@ def _targets(settings: Settings) -> Iterator[Problem]:
         for index, target in enumerate(route.targets):
             path: Path = ("routes", number, "targets", index, "channel")
             if target.channel not in known:
-                hint = _did_you_mean(target.channel, known, "channels")
+                hint = did_you_mean(target.channel, known, "channels")
                 yield Problem(path, f"there is no channel {target.channel!r}", hint)
             if target.channel in seen:
                 yield Problem(path, f"{target.channel!r} is in this route already", "name each channel once")
@@ -150,7 +130,7 @@ def _fallbacks(number: int, route: RouteSettings, known: list[str]) -> Iterator[
         if name == route.model:
             yield Problem(path, "a route cannot stand in for itself", "name another route")
         elif name not in known:
-            yield Problem(path, f"there is no route {name!r}", _did_you_mean(name, known, "routes"))
+            yield Problem(path, f"there is no route {name!r}", did_you_mean(name, known, "routes"))
 
 
 def _workers(settings: Settings) -> Iterator[Problem]:
@@ -207,10 +187,3 @@ def _forecasts(settings: Settings) -> Iterator[Problem]:
         wanted = ", ".join(write_seconds(horizon) for horizon in settings.forecast.horizons)
         message = f"{write_seconds(settings.loop.horizon)} is not one of the forecast horizons"
         yield Problem(("loop", "horizon"), message, f"forecast.horizons has {wanted}")
-
-
-def _did_you_mean(name: str, known: Iterable[str], section: str) -> str:
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    wished = f"did you mean {near[0]}? " if near else ""
-    return f"{wished}{section}: {', '.join(names) or 'none'}"

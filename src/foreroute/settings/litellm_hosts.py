@@ -61,13 +61,12 @@ _ALIASES: Final = {
 }
 _CLOUDS: Final = {
     "bedrock": (
-        "AWS Bedrock's own API is not spoken yet: a channel would need `dialect: bedrock` and AWS credentials to sign "
-        "with. Models behind Bedrock's OpenAI-compatible address can be had with a Bedrock API key: `base_url: "
-        "https://bedrock-runtime.REGION.amazonaws.com/openai/v1`"
+        "AWS Bedrock's own API is spoken by an adapter only (`adapter: bedrock`). Models behind Bedrock's "
+        "OpenAI-compatible address can be had with an account: `account: NAME`, see docs/clouds.md"
     ),
     "vertex_ai": (
-        "Vertex AI's own API is not spoken yet: a channel would need `dialect: vertex` and a service account to get "
-        "tokens with. Gemini models can be had with an API key: `gemini/MODEL`"
+        "Vertex AI's own API is spoken by an adapter only (`adapter: vertexai`). Its OpenAI-compatible address can be "
+        "had with an account: `account: NAME`, see docs/clouds.md"
     ),
 }
 _CLOUD_ALIASES: Final = {

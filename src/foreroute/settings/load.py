@@ -2,14 +2,16 @@
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path as FilePath
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from foreroute.core.errors import ConfigError
+from foreroute.settings.accounts import with_accounts, with_addresses
+from foreroute.settings.clouds import CloudAccountsSettings
 from foreroute.settings.cross import cross_problems
 from foreroute.settings.describe import section_of
 from foreroute.settings.document import Document, Path, Problem, read_document
@@ -44,7 +46,11 @@ _PLAIN: Final = {
     "string_type": "must be text",
     "string_pattern_mismatch": "must begin with a letter or a digit and hold only letters, digits and . _ : / -",
 }
-_SECRETS: Final = frozenset({"api_key", "admin_key", "api_keys", "webhook_url", "apprise_urls"})
+_SECRETS: Final = frozenset(
+    {"api_key", "admin_key", "api_keys", "webhook_url", "apprise_urls",
+     "access_key_id", "secret_access_key", "session_token", "client_secret"}
+)  # fmt: skip
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class SettingsError(ConfigError):
@@ -77,17 +83,41 @@ def load_settings(path: FilePath, environment: Mapping[str, str] | None = None) 
             where=str(path),
             hint="name another file, such as configs/foreroute.yaml",
         ) from None
+    given = os.environ if environment is None else environment
     settings = parse_settings(
-        raw, name=str(path), environment=os.environ if environment is None else environment
+        raw,
+        name=str(path),
+        environment=given,
+        read_accounts=lambda file: _accounts(path.parent / file, given),
     )
     return _beside(path, settings)
+
+
+def _accounts(path: FilePath, environment: Mapping[str, str]) -> CloudAccountsSettings:
+    """The accounts of a file of their own. Raises ConfigError."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be read: {error.strerror}",
+            where=str(path),
+            hint="clouds.file names it, beside the configuration",
+        ) from None
+    document = read_document(raw, str(path), environment)
+    found = _validated(document, CloudAccountsSettings)
+    if problems := _all_problems(document, ()):
+        raise SettingsError(document, problems)
+    gcp = tuple(
+        one.model_copy(update={"credentials_file": beside(path, one.credentials_file)}) for one in found.gcp
+    )
+    return found.model_copy(update={"gcp": gcp})
 
 
 def _beside(path: FilePath, settings: Settings) -> Settings:
     """The same with paths that begin at the configuration file's own folder."""
 
     def found(given: FilePath | None) -> FilePath | None:
-        return None if given is None else path.parent / given
+        return beside(path, given)
 
     heal = settings.heal.model_copy(update={"playbooks": found(settings.heal.playbooks)})
     receivers = tuple(
@@ -100,21 +130,45 @@ def _beside(path: FilePath, settings: Settings) -> Settings:
         for one in settings.alerts.receivers
     )
     alerts = settings.alerts.model_copy(update={"receivers": receivers})
-    return settings.model_copy(update={"heal": heal, "alerts": alerts})
+    gcp = tuple(
+        one.model_copy(update={"credentials_file": found(one.credentials_file)})
+        for one in settings.clouds.gcp
+    )
+    clouds = settings.clouds.model_copy(update={"gcp": gcp})
+    return settings.model_copy(update={"heal": heal, "alerts": alerts, "clouds": clouds})
 
 
-def parse_settings(raw: bytes, *, name: str, environment: Mapping[str, str]) -> Settings:
-    """The same for text that is at hand. Pure."""
+def beside(path: FilePath, given: FilePath | None) -> FilePath | None:
+    """A path as a file names it that lies beside it; absolute ones as they are."""
+    return None if given is None else path.parent / given
+
+
+def parse_settings(
+    raw: bytes,
+    *,
+    name: str,
+    environment: Mapping[str, str],
+    read_accounts: Callable[[FilePath], CloudAccountsSettings] | None = None,
+) -> Settings:
+    """The same for text that is at hand. Pure, if `read_accounts` is; without it `clouds.file` is left alone."""
     document = read_document(raw, name, environment)
-    try:
-        settings = Settings.model_validate(document.data)
-    except ValidationError as error:
-        found = [_problem(one) for one in error.errors() if not _said_by_its_items(one)]
-        raise SettingsError(document, _all_problems(document, found)) from None
+    settings = _validated(document, Settings)
+    if read_accounts is not None and settings.clouds.file is not None:
+        settings = with_accounts(settings, read_accounts(settings.clouds.file))
+    settings = with_addresses(settings)
     problems = _all_problems(document, cross_problems(settings))
     if problems:
         raise SettingsError(document, problems)
     return settings
+
+
+def _validated(document: Document, model: type[_Model]) -> _Model:
+    """Raises SettingsError with all that a model does not like."""
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        found = [_problem(one, model) for one in error.errors() if not _said_by_its_items(one)]
+        raise SettingsError(document, _all_problems(document, found)) from None
 
 
 def _all_problems(document: Document, found: Iterable[Problem]) -> list[Problem]:
@@ -129,10 +183,10 @@ def _said_by_its_items(error: ErrorDetails) -> bool:
     return error["type"] == "too_short" and bool(error["input"])
 
 
-def _problem(error: ErrorDetails) -> Problem:
+def _problem(error: ErrorDetails, model: type[BaseModel]) -> Problem:
     path: Path = tuple(error["loc"])
     if error["type"] == "extra_forbidden":
-        return _unknown_key(path)
+        return _unknown_key(path, model)
     leaf = next((part for part in reversed(path) if isinstance(part, str)), "")
     example = _EXAMPLES.get(leaf)
     return Problem(path, _message(error, leaf), f"for example: {example}" if example else "")
@@ -149,16 +203,16 @@ def _message(error: ErrorDetails, leaf: str) -> str:
     return f"{text} (got {value!r})" if is_shown else text
 
 
-def _unknown_key(path: Path) -> Problem:
-    known = sorted(_model_at(path[:-1]).model_fields)
+def _unknown_key(path: Path, root: type[BaseModel]) -> Problem:
+    known = sorted(_model_at(path[:-1], root).model_fields)
     near = difflib.get_close_matches(str(path[-1]), known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     return Problem(path, "there is no such setting", f"{hint}known here: {', '.join(known)}")
 
 
-def _model_at(path: Path) -> type[BaseModel]:
+def _model_at(path: Path, root: type[BaseModel]) -> type[BaseModel]:
     """The model that describes the mapping at a path."""
-    model: type[BaseModel] = Settings
+    model = root
     for part in path:
         if isinstance(part, str) and part in model.model_fields:
             model = section_of(model.model_fields[part]) or model

@@ -6,6 +6,13 @@
 from pydantic import Field
 
 from foreroute.core.decision import Autopilot
+from foreroute.settings.clouds import (
+    AwsAccountSettings,
+    AzureAccountSettings,
+    CloudAccountsSettings,
+    CloudsSettings,
+    GcpAccountSettings,
+)
 from foreroute.settings.experiments import ExperimentSettings
 from foreroute.settings.finding import (
     BudgetSettings,
@@ -53,9 +60,13 @@ __all__ = [
     "AlertReceiverSettings",
     "AlertRouteSettings",
     "AlertsSettings",
+    "AwsAccountSettings",
+    "AzureAccountSettings",
     "BreakerSettings",
     "BudgetSettings",
     "ChannelSettings",
+    "CloudAccountsSettings",
+    "CloudsSettings",
     "CollectSettings",
     "CostSettings",
     "DashboardSettings",
@@ -64,6 +75,7 @@ __all__ = [
     "ForecastSettings",
     "FoundationSettings",
     "GatewaySettings",
+    "GcpAccountSettings",
     "GeoSettings",
     "GuardrailSettings",
     "HealSettings",
@@ -103,6 +115,9 @@ class Settings(Section):
     regions: tuple[RegionSettings, ...] = ()
     """Known regions; empty: those that the channels name."""
     geo: GeoSettings = GeoSettings()
+    residency: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
+    """Tags of keys, and the only regions in which requests of such keys are served: `{gdpr: [eu-west, eu-north]}`."""
+    clouds: CloudsSettings = CloudsSettings()
     channels: tuple[ChannelSettings, ...] = Field(min_length=1)
     """What can be called."""
     routes: tuple[RouteSettings, ...] = Field(min_length=1)

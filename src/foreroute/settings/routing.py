@@ -3,7 +3,8 @@
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from foreroute.core.channel import Dialect
 from foreroute.core.routes import Select
@@ -78,8 +79,10 @@ class ChannelSettings(Section):
     """Where it runs; one of `regions` if there are any."""
     model: str = Field(min_length=1)
     """The model name that the upstream expects."""
-    base_url: str
-    """Up to and including the version: `https://api.openai.com/v1`."""
+    account: Name | None = None
+    """One of `clouds`: proves who is calling instead of an `api_key`, and says where the model is served."""
+    base_url: str = Field("", validate_default=True)
+    """Up to and including the version: `https://api.openai.com/v1`. May be left out with an `account`."""
     dialect: Dialect = Dialect.OPENAI
     """What it speaks: `openai` serves chat, responses, embeddings …; `anthropic` serves messages."""
     adapter: Name | None = None
@@ -95,6 +98,13 @@ class ChannelSettings(Section):
     """Your own rating of its answers."""
     timeouts: TimeoutSettings | None = None
     """Unset: the common ones."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_known(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("account") is None:
+            raise PydanticCustomError("missing", "is required")
+        return value
 
 
 class ObjectiveSettings(Section):
@@ -132,7 +142,8 @@ class RouteSettings(Section):
     quality_min: Ratio = 0.0
     """The optimum of costs gives no share to channels whose `quality` is below it."""
     regions: tuple[Name, ...] = ()
-    """The optimum of costs gives shares to channels of these regions alone; empty: of any."""
+    """Its requests are served in these regions alone, whatever fails; empty: in any. Keys, teams and `residency` can
+    narrow that further."""
     attempts_max: int = Field(3, ge=1, le=10)
     """Tries of one request, the first included."""
     fallbacks: tuple[Name, ...] = ()

@@ -225,8 +225,8 @@ def test_fallbacks_aliases_and_defaults() -> None:
     [
         ("{model_name: '*', litellm_params: {model: openai/x}}", "no wildcards"),
         ("{model_name: m, litellm_params: {model: 'openai/*'}}", "no wildcards"),
-        ("{model_name: m, litellm_params: {model: bedrock/x}}", "dialect: bedrock"),
-        ("{model_name: m, litellm_params: {model: vertex_ai/x}}", "dialect: vertex"),
+        ("{model_name: m, litellm_params: {model: bedrock/x}}", "account: NAME"),
+        ("{model_name: m, litellm_params: {model: vertex_ai/x}}", "account: NAME"),
         ("{model_name: m, litellm_params: {model: cohere/x}}", "not known here"),
         ("{model_name: m, litellm_params: {model: mystery}}", "write the provider before it"),
         ("{model_name: m, litellm_params: {model: azure/x}}", "write it into api_base"),

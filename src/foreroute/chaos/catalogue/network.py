@@ -9,7 +9,7 @@ from foreroute.chaos.names import NameTrouble
 from foreroute.core.failure import FailureClass as F
 
 _REFUSED: Final = frozenset({F.CONNECTION_REFUSED_OR_RESET})
-_UNCONNECTED: Final = frozenset({F.TIMEOUT_CONNECT})
+_UNCONNECTED: Final = frozenset({F.TIMEOUT_CONNECT, F.CONNECTION_REFUSED_OR_RESET, F.NETWORK_UNSPECIFIED})
 _DNS: Final = frozenset({F.DNS_FAILURE})
 _TLS: Final = frozenset({F.TLS_FAILURE})
 _BY_NAME: Final = Course(named=True)

@@ -45,7 +45,7 @@ WHOLE: Final = (
           expected=Expected(classes=_REFUSED | {F.STREAM_INTERRUPTED, F.BACKEND_DEAD}, asked_max=8)),
     Fault(id="region_black_holed", what="both channels of a region are out of reach", door=Door.BLACK_HOLE,
           course=Course(channels=4, faulty=2, pace_s=0.25, connect_s=1.0),
-          expected=Expected(classes=frozenset({F.TIMEOUT_CONNECT}), within_s=2.5, asked_max=20,
+          expected=Expected(classes=_REFUSED | {F.TIMEOUT_CONNECT, F.NETWORK_UNSPECIFIED}, within_s=2.5, asked_max=20,
                             checks=(moved_within(5.0),))),
     Fault(id="all_503", what="all channels answer 503", act=refusals.overloaded, kind=Kind.DOWN, everywhere=True,
           expected=Expected(classes=frozenset({F.OVERLOADED}), checks=(calm,)), compared=True, requests=5),

@@ -1,6 +1,7 @@
 """Answers of the gateway's own when a request cannot be served: complete error objects in the caller's dialect."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -92,6 +93,15 @@ def no_match(model: str, dialect: Dialect) -> ErrorAnswer:
         "`provider` asks for."
     )
     return ErrorAnswer(status=400, message=message, param="model", code="no_matching_channel", final=True)
+
+
+def must_stay(model: str, regions: Sequence[str]) -> ErrorAnswer:
+    """The request may be served in some regions only, and none of them has a channel for it."""
+    where = ", ".join(regions) or "no region at all: its route, key, team and tags have none in common"
+    message = f"No channel of `{model}` may serve this request: it has to stay in {where}."
+    return ErrorAnswer(
+        status=403, type="permission_error", message=message, param="model", code="residency", final=True
+    )
 
 
 def upstream_said(status: int, evidence: FailureEvidence) -> ErrorAnswer:
