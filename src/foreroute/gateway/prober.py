@@ -35,6 +35,7 @@ _BODIES: Final[Mapping[Endpoint, Mapping[str, Any]]] = {
     Endpoint.MESSAGES: {"messages": _SAYS, "max_tokens": 1},
 }
 _PROBE_S: Final = 30.0
+_PAUSE_S: Final = 1.0
 
 
 class Prober:
@@ -68,8 +69,11 @@ class Prober:
                 await asyncio.sleep(wait_s)
                 if works.fleet.is_retired(target.channel):
                     return
+                began_at = loop.time()
                 well = await self._probe(target)
                 wait_s = works.fleet.probed(target.channel, target.policy.breaker, loop.time(), well=well)
+                if wait_s:  # a probe that was never answered has waited already
+                    wait_s = max(_PAUSE_S, wait_s - (loop.time() - began_at))
         finally:
             works.fleet.give_up_probing(target.channel)
 

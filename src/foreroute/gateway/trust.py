@@ -9,7 +9,7 @@ from typing import Final
 _STEPS: Final = (0.05, 0.25, 1.0)
 _SUCCESSES: Final = 3
 _STEP_S: Final = 5.0
-_PATIENCE_S: Final = 15.0
+_PATIENCE_S: Final = 10.0
 """A step ends after this long even without traffic: nothing speaks against the channel."""
 
 

@@ -197,7 +197,7 @@ class TestTrustAndSlowness:
         attempt(fleet, route, "a", FailureClass.AUTHENTICATION)
         fleet.probed(A, POLICY.breaker, 10.0, well=True)
         attempt(fleet, route, "a", at=10.0)
-        assert [fleet.trust(A, at) for at in (24.9, 25.0, 39.9, 40.0)] == [0.05, 0.25, 0.25, 1.0]
+        assert [fleet.trust(A, at) for at in (19.9, 20.0, 29.9, 30.0)] == [0.05, 0.25, 0.25, 1.0]
 
     def test_work_makes_long_and_short_answers_comparable(self) -> None:
         fleet, route = a_fleet("ab"), targets("ab")
