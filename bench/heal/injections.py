@@ -39,6 +39,8 @@ _USUAL: Final = acts.slow(0.2)
 _CHANNELS: Final = 4
 _REGION: Final = 2
 _AFTER_S: Final = 65.0
+"""At most: it ends when every faulty channel has served users again."""
+_STEP_S: Final = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def _drawn(fault: Fault, rng: Random) -> Injection:
         channels=_CHANNELS,
         faulty=_REGION if fault.id == "region_black_holed" else 1,
         pace_s=rng.uniform(0.4, 0.6),
-        warm_s=rng.uniform(10.0, 20.0),
+        warm_s=rng.uniform(8.0, 12.0),
         fault_s=rng.uniform(40.0, 60.0),
         after_s=_AFTER_S,
         connect_s=3.0,
@@ -92,11 +94,17 @@ async def _played(loop: VirtualTimeLoop, injection: Injection, folder: Path, gat
         await _users(house, ask, course.fault_s)
         await house.end()
         _as_usual(house)
-        await _users(house, ask, course.after_s)
+        until = house.now() + course.after_s
+        while house.now() < until and not _are_back(house):
+            await _users(house, ask, _STEP_S)
         await house.answered()
         if gateway is None:
             await house.close_books()
         return house.seen
+
+
+def _are_back(house: House) -> bool:
+    return all(one.has_served_since(house.seen.ended_at) for one in house.faulty)
 
 
 def _as_usual(house: House) -> None:

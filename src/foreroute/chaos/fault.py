@@ -70,8 +70,9 @@ class Course:
     """Between the starts of two requests."""
     warm_s: float = 20.0
     """0: the fault is there from the first request on."""
-    fault_s: float = 130.0
+    fault_s: float = 100.0
     after_s: float = 75.0
+    """At most: it ends when every faulty channel has been back for a while."""
     connect_s: float = 3.0
     """How long the gateway waits for a connection."""
     secure: bool = False

@@ -33,6 +33,7 @@ EPOCH_AT: Final = 1_772_442_000.0
 ROUTE: Final = "chat"
 _SOURCE: Final = "chaos"
 _JOIN_S: Final = 20.0
+_STEP_S: Final = 2.5
 
 
 class SteppedClock(LoopClock):
@@ -129,6 +130,13 @@ class House:
             words = f"{self.fault.id}: question {number}" if text is None else text(number)
             self.track(asyncio.ensure_future(self.ask(words)))
             await asyncio.sleep(min(pace, max(0.0, until - self.now())))
+
+    async def users_until_back(self, at_most_s: float, *, calm_s: float = 10.0) -> None:
+        """Sound traffic until every faulty channel has served users again, and a little longer."""
+        until = self.now() + at_most_s
+        while self.now() < until and not all(one.has_served_since(self.seen.ended_at) for one in self.faulty):
+            await self.users(min(_STEP_S, until - self.now()))
+        await self.users(max(0.0, min(calm_s, until - self.now())))
 
     def track(self, asking: "asyncio.Future[Any]") -> None:
         """A request that `answered` waits for."""

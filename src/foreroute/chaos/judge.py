@@ -120,9 +120,11 @@ def _common(seen: Seen) -> list[str]:
         found.append(f"{len(odd)} answers were {odd[0].verdict}, first {odd[0].answer.status} …{body!r}")
     if before:
         found.append(f"{len(before)} answers were not whole before there was a fault")
-    settled = [one for one in seen.after() if one.at >= seen.ended_at + seen.fault.expected.back_s]
+    back_s = seen.back_s()
+    since_s = seen.fault.expected.back_s if back_s is None else back_s
+    settled = [one for one in seen.after() if one.at > seen.ended_at + since_s]
     if unwell := [one for one in settled if one.verdict is not Verdict.COMPLETE]:
-        found.append(f"{len(unwell)} answers were not whole when the fault was long over")
+        found.append(f"{len(unwell)} answers were not whole when the channel was back")
     return found
 
 

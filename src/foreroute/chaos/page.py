@@ -14,7 +14,7 @@ Made by `foreroute chaos run --write docs/chaos.md`; do not edit.
 
 Real servers on loopback, the real gateway process's parts on real sockets, and virtual time: a fault of two minutes takes
 a second, and no figure depends on the machine. If not said otherwise there are two channels of which one has the fault,
-two requests a second, 20 s without the fault, 130 s with it, 75 s after it; a connection may take 3 s, the first chunk and
+two requests a second, 20 s without the fault, 100 s with it, up to 75 s after it; a connection may take 3 s, the first chunk and
 a silence 5 s, an attempt 20 s, a request 60 s; all else is as it is by default, without hedging.
 
 For every fault it is checked that

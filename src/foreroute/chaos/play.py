@@ -61,7 +61,7 @@ async def come_and_go(house: House, fault: Fault) -> None:
     await house.begin()
     await house.users(course.fault_s)
     await house.end()
-    await house.users(course.after_s)
+    await house.users_until_back(course.after_s)
 
 
 def _untested(fault: Fault, why: str) -> Finding:

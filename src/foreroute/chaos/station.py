@@ -5,11 +5,13 @@ import contextlib
 import json
 import socket
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from foreroute.chaos.acts import Act, sound
 from foreroute.chaos.door import BlackHole, Certificate, Certificates, Door, say_nothing, say_plain
 from foreroute.chaos.exchange import Exchange
+
+_PROBE: Final = "ping"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ class Station:
     def become_sound(self) -> None:
         """From the next request on; connections stay."""
         self.act = sound
+
+    def has_served_since(self, at: float) -> bool:
+        """Whether a user's request has come since then; the gateway's own probes only say `ping`."""
+        return any(call.at >= at and call.text != _PROBE for call in reversed(self.calls))
 
     async def close(self) -> None:
         if self._hole is not None:

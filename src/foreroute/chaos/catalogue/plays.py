@@ -47,7 +47,7 @@ def learn_refusal(text: str, more: Mapping[str, Any]) -> Play:
         for _ in range(_TRIES):
             await house.ask(text, more=more)
         await house.end()
-        await house.users(fault.course.after_s)
+        await house.users_until_back(fault.course.after_s)
 
     return play
 
@@ -72,7 +72,7 @@ async def poison(house: House, fault: Fault) -> None:
     notes["most_attempts"] = float(max(int(one.headers["x-foreroute-attempts"]) for one in answers))
     notes["not_told"] = float(sum(one.status < 500 for one in answers))
     await house.end()
-    await house.users(fault.course.after_s)
+    await house.users_until_back(fault.course.after_s)
 
 
 def poison_checked(seen: Seen) -> list[str]:
@@ -207,7 +207,7 @@ def ramp(usual_s: float, worst_s: float, *, over_s: float) -> Play:
         for station in house.faulty:
             station.act = acts.slow(usual_s)
         house.seen.ended_at = house.now()
-        await house.users(fault.course.after_s)
+        await house.users_until_back(fault.course.after_s)
 
     return play
 
@@ -241,7 +241,7 @@ def flap(period_s: float) -> Play:
                     station.act = act
                 await house.users(period_s)
         house.seen.ended_at = house.now()
-        await house.users(fault.course.after_s)
+        await house.users_until_back(fault.course.after_s)
 
     return play
 
