@@ -81,7 +81,7 @@ Gateway = Callable[[House, int], Ask]
 def played(injection: Injection, gateway: Gateway | None = None) -> Seen:
     """What came of it. None: the house's own gateway; else whoever is named, in front of the same channels."""
     with tempfile.TemporaryDirectory(prefix="bench-heal-") as folder:
-        return run_virtual(lambda loop: _played(loop, injection, Path(folder), gateway))
+        return run_virtual(lambda loop: _played(loop, injection, Path(folder), gateway), alone=True)
 
 
 async def _played(loop: VirtualTimeLoop, injection: Injection, folder: Path, gateway: Gateway | None) -> Seen:

@@ -21,7 +21,7 @@ _DAY_HOURS: Final = 24.0
 def rows(*, quick: bool) -> list[Row]:
     hours = _HOURS_QUICK if quick else _HOURS
     with tempfile.TemporaryDirectory(prefix="bench-heal-") as folder:
-        opened, requests = run_virtual(lambda loop: _quiet(loop, Path(folder), hours))
+        opened, requests = run_virtual(lambda loop: _quiet(loop, Path(folder), hours), alone=True)
     return [
         Row(
             id="heal.false_ejections_per_day",

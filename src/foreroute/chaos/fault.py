@@ -81,6 +81,8 @@ class Course:
     """The faulty channels are found by name."""
     control: bool = False
     """With the control loop, its store and its playbooks."""
+    processes: bool = False
+    """With channels in processes of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

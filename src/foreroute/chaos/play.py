@@ -26,7 +26,9 @@ def play(fault: Fault, *, quick: bool = False) -> Finding:
         length_s = min(fault.course.fault_s, _QUICK_FAULT_S)
         fault = replace(fault, course=replace(fault.course, fault_s=length_s))
     with _quiet(), tempfile.TemporaryDirectory(prefix="foreroute-chaos-") as folder:
-        return judge(run_virtual(lambda loop: _played(loop, fault, Path(folder))))
+        # Threads and processes of others need their turn; channels on the same loop do not.
+        alone = not (fault.course.control or fault.course.processes)
+        return judge(run_virtual(lambda loop: _played(loop, fault, Path(folder)), alone=alone))
 
 
 def play_all(faults: Iterable[Fault], *, quick: bool = False) -> list[Finding]:
