@@ -16,6 +16,7 @@ from bench.marks import filled
 from bench.policies_tables import forecasts, scenarios
 
 from foreroute.cli.reference import cli_reference
+from foreroute.heal.playbook_schema import playbook_json_schema
 from foreroute.settings.reference import reference
 from foreroute.settings.schema import settings_schema
 from foreroute.simulate.scenario_schema import scenario_schema, world_schema
@@ -37,6 +38,7 @@ def _json(schema: dict[str, Any]) -> str:
 
 FILES: dict[str, Callable[[], str]] = {
     "schema/foreroute.schema.json": schema,
+    "schema/recovery_playbooks.schema.json": lambda: _json(playbook_json_schema()),
     "schema/scenario.schema.json": lambda: _json(scenario_schema()),
     "schema/world.schema.json": lambda: _json(world_schema()),
     "docs/configuration.md": reference,

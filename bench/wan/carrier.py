@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def _packets(device: int) -> list[bytes]:
-    found = []
+    found: list[bytes] = []
     with contextlib.suppress(BlockingIOError):
         while len(found) < 64:
             found.append(os.read(device, _PACKET_BYTES))

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -194,6 +194,39 @@ class AlertDesk:
             alerts=(alert,),
         )
         await self.outbox.test(notice)
+
+    async def tell(self, text: str, severity: Severity, *, key: str, about: Mapping[str, str]) -> int:
+        """A message that is no alert of its own, to every receiver; returns to how many. The same key is the same
+        message: a receiver that knows keys takes it once. Raises StoreError when it could not be written down.
+        """
+        at = self._clock.now()
+        alert = Alert(
+            id=hashlib.sha256(key.encode()).hexdigest()[:16],
+            fingerprint=key,
+            source=Source.INCIDENT,
+            labels={"alertname": "ForeroutePlaybook", **about},
+            summary=text,
+            since_at=at,
+            seen_at=at,
+            phase=Phase.FIRING,
+            severity=severity,
+            fired_at=at,
+        )
+        notices = [
+            Notice(
+                id=hashlib.sha256(f"{key}/{receiver}".encode()).hexdigest()[:16],
+                receiver=receiver,
+                group_key=f"{receiver}/playbook",
+                group_labels={},
+                reason=Reason.FIRING,
+                at=at,
+                alerts=(alert,),
+            )
+            for receiver in self.settings.receivers
+        ]
+        async with self._turn:
+            await self._write(self._state, notices)
+        return len(notices)
 
     # How --------------------------------------------------------------------------------------------------------
 

@@ -102,4 +102,10 @@ def _event(place: _Place, members: Iterable[str], bad: Mapping[str, Sequence[Sig
         done=(f"acted on {done} of them",) if done else (),
         advice=advice_on(Source.EVENT),
         members=names,
+        incident=_most_told([signal.incident for signal in worst if signal.incident]),
     )
+
+
+def _most_told(names: Sequence[str]) -> str:
+    """Of several incidents in one place, the one of most channels."""
+    return max(sorted(set(names)), key=names.count, default="")

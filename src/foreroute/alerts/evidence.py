@@ -40,6 +40,8 @@ class Evidence:
     """Receiver → why messages do not reach it."""
     quiet_since_at: float | None = None
     """The last tick before a gap in which the loop did not look."""
+    about: Mapping[ChannelId, str] = field(default_factory=dict)
+    """The open incident of each channel that is in one."""
     told: Told = field(default_factory=Told)
     """What was learnt from failures and is news."""
     acts: bool = True

@@ -108,7 +108,7 @@ def _is_news(before: Alert | None, after: Alert, written_at: float, at: float) -
 
 _WATCHED: Final = (
     *("id", "phase", "severity", "pending_since_at", "fired_at", "clear_since_at", "resolved_at", "members"),
-    *("reopened", "acknowledged_at", "acknowledged_by", "silenced_by", "inhibited_by", "done"),
+    *("reopened", "acknowledged_at", "acknowledged_by", "silenced_by", "inhibited_by", "done", "incident"),
 )
 """A change of these is written at once; what moves with every tick waits."""
 

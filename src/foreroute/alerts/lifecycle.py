@@ -99,6 +99,7 @@ def _seen(alert: Alert | None, signal: Signal, at: float, settings: AlertSetting
         done=_done(alert, signal),
         members=tuple(sorted({*alert.members, *signal.members})),
         members_now=len(signal.members),
+        incident=signal.incident or alert.incident,
     )
     patience_s = signal.hold_s
     if signal.ratio is None:

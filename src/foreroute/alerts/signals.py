@@ -1,16 +1,18 @@
 """From one tick's findings to signals: what is wrong, how bad that is for users, what was done. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
+from foreroute.alerts.budget_signals import budget_signals
 from foreroute.alerts.evidence import NO_TRAFFIC, Evidence
 from foreroute.alerts.impact import failure_impact, latency_impact, summed
 from foreroute.alerts.settings import AlertSettings
 from foreroute.alerts.values import Impact, Severity, Signal, Source
-from foreroute.alerts.words import advice_on, percent, seconds, usd
+from foreroute.alerts.words import advice_on, percent, seconds
 from foreroute.core.channel import Channel
 from foreroute.core.decision import Cause, Decision, ReasonCode
-from foreroute.core.findings import Anomaly, BudgetStatus, Incident
+from foreroute.core.findings import Anomaly, Incident
 from foreroute.core.ids import ChannelId
 from foreroute.core.patterns import ChannelFact
 from foreroute.core.series import Metric
@@ -34,7 +36,6 @@ _CAUSES: Final = {
     ReasonCode.SLOW: Source.SLOW,
     ReasonCode.FAILING: Source.FAILING,
 }
-_BUDGET_HOLD_S: Final = 300.0
 STAGES: Final = {
     Source.INCIDENT: "heal",
     Source.ANOMALY: "detect",
@@ -54,13 +55,16 @@ def signals_of(evidence: Evidence, settings: AlertSettings) -> list[Signal]:
         found += _incidents(evidence, channels)
         found += _causes(evidence, channels, settings)
         found += _anomalies(evidence, channels, settings)
-        found += (
-            _budget(budget, evidence) for budget in evidence.findings.budgets if budget.overrun_expected
-        )
+        found += (one for budget in evidence.findings.budgets for one in budget_signals(budget, evidence.at))
         found += _news(evidence)
         found += (_expiry(fact, evidence) for fact in evidence.told.due)
         found += _stages(evidence)
-    return found
+    return [_with_incident(signal, evidence) for signal in found]
+
+
+def _with_incident(signal: Signal, evidence: Evidence) -> Signal:
+    name = evidence.about.get(ChannelId(signal.labels.get("channel", "")), "")
+    return replace(signal, incident=name) if name else signal
 
 
 def labels(source: Source, kind: str, **more: str) -> dict[str, str]:
@@ -164,21 +168,6 @@ def _anomaly(anomaly: Anomaly, channel: Channel, evidence: Evidence, settings: A
         hold_s=settings.firing_after_s,
         done=_done(evidence.decision, channel.id),
         advice=advice_on(Source.ANOMALY),
-    )
-
-
-def _budget(budget: BudgetStatus, evidence: Evidence) -> Signal:
-    is_spent = budget.spent_usd >= budget.limit_usd
-    state = "is spent" if is_spent else "is expected to overrun"
-    return Signal(
-        source=Source.BUDGET,
-        labels=labels(Source.BUDGET, "budget", budget=budget.name),
-        summary=f"budget {budget.name} {state}: {usd(budget.spent_usd)} so far, "
-        f"{usd(budget.projected_usd)} by the end, limit {usd(budget.limit_usd)}",
-        since_at=evidence.at,
-        hold_s=0.0 if is_spent else _BUDGET_HOLD_S,
-        floor=Severity.CRITICAL if is_spent else Severity.WARNING,
-        advice=advice_on(Source.BUDGET),
     )
 
 

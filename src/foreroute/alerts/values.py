@@ -86,6 +86,8 @@ class Signal:
     """What a person could do."""
     members: tuple[str, ...] = ()
     """The channels of an event."""
+    incident: str = ""
+    """The incident that this is a part of, by its id; no part of what identifies the trouble."""
 
     @property
     def fingerprint(self) -> str:
@@ -128,6 +130,8 @@ class Alert:
     silenced_by: str | None = None
     inhibited_by: str | None = None
     """The alert that explains this one."""
+    incident: str = ""
+    """The incident that it is a part of; the newest, of several."""
 
     @property
     def channel(self) -> str:

@@ -11,7 +11,7 @@ import orjson
 from foreroute import __version__
 from foreroute.alerts.delivery import NotSent
 from foreroute.alerts.values import Alert, Notice, Phase, Reason
-from foreroute.alerts.words import block, subject
+from foreroute.alerts.words import block, duration, incident_link, subject
 
 _TIMEOUT_S: Final = 10.0
 _LATER: Final = frozenset({408, 425, 429})
@@ -88,12 +88,14 @@ def _alert(alert: Alert, notice: Notice, external_url: str) -> dict[str, Any]:
     is_over = alert.phase is Phase.RESOLVED
     notes = {
         "summary": alert.summary,
-        "description": block(alert, notice.at),
+        "description": block(alert, notice.at, external_url),
         "requests_per_minute_affected": f"{alert.impact.requests_per_minute:.3g}",
         "done": "; ".join(alert.done),
         "advice": alert.advice,
         "channels": ", ".join(alert.members),
         "alert_id": alert.id,
+        "incident_id": alert.incident,
+        "duration": duration(alert.duration_s(notice.at)) if is_over else "",
     }
     return {
         "status": "resolved" if is_over else "firing",
@@ -101,7 +103,7 @@ def _alert(alert: Alert, notice: Notice, external_url: str) -> dict[str, Any]:
         "annotations": {name: text for name, text in notes.items() if text},
         "startsAt": _rfc3339(alert.since_at),
         "endsAt": _rfc3339(alert.resolved_at) if is_over and alert.resolved_at is not None else _NEVER,
-        "generatorURL": external_url,
+        "generatorURL": incident_link(alert, external_url) or external_url,
         "fingerprint": alert.fingerprint,
     }
 

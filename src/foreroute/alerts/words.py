@@ -54,15 +54,20 @@ def subject(notice: Notice) -> str:
 
 def body(notice: Notice, link: str = "") -> str:
     """Plain text. The last line is the message's id: one that comes twice has the same."""
-    shown = [block(alert, notice.at) for alert in notice.alerts[:_SHOWN_MAX]]
+    shown = [block(alert, notice.at, link) for alert in notice.alerts[:_SHOWN_MAX]]
     if len(notice.alerts) > _SHOWN_MAX:
         shown.append(f"and {len(notice.alerts) - _SHOWN_MAX} more: see the dashboard")
     tail = [f"Dashboard: {link}"] if link else []
     return "\n\n".join([*shown, "\n".join([*tail, f"Message {notice.id}"])])
 
 
-def block(alert: Alert, at: float) -> str:
-    """One alert in a few lines."""
+def incident_link(alert: Alert, link: str) -> str:
+    """Where the incident is told from beginning to end; empty when nobody can see a dashboard."""
+    return f"{link.rstrip('/')}/incidents.html#{alert.incident}" if link and alert.incident else ""
+
+
+def block(alert: Alert, at: float, link: str = "") -> str:
+    """One alert in a few lines. `link`: the dashboard's address."""
     is_over = alert.phase is Phase.RESOLVED
     lines = [f"{'Over' if is_over else alert.severity.value.capitalize()}: {alert.summary}"]
     took = duration(alert.duration_s(at))
@@ -74,6 +79,8 @@ def block(alert: Alert, at: float) -> str:
         lines.append(f"Channels: {_members(alert)}")
     if not is_over and alert.advice:
         lines.append(f"To do: {alert.advice}")
+    if alert.incident:
+        lines.append(f"Incident: {incident_link(alert, link) or alert.incident}")
     return "\n".join([*lines, f"Alert {alert.id}"])
 
 

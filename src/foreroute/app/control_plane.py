@@ -10,13 +10,16 @@ from typing import Any, Final
 
 from foreroute.alerts.desk import AlertDesk
 from foreroute.app.alerts import build_desk, with_alerts
+from foreroute.app.budgets import build_watch
 from foreroute.app.certificates import watch_certificates
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.experiments import Experiments, build_experiments
 from foreroute.app.grouping import run_any
+from foreroute.app.incidents import build_incidents
 from foreroute.app.keys import load_keys
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
+from foreroute.app.playbooks import build_playbooks
 from foreroute.app.simulator import Simulator
 from foreroute.app.stages import (
     build_stages,
@@ -29,11 +32,14 @@ from foreroute.app.stages import (
     stages_of,
 )
 from foreroute.clock import SystemClock
+from foreroute.control.budgets import BUDGET_PACE_STATE, BudgetWatch
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
 from foreroute.control.fits import Fits, process_pool
+from foreroute.control.incidents.desk import IncidentDesk
 from foreroute.control.loop import ControlLoop
 from foreroute.control.mutes import Mutes
+from foreroute.control.playbooks.desk import PlaybookDesk
 from foreroute.control.stages import Stages
 from foreroute.core.errors import StoreError
 from foreroute.core.feedback import AlertFeedback
@@ -82,8 +88,11 @@ class ControlPlane:
     stages: Stages | None = None
     store: Store | None = None
     mutes: Mutes | None = None
+    playbooks: PlaybookDesk | None = None
     dashboard_url: str | None = None
     experiments: Experiments | None = None
+    budgets: BudgetWatch | None = None
+    incidents: IncidentDesk | None = None
     steering: Steering | None = None
     """An earlier control plane's, when this one takes its place."""
     reload: Callable[[], Awaitable[ReloadResult]] | None = None
@@ -116,6 +125,14 @@ class ControlPlane:
             desk = build_desk(self.settings, store.records, self.clock)
             self.mutes = mutes_of(self.settings, store.records)
             await self.mutes.start(self.clock.now())
+            self.playbooks = build_playbooks(
+                self.settings,
+                store,
+                self.data,
+                self.clock,
+                alerts=desk,
+                keys_changed=lambda: self._keys_changed(store),
+            )
             self.stages = build_stages(
                 self.settings,
                 self.data,
@@ -124,6 +141,7 @@ class ControlPlane:
                 alerts=desk,
                 mutes=self.mutes,
                 feedback=AlertFeedback if desk is None else lambda: desk.feedback,
+                playbooks=self.playbooks,
             )
             # A control plane that is started again beside its gateway finds the journal open.
             if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
@@ -131,8 +149,11 @@ class ControlPlane:
             self._ring = await load_keys(store, self.data, self.clock)
             if self.options.prepare is not None:
                 await self.options.prepare(store, self.stages)
+            await self._start_budgets(store)
             await self._start_experiments(store)
+            self.stages = await self._with_incidents(self.stages, store)
             self.loop = self._make_loop(self.stages, store, fits)
+            self.playbooks.changed = self.loop.treated_again
             await self._run(self.loop, self.stages, store, desk)
         finally:
             await self._farewell(store, fits)
@@ -201,6 +222,9 @@ class ControlPlane:
                 desk=desk,
                 simulator=simulator,
                 mutes=self.mutes,
+                budgets=self.budgets,
+                playbooks=self.playbooks,
+                incidents=self.incidents,
             ) as dashboard,
         ):
             stack.push_async_callback(asyncio.to_thread, simulator.stop)
@@ -228,6 +252,16 @@ class ControlPlane:
         found = self._ring.find(presented, self.clock.now())
         return found.key.role if isinstance(found, Known) else None
 
+    async def _start_budgets(self, store: Store) -> None:
+        """Before anybody is served: a budget that is spent already holds from the first request on."""
+        assert self.stages is not None  # noqa: S101 - made just before
+        self.budgets = build_watch(self.settings, self.data, store, wait=self.options.wait_for_fits)
+        if self.budgets is None:
+            return
+        learners = {**self.stages.learners, BUDGET_PACE_STATE: self.budgets}
+        self.stages = replace(self.stages, budgets=self.budgets, learners=learners)
+        await self.budgets.update(self.clock.now())
+
     async def _start_experiments(self, store: Store) -> None:
         """Before the loop, so that its first plan has what is promoted and what runs."""
         assert self.stages is not None  # noqa: S101 - made just before
@@ -239,6 +273,13 @@ class ControlPlane:
         if self.experiments is not None:
             await self.experiments.desk.start(self.clock.now())
             self.stages = replace(self.stages, experiments=self.experiments.desk)
+
+    async def _with_incidents(self, stages: Stages, store: Store) -> Stages:
+        """Before the loop, so that its first tick goes on where the last run ended."""
+        self.incidents = build_incidents(self.settings, store, stages, self.clock)
+        if self.incidents is not None:
+            await self.incidents.start(self.clock.now())
+        return replace(stages, incidents=self.incidents)
 
     def _make_loop(self, stages: Stages, store: Store, fits: Fits[Any, Any] | None) -> ControlLoop:
         settings = self.settings
@@ -265,6 +306,8 @@ class ControlPlane:
 
     async def _farewell(self, store: Store, fits: Fits[Any, Any] | None) -> None:
         """Stores what has come in so far and lets go of everything, also when the loop was killed."""
+        if self.playbooks is not None:
+            await self.playbooks.aclose()
         if self.loop is not None:
             await self.loop.flush()
         if fits is not None:

@@ -9,11 +9,15 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from foreroute.alerts.desk import AlertDesk
+from foreroute.app.budgets import budgets_of
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.costs import costs_of
 from foreroute.app.simulator import Simulator
+from foreroute.control.budgets import BudgetWatch
+from foreroute.control.incidents.desk import IncidentDesk
 from foreroute.control.loop import ControlLoop
 from foreroute.control.mutes import Mutes
+from foreroute.control.playbooks.desk import PlaybookDesk
 from foreroute.control.stages import Stages
 from foreroute.core.errors import ForerouteError
 from foreroute.core.keys import Role
@@ -23,13 +27,16 @@ from foreroute.dashboard.anomalies import anomaly_routes
 from foreroute.dashboard.door import Door
 from foreroute.dashboard.experiments import ExperimentSources, experiment_routes
 from foreroute.dashboard.forecast_record import RecordSources, record_routes
+from foreroute.dashboard.incidents import IncidentSources, incident_routes
 from foreroute.dashboard.key_desk import KeySources
 from foreroute.dashboard.keys import key_routes
 from foreroute.dashboard.mutes import mute_routes
+from foreroute.dashboard.playbooks import playbook_routes
 from foreroute.dashboard.rollout import rollout_routes
 from foreroute.dashboard.routes import Dashboard
 from foreroute.dashboard.simulator import simulator_routes
 from foreroute.dashboard.sources import Sources
+from foreroute.dashboard.tuning import tuning_routes
 from foreroute.serving import Server, serve_asgi
 from foreroute.settings.cross import is_loopback
 from foreroute.settings.model import Settings
@@ -55,6 +62,9 @@ async def serve_dashboard(
     simulator: Simulator | None = None,
     experiments: ExperimentSources | None = None,
     mutes: Mutes | None = None,
+    budgets: BudgetWatch | None = None,
+    playbooks: PlaybookDesk | None = None,
+    incidents: IncidentDesk | None = None,
 ) -> Server:
     """On the wished port; a demo takes the next free one if that is taken. Raises ForerouteError without a port.
 
@@ -74,19 +84,35 @@ async def serve_dashboard(
         store_kind=settings.store.kind,
         gateway_url=gateway_url,
         demo=demo,
+        incidents=incidents,
     )
     dashboard = Dashboard(
         sources,
         more=[
             *_key_routes(store, clock, keys_changed),
-            *costs_of(settings, store, clock),
+            *costs_of(settings, store, clock, budgets),
+            *budgets_of(settings, store, clock, budgets),
             *_reload_route(reload),
             *alert_routes(desk, store.records, clock, mutes),
             *mute_routes(mutes, store.records, clock),
             *anomaly_routes(sources),
             *([] if simulator is None else simulator_routes(simulator)),
             *([] if experiments is None else experiment_routes(experiments)),
+            *(
+                []
+                if incidents is None
+                else incident_routes(
+                    IncidentSources(
+                        desk=incidents,
+                        rollups=store.rollups,
+                        board=lambda: loop.board,
+                        clock=clock,
+                    )
+                )
+            ),
             *rollout_routes(lambda: loop.board, loop.operator),
+            *playbook_routes(playbooks),
+            *tuning_routes(stages.tuning, store.records, clock),
             *record_routes(
                 RecordSources(
                     board=lambda: loop.board,

@@ -14,6 +14,7 @@ from foreroute.app.places import Places, open_places
 from foreroute.app.plane import open_journal
 from foreroute.app.prices import price_book
 from foreroute.core.accounts import AccountBooks
+from foreroute.core.budgets import ScopedBudget
 from foreroute.core.channel import Channel
 from foreroute.core.errors import StoreError
 from foreroute.core.ids import ChannelId, KeyId, RegionId
@@ -22,10 +23,11 @@ from foreroute.core.plan import RoutingPlan
 from foreroute.core.ports import AttemptPricer, Clock, PriceBook
 from foreroute.core.windows import Window
 from foreroute.cost.ledger import price_attempts
-from foreroute.gateway.account_seed import seed
+from foreroute.gateway.account_seed import seed, seed_budgets
 from foreroute.gateway.accounts import MemoryAccounts
 from foreroute.gateway.asgi import Gateway
 from foreroute.gateway.breaker import BreakerState
+from foreroute.gateway.budgets import BudgetBook
 from foreroute.gateway.door import Door
 from foreroute.gateway.fleet import ChannelStanding
 from foreroute.gateway.keyring import Keyring
@@ -49,7 +51,7 @@ _log: Final = logging.getLogger("foreroute.app")
 
 @dataclass(slots=True, kw_only=True)
 class DataPlane:
-    """`reconfigure` and `take_keys` may be called from any thread: the gateway changes between two requests."""
+    """`reconfigure`, `take_keys` and `take_budgets` may be called from any thread: the gateway changes between two requests."""
 
     gateway: Gateway
     channels: tuple[Channel, ...]
@@ -104,6 +106,19 @@ class DataPlane:
             )  # first: a key that was taken back must not outlive a trouble below
             try:
                 seed(self.accounts, book, spends, at)
+            except StoreError as error:
+                _log.error("accounts_not_restored", extra={"error": str(error)})
+
+        self.on_gateway(exchange)
+
+    def take_budgets(self, budgets: Sequence[ScopedBudget], spends: Mapping[str, Decimal], at: float) -> None:
+        """`spends`: what each budget has spent in the window that holds `at`, by its name."""
+        book = BudgetBook(budgets)
+
+        def exchange() -> None:
+            self.till.book = book
+            try:
+                seed_budgets(self.accounts, book, spends, at)
             except StoreError as error:
                 _log.error("accounts_not_restored", extra={"error": str(error)})
 

@@ -1,10 +1,11 @@
 """What the control plane knows of the gateways that it steers, be it one beside it or several processes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+from foreroute.core.budgets import ScopedBudget
 from foreroute.core.channel import Channel
 from foreroute.core.errors import StoreUnavailable
 from foreroute.core.ids import KeyId
@@ -35,6 +36,10 @@ class Plane(Protocol):
 
     def take_keys(self, book: KeyBook, spends: Mapping[Window, Mapping[KeyId, Decimal]], at: float) -> None:
         """`spends`: what each key has spent in the window that holds `at`."""
+        ...
+
+    def take_budgets(self, budgets: Sequence[ScopedBudget], spends: Mapping[str, Decimal], at: float) -> None:
+        """`spends`: what each budget has spent in the window that holds `at`, by its name."""
         ...
 
     def keep_on_disk(self, folder: Path, source: str) -> JournalReader:

@@ -8,12 +8,14 @@ from typing import Any, Final
 import orjson
 
 from foreroute.app.data_plane import gateway_settings
+from foreroute.app.incidents import build_incidents
 from foreroute.app.simulated_plane import SteppedClock, build_plane, settings_of
 from foreroute.app.simulated_stages import NoForecast, NoSpend
 from foreroute.app.stages import build_stages, guardrails, loop_settings
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
 from foreroute.control.decision_log import DECISION, INCIDENT
+from foreroute.control.incidents.desk import IncidentDesk
 from foreroute.control.loop import ControlLoop
 from foreroute.control.stages import Stages
 from foreroute.control.state import Board
@@ -43,6 +45,8 @@ class SimulationOptions:
     forecasts: bool = True
     """False: the loop sees no forecast, so that only what has happened moves shares."""
     settings: Settings | None = None
+    incidents: bool = False
+    """True: incidents are told, as a server tells them."""
 
 
 class LiveSimulation:
@@ -61,6 +65,8 @@ class LiveSimulation:
         channels = {channel.id: channel for channel in self._plane.channels}
         self.router = GatewayRouter(self._plane.plans, channels, gateway_settings(self.settings))
         self._store = MemoryStore(merge_rollups)
+        self.incidents: IncidentDesk | None = None
+        """Where incidents are told, if that was asked for."""
         self._stages = self._build_stages()
         self._loop = ControlLoop(
             loop_settings(self.settings),
@@ -216,6 +222,9 @@ class LiveSimulation:
         if not self.settings.budgets:
             # Nobody asks, and adding it up takes time in every tick.
             stages = replace(stages, ledger=NoSpend())
+        if self._options.incidents:
+            self.incidents = build_incidents(self.settings, self._store, stages, self._clock)
+            stages = replace(stages, incidents=self.incidents)
         return stages if self._options.forecasts else replace(stages, forecast=NoForecast())
 
 

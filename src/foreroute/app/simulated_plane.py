@@ -1,13 +1,14 @@
 """What the control plane knows of a simulated gateway, and a world as a configuration file would describe it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from foreroute.app.data_plane import topology_of
+from foreroute.core.budgets import ScopedBudget
 from foreroute.core.channel import Channel
 from foreroute.core.errors import StoreUnavailable
 from foreroute.core.ids import KeyId
@@ -36,6 +37,9 @@ class SimulatedPlane:
 
     def take_keys(self, book: KeyBook, spends: Mapping[Window, Mapping[KeyId, Decimal]], at: float) -> None:
         """Simulated users have no keys."""
+
+    def take_budgets(self, budgets: Sequence[ScopedBudget], spends: Mapping[str, Decimal], at: float) -> None:
+        """Simulated users are refused nothing for money's sake."""
 
     def keep_on_disk(self, folder: Path, source: str) -> JournalReader:  # noqa: ARG002 - the port
         raise StoreUnavailable("a simulated gateway keeps nothing on disk")
@@ -73,6 +77,8 @@ def settings_of(world: WorldSpec) -> Settings:
         "dashboard": {"enabled": False},
         "store": {"kind": "memory"},
         "loop": {"collect": "60s"},
+        # The simulated gateway keeps its configured limits: worlds are compared under the same ones.
+        "tuning": {"parameters": []},
         "channels": [_channel(channel) for channel in world.channels],
         "routes": [_route(route) for route in routes_of(world)],
     }

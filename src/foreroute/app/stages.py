@@ -2,24 +2,27 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
 from typing import Final
 
 from foreroute.app.forecasting import build_forecasting
 from foreroute.app.grouping import NightlyGroups
 from foreroute.app.plane import Plane
+from foreroute.app.playbooks import simulated_playbooks
 from foreroute.app.prices import price_book
 from foreroute.app.spread import spread_of
+from foreroute.app.tuning import build_tuning
 from foreroute.control.grading import GradingRules
 from foreroute.control.loop_settings import LoopSettings
 from foreroute.control.mutes import MutedDetection, Mutes
 from foreroute.control.outlooks import SLOWDOWNS
+from foreroute.control.playbooks.desk import PlaybookDesk
 from foreroute.control.reckoning import RolloutSettings
 from foreroute.control.rollout import Thresholds
 from foreroute.control.stages import AlertStage, CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
 from foreroute.core.attempt import Attempt
-from foreroute.core.decision import Autopilot, Capability
+from foreroute.core.budgets import BudgetScope
+from foreroute.core.decision import DECIDED, Autopilot, Capability
 from foreroute.core.feedback import AlertFeedback
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
 from foreroute.core.ids import ChannelId
@@ -28,6 +31,7 @@ from foreroute.core.mute import MaintenanceWindow
 from foreroute.core.ports import PriceBook, RecordStore, Store
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric
+from foreroute.core.windows import Window
 from foreroute.core.work import Expectation
 from foreroute.cost import budget
 from foreroute.cost.ledger import price_attempts, total_spend
@@ -40,10 +44,9 @@ from foreroute.forecast.work import WorkModels
 from foreroute.heal.blame import blamed
 from foreroute.heal.engine import HealEngine, HealSettings
 from foreroute.heal.learning import FailureLearning
-from foreroute.heal.playbook import Playbook
-from foreroute.heal.playbook_yaml import load_playbooks
 from foreroute.monitor.fold import Folder, merge_rollups
 from foreroute.monitor.segments import Segments
+from foreroute.settings.budgets import scoped_budgets
 from foreroute.settings.convert import objective_metrics
 from foreroute.settings.finding import Weekday
 from foreroute.settings.model import Settings
@@ -62,9 +65,11 @@ def build_stages(
     prices: PriceBook | None = None,
     mutes: Mutes | None = None,
     feedback: Callable[[], AlertFeedback] = AlertFeedback,
+    playbooks: PlaybookDesk | None = None,
 ) -> Stages:
     """`source` names this run, for the rollups that it makes; `prices`: what is asked instead of the configured price
-    book; `feedback`: what people said about alerts. Raises ConfigError on playbooks that are wrong.
+    book; `feedback`: what people said about alerts; `playbooks`: where they run, in a world of their own by default.
+    Raises ConfigError on playbooks that are wrong.
     """
     foreseen = foreseen_metrics(settings)
     forecast, fitting = build_forecasting(settings, store.rollups, foreseen)
@@ -75,10 +80,12 @@ def build_stages(
         feedback=feedback,
     )
     learning = FailureLearning()
-    heal = HealEngine(HealSettings(), playbooks_of(settings))
+    tuning = build_tuning(settings, data.configured)
+    heal = HealEngine(HealSettings())
+    desk = simulated_playbooks(settings, data, store) if playbooks is None else playbooks
 
     def healed(at: float, rollups: Sequence[Rollup]) -> Healed:
-        found = heal.update(at, rollups, data.channels)
+        found = heal.update(at, rollups, data.channels, desk.treatments(at))
         asked = {rollup.channel for rollup in rollups if rollup.attempts}
         return Healed(incidents=blamed(found.incidents, data.channels, asked), remedies=found.remedies)
 
@@ -89,10 +96,18 @@ def build_stages(
         merge=merge_rollups,
         work=work,
         expectations=lambda forecasts: expectations(work, forecasts, settings.loop.horizon),
-        learners={"work": work, "forecast": forecast, "detect": detect, "failures": learning},
+        learners={
+            "work": work,
+            "forecast": forecast,
+            "detect": detect,
+            "failures": learning,
+            **({} if tuning is None else {"tuning": tuning.tuner}),
+        },
         forecast=forecast,
         fits=NightlyGroups(fitting, learning),
         learning=learning,
+        tuning=tuning,
+        capabilities=frozenset(DECIDED if tuning is None else (*DECIDED, Capability.TUNING)),
         forecast_record=lambda: _record(forecast),
         past_predictions=forecast.past_predictions,
         windows=forecast.windows,
@@ -108,6 +123,7 @@ def build_stages(
         metrics=objective_metrics(settings),
         foreseen=foreseen,
         alerts=alerts,
+        playbooks=desk,
         spread=spread_of(settings, guardrails(settings)),
     )
 
@@ -129,21 +145,19 @@ def mutes_of(settings: Settings, records: RecordStore) -> Mutes:
     )
 
 
-def playbooks_of(settings: Settings) -> tuple[Playbook, ...]:
-    """The operator's own, or those that come with Foreroute. Raises ConfigError."""
-    if settings.heal.playbooks is not None:
-        return load_playbooks(settings.heal.playbooks)
-    with resources.as_file(resources.files("foreroute.heal").joinpath("recovery_playbooks.yaml")) as path:
-        return load_playbooks(path)
-
-
 def segments_of(settings: Settings) -> Segments:
     return Segments(settings.collect.by, segments_max=settings.collect.segments_max)
 
 
 def retention_of(settings: Settings) -> Retention:
     keep = settings.store.keep
-    return Retention(minutes_s=keep.minutes, hours_s=keep.hours, days_s=keep.days, records_s=keep.records)
+    return Retention(
+        minutes_s=keep.minutes,
+        hours_s=keep.hours,
+        days_s=keep.days,
+        records_s=keep.records,
+        incidents_s=keep.incidents,
+    )
 
 
 def loop_settings(settings: Settings, *, wait_for_fits: bool = False) -> LoopSettings:
@@ -226,8 +240,9 @@ def cost_stage(settings: Settings, data: Plane, prices: PriceBook | None = None)
     channels = {channel.id: channel for channel in data.channels}
     groups = [[target.channel for target in route.targets] for route in data.configured.routes.values()]
     limits = [
-        budget.BudgetSettings(name=one.name, limit_usd=one.limit_usd, time_zone=one.time_zone)
-        for one in settings.budgets
+        budget.BudgetSettings(name=one.name, limit_usd=one.aim_usd, time_zone=one.time_zone)
+        for one in scoped_budgets(settings)
+        if one.scope is BudgetScope.GLOBAL and one.window is Window.MONTH
     ]
 
     def price(attempts: Sequence[Attempt]) -> Sequence[LedgerEntry]:

@@ -21,6 +21,7 @@ from foreroute.app.data_plane import DataPlane, build_data_plane
 from foreroute.app.logs import set_up_logs
 from foreroute.app.plane import journal_folder
 from foreroute.clock import SystemClock
+from foreroute.core.budgets import ScopedBudget
 from foreroute.core.errors import ForerouteError
 from foreroute.core.ids import ChannelId, KeyId
 from foreroute.core.keys import KeyBook
@@ -54,6 +55,13 @@ class NewSettings:
 class NewKeys:
     book: KeyBook
     spends: Mapping[Window, Mapping[KeyId, Decimal]]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewBudgets:
+    budgets: Sequence[ScopedBudget]
+    spends: Mapping[str, Decimal]
     at: float
 
 
@@ -208,6 +216,8 @@ class _Line:
                 data.reconfigure(settings)
             case NewKeys(book, spends, at):
                 data.take_keys(book, spends, at)
+            case NewBudgets(budgets, spent, at):
+                data.take_budgets(budgets, spent, at)
             case Metrics(text):
                 self._loop.call_soon_threadsafe(self._answer, text)
 

@@ -23,7 +23,18 @@ from typing import Final
 from foreroute.app.clouds import CloudAccounts
 from foreroute.app.data_plane import topology_of
 from foreroute.app.plane import open_journal
-from foreroute.app.worker import Load, Metrics, NewKeys, NewPlan, NewSettings, Ready, accounts_file, work
+from foreroute.app.worker import (
+    Load,
+    Metrics,
+    NewBudgets,
+    NewKeys,
+    NewPlan,
+    NewSettings,
+    Ready,
+    accounts_file,
+    work,
+)
+from foreroute.core.budgets import ScopedBudget
 from foreroute.core.channel import Channel
 from foreroute.core.errors import ForerouteError
 from foreroute.core.ids import ChannelId, KeyId
@@ -126,6 +137,9 @@ class Workers:
 
     def take_keys(self, book: KeyBook, spends: Mapping[Window, Mapping[KeyId, Decimal]], at: float) -> None:
         self._tell(NewKeys(book, spends, at))
+
+    def take_budgets(self, budgets: Sequence[ScopedBudget], spends: Mapping[str, Decimal], at: float) -> None:
+        self._tell(NewBudgets(budgets, spends, at))
 
     def keep_on_disk(self, folder: Path, source: str) -> JournalReader:
         open_journal(folder, source).close()  # the workers will need to

@@ -48,8 +48,8 @@ class AdminApi:
     def patch(self, *path: str, **body: Any) -> dict[str, Any]:
         return self._call("PATCH", _quoted(path), json.dumps(body).encode())
 
-    def delete(self, *path: str) -> dict[str, Any]:
-        return self._call("DELETE", _quoted(path), b"{}")
+    def delete(self, *path: str, **body: Any) -> dict[str, Any]:
+        return self._call("DELETE", _quoted(path), json.dumps(body).encode())
 
     def _call(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
         request = urllib.request.Request(self._address(path), data=body, method=method)  # noqa: S310 - see _address

@@ -1,59 +1,86 @@
-"""`foreroute budget list`: all budgets of the configured store."""
+"""`foreroute budget list`: all budgets of the running service, or of the configured store."""
 
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from foreroute.app.costs import limits_of
 from foreroute.app.prices import request_price
+from foreroute.cli.api import AdminApi, UnreachableError
+from foreroute.cli.budget_set import address
 from foreroute.cli.options import config_path
 from foreroute.cli.say import console, table, text
 from foreroute.cli.series_store import on_file
 from foreroute.clock import SystemClock
+from foreroute.control.budgets import in_force
 from foreroute.cost.budget import zone_of
 from foreroute.dashboard.cost_budgets import budget_rows
 from foreroute.dashboard.cost_hours import recent_hours
 from foreroute.settings import load_settings
+from foreroute.settings.budgets import scoped_budgets
 from foreroute.store.sqlite import SqliteStore
 
 Row = dict[str, Any]
 
 
-def listed(config: Path | None) -> list[Row]:
-    settings = load_settings(config_path(config))
+def listed(config: Path | None, url: str | None, key: str | None) -> list[Row]:
+    path = config_path(config)
+    zone = load_settings(path).cost.time_zone if config is not None or path.exists() else "UTC"
+    try:
+        rows = AdminApi(address(config, url), key).get("cost", "budgets")["budgets"]
+    except UnreachableError:
+        rows = _of_store(path)
+    return [row | {"time_zone": row.get("time_zone") or zone} for row in rows]
+
+
+def _of_store(path: Path) -> list[Row]:
+    settings = load_settings(path)
     now = SystemClock().now()
     price = request_price(settings, now)
 
     async def work(store: SqliteStore) -> list[Row]:
         book, hours = await store.keys.read(), await recent_hours(store.costs, now)
-        return await budget_rows(store.costs, book, limits_of(settings), price, now, hours)
+        limits = in_force(scoped_budgets(settings), await store.budgets.read())
+        return await budget_rows(store.costs, book, limits, price, now, hours)
 
-    zone = settings.cost.time_zone
-    return [row | {"time_zone": zone} for row in on_file(settings, work)]
+    return on_file(settings, work)
 
 
 def show(rows: list[Row]) -> None:
     out = console()
     if not rows:
-        out.print("No budget is set: add `budgets:` to the configuration, or `--budget` to a key or team.")
+        out.print(
+            "No budget is set: `foreroute budget set NAME --limit USD`, or `budgets:` in the configuration."
+        )
         return
-    made = table("budget", "of", "per", ">limit", ">spent", ">expected", "crossed")
+    made = table(
+        "budget", "of", "per", ">limit", ">hard", ">spent", ">pace", ">expected", "state", "crossed", "from"
+    )
     for row in rows:
         over = row["expected_usd"] is not None and float(row["expected_usd"]) > float(row["limit_usd"])
         made.add_row(
             text(row["name"], "bold"),
             text(row["scope"]),
-            f"{row['window']}{', hard' if row['hard'] else ''}",
+            row["window"],
             row["limit_usd"],
+            "–" if row["hard_limit_usd"] is None else f"{row['hard_limit_usd']} ({row['at_limit']})",
             row["spent_usd"],
+            row["pace_usd"] or "–",
             text(row["expected_usd"] or "–", "bold red" if over else ""),
+            text(state(row), "red" if row["state"] in ("at_limit", "spent") else ""),
             text(crossed(row)),
+            row["origin"],
         )
     out.print(made)
 
 
+def state(row: Row) -> str:
+    words = {"at_limit": "at its limit", "spent": "spent", "pacing": "pacing", "open": "open"}
+    price = row["shadow_price"]
+    return f"{words[row['state']]}, price {price:.2f}" if price else words[row["state"]]
+
+
 def crossed(row: Row) -> str:
-    """When, with the interval that holds 80 %; instants in the time zone of reports."""
+    """When, with the interval that holds 80 %; instants in the budget's time zone."""
     if row["crossing_at"] is None and row["crossing_earliest_at"] is None:
         return "not expected"
     if float(row["spent_usd"]) >= float(row["limit_usd"]):

@@ -6,8 +6,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from foreroute.app.alerts import senders_of
+from foreroute.app.playbooks import playbooks_of
 from foreroute.app.prices import price_book
-from foreroute.app.stages import playbooks_of
 from foreroute.cli.say import console, table, text
 from foreroute.clock import SystemClock
 from foreroute.core.attempt import Usage
@@ -16,6 +16,7 @@ from foreroute.core.ids import ChannelId
 from foreroute.detect.registry import detectors
 from foreroute.forecast.registry import forecasters
 from foreroute.settings import Settings
+from foreroute.settings.budgets import scoped_budgets
 from foreroute.settings.convert import channels_of
 from foreroute.settings.cross import is_loopback
 from foreroute.settings.model import RouteSettings
@@ -99,10 +100,15 @@ def show(found: Examined) -> None:
     out.print()
     for route in settings.routes:
         out.print(text(f"route {route.model}", "bold"), text(_describe(route)))
-    for budget in settings.budgets:
+    for budget in scoped_budgets(settings):
+        hard = (
+            ""
+            if budget.hard_limit_usd is None
+            else f", at ${budget.hard_limit_usd} at most ({budget.at_limit})"
+        )
         out.print(
             text(f"budget {budget.name}", "bold"),
-            text(f"${budget.limit_usd} a month, {budget.time_zone} time"),
+            text(f"{budget.whose}: ${budget.aim_usd} a {budget.window}{hard}, {budget.time_zone} time"),
         )
     out.print(
         text("autopilot", "bold"), text(settings.autopilot.value), text(f"   {found.playbooks} playbooks")

@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415 - the classifier, the store and the tables are loaded when they are needed
-"""`foreroute heal`: name the cause of failures, and show what has been learnt from them."""
+"""`foreroute heal`: name the cause of failures, show what has been learnt from them, and what is tuned."""
 
 import sys
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ from typing import IO, Annotated, Any
 
 import typer
 
+from foreroute.cli.heal_tune import tune
 from foreroute.cli.options import AsJson, ConfigFile
 from foreroute.cli.say import CommandError, print_json
 
@@ -19,10 +20,13 @@ FailureFile = Annotated[
 
 def register(app: typer.Typer) -> None:
     verbs = typer.Typer(
-        no_args_is_help=True, rich_markup_mode=None, help="Causes of failures, and what was learnt from them."
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        help="Causes of failures, what was learnt from them, and tuned limits.",
     )
     verbs.command("diagnose")(diagnose)
     verbs.command("patterns")(patterns)
+    verbs.command("tune")(tune)
     app.add_typer(verbs, name="heal")
 
 

@@ -109,6 +109,8 @@ class Analysis:
         return [one for one in series if one.metric in (metrics[one.channel], Metric.FAILURE_RATIO)]
 
     async def _budgets(self, at: float) -> tuple[BudgetStatus, ...]:
+        if self._stages.budgets is not None:
+            return tuple(await self._stages.budgets.update(at))
         cost, ledger = self._stages.cost, self._stages.ledger
         period = await ledger.spend(start_at=cost.period_start(at), end_at=at)
         day = await ledger.spend(start_at=at - _DAY_S, end_at=at)

@@ -39,7 +39,14 @@ class Collection:
         try:
             if self._stages.learning is not None:
                 self._stages.learning.observe(attempts)
+            if self._stages.incidents is not None:
+                self._stages.incidents.observe(attempts)
         except Exception as failure:  # noqa: BLE001 - stage boundary: what is not learnt now is learnt the next time
+            error = failure
+        try:
+            if self._stages.tuning is not None:
+                self._stages.tuning.observe(attempts)
+        except Exception as failure:  # noqa: BLE001 - stage boundary: limits stay as they are
             error = failure
         self._stages.fold.add([entry.attempt for entry in entries], ratios)
         changed = self._stages.fold.changed()

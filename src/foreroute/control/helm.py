@@ -9,6 +9,7 @@ from foreroute.control.spread import Spread
 from foreroute.core.decision import Autopilot, Capability, Cause, Decision
 from foreroute.core.experiment import Override
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
+from foreroute.core.limits import ChannelLimits
 from foreroute.core.patterns import Refusals
 from foreroute.core.plan import Route, RoutingPlan
 from foreroute.core.work import Expectation
@@ -34,7 +35,10 @@ class Helm:
         """The newest decision that changed something, or proposed to."""
         self.expectations: Mapping[ChannelId, Expectation] = {}
         self.refusals: Mapping[ChannelId, Refusals] = {}
-        """Both go down with every plan."""
+        self.limits: Mapping[ChannelId, ChannelLimits] = {}
+        """All go down with every plan."""
+        self.bound: Callable[[RoutingPlan], RoutingPlan] = lambda plan: plan
+        """What playbooks hold beside shares."""
         self._publish, self._spread = publish, spread
         self._has_begun = False
 
@@ -99,7 +103,14 @@ class Helm:
         self.served = self._across_regions(plan, step=step)
         told = replace(self.served, expectations=self.expectations)
         if not self.steering.kill_switch:
-            told = replace(told, refusals=self.refusals, experiments=self.steering.experiments)
+            told = self.bound(
+                replace(
+                    told,
+                    refusals=self.refusals,
+                    experiments=self.steering.experiments,
+                    limits=self.limits,
+                )
+            )
         self._publish(told)
 
     def _across_regions(self, plan: RoutingPlan, *, step: bool) -> RoutingPlan:

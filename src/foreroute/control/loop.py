@@ -18,13 +18,15 @@ from foreroute.control.controls import Steering
 from foreroute.control.decision_log import DECISION, decision_record
 from foreroute.control.fits import Fits
 from foreroute.control.helm import Helm
+from foreroute.control.incidents.seen import Seen
 from foreroute.control.journal import journal
 from foreroute.control.loop_settings import LoopSettings
 from foreroute.control.moves import Move
-from foreroute.control.observe import traffic_of
+from foreroute.control.observe import late_in, traffic_of
 from foreroute.control.operator import ROLLOUT_STATE, Limits, Operator
 from foreroute.control.outlooks import steering_keys
-from foreroute.control.reckoning import Reckoning, RolloutSettings
+from foreroute.control.playbooks.treating import Treating
+from foreroute.control.reckoning import Reckoning, RolloutSettings, move_records
 from foreroute.control.stages import Stages
 from foreroute.control.state import Board
 from foreroute.control.upkeep import Upkeep
@@ -32,11 +34,13 @@ from foreroute.control.views import limits_of, views_of
 from foreroute.core.decision import Autopilot, Capability, Decision
 from foreroute.core.findings import Findings
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
+from foreroute.core.limits import ChannelLimits
 from foreroute.core.patterns import Refusals, Told
 from foreroute.core.plan import Objective, RoutingPlan
 from foreroute.core.ports import Clock, Record, StateStore
+from foreroute.core.rollup import Rollup
 from foreroute.decide.decide import decide
-from foreroute.decide.explain import overrun_of
+from foreroute.decide.explain import spares
 from foreroute.decide.guardrails import Guardrails
 from foreroute.decide.snapshot import Snapshot
 
@@ -65,6 +69,9 @@ class ControlLoop:
         self._boundary = Boundary()
         self._helm = Helm(configured, steering, stages.publisher.publish, stages.spread)
         self._analysis = Analysis(settings, stages, self._boundary)
+        self._treating = Treating(stages.playbooks, steering, self._boundary, settings.heal_s)
+        if stages.playbooks is not None:
+            self._helm.bound = stages.playbooks.bound
         self._collection = Collection(stages)
         self._upkeep = Upkeep(
             settings,
@@ -92,6 +99,8 @@ class ControlLoop:
             decide_again=self._decide_again,
             shown=self._show_again,
         )
+        if stages.tuning is not None:
+            stages.tuning.publish = self._publish_limits
         self.ticks = 0
         self.board: Board | None = None
         self.on_board: list[Callable[[Board], None]] = []
@@ -125,6 +134,9 @@ class ControlLoop:
         last = await wait("store", records.read(DECISION, limit=1), list[Record]())
         await self._analysis.warm(at)
         self._helm.refusals = self._refusals(at)
+        if (tuning := self._stages.tuning) is not None:
+            await wait("tuning", tuning.resume(records), None)
+            self._helm.limits = self._boundary.guard("tuning", lambda: tuning.in_force(at), {})
         self._helm.begin(_plan_version(last) + 1, at, self._rails.plan_valid_s)
         await self._upkeep.begin(at)
         self._show(at, Findings())
@@ -134,11 +146,12 @@ class ControlLoop:
         self._boundary.clear()
         await self._collect(at)
         rollups = self._analysis.rollups(at)
-        findings = await self._analysis.findings(at, rollups)
+        findings = await self._treating.treat(at, rollups, await self._analysis.findings(at, rollups))
         self._helm.expectations = self._boundary.guard(
             "forecast", lambda: self._stages.expectations(findings.forecasts), {}
         )
         self._helm.refusals = self._refusals(at)
+        await self._tune(at, findings, rollups)
         self._analysis.look(at, rollups)
         if (spread := self._stages.spread) is not None:
             self._boundary.guard(
@@ -149,12 +162,19 @@ class ControlLoop:
         self._helm.act(decision)
         moves = self._reckon(snapshot, decision)
         moves += self._boundary.guard("grading", lambda: self._reckoning.grade(at, rollups), list[Move]())
+        await self._tell(snapshot, decision, findings, rollups, moves)
         await self._alert(decision, findings)
         self.ticks += 1
         self._show(at, findings)
         await self._record(snapshot, decision, findings, moves)
         await self._upkeep.run(at)
         return decision
+
+    async def treated_again(self) -> None:
+        """What playbooks hold has changed between two ticks: it is decided upon, and published, now."""
+        if self._newest is not None:
+            await self._decide_again()
+            self._show_again()
 
     async def flush(self) -> None:
         """Stores what has been collected since the last tick, and what was learnt: a shutdown loses nothing."""
@@ -196,12 +216,12 @@ class ControlLoop:
             actions_last_hour=steering.applied_since(at - 3600.0),
             missing_stages=findings.missing,
             stages=dict(steering.stages),
-            approved=steering.approved,
+            approved=(*steering.approved, *self._treating.approvals()),
         )
 
     def _reckon(self, snapshot: Snapshot, decision: Decision) -> list[Move]:
         self._newest = snapshot
-        self._reckoning.expire_approvals(decision, overrun=overrun_of(snapshot) is not None)
+        self._reckoning.expire_approvals(decision, overrun=spares(snapshot))
         return self._boundary.guard("grading", lambda: self._reckoning.note(decision, snapshot), list[Move]())
 
     async def _decide_again(self) -> None:
@@ -219,7 +239,8 @@ class ControlLoop:
             kill_switch=steering.kill_switch,
             suppressed_until=dict(steering.suppressed_until),
             actions_last_hour=steering.applied_since(at - 3600.0),
-            approved=steering.approved,
+            approved=(*steering.approved, *self._treating.approvals()),
+            channels=self._treating.states(known.channels, at),
             stages=dict(steering.stages),
         )
         decision = decide(snapshot, self._rails)
@@ -233,6 +254,54 @@ class ControlLoop:
         if learning is None or self._steering.stage(Capability.ROUTING) is not Autopilot.ACT:
             return {}
         return self._boundary.guard("heal", lambda: learning.refusals(at), {})
+
+    async def _tune(self, at: float, findings: Findings, rollups: Sequence[Rollup]) -> None:
+        """The limits of the next plan. Should tuning fail, those of the plan before stay."""
+        tuning, helm = self._stages.tuning, self._helm
+        if tuning is None:
+            return
+        helm.limits, records, moves = self._boundary.guard(
+            "tuning",
+            lambda: tuning.update(at, self._steering, findings, rollups),
+            (helm.limits, list[Record](), list[Move]()),
+        )
+        self._reckoning.take(moves)
+        if records := [*records, *move_records(moves)]:
+            await self._boundary.wait("store", self._stages.records.append(records), None)
+
+    def _publish_limits(self, limits: Mapping[ChannelId, ChannelLimits]) -> None:
+        self._helm.limits = limits
+        self._helm.publish_again()
+
+    async def _tell(
+        self,
+        snapshot: Snapshot,
+        decision: Decision,
+        findings: Findings,
+        rollups: Sequence[Rollup],
+        moves: Sequence[Move],
+    ) -> None:
+        """After the decision, so that an incident knows what was done; before the alerts, so that they can name it."""
+        if self._stages.incidents is None:
+            return
+        seen = Seen(
+            at=decision.at,
+            channels=self._stages.channels,
+            configured=self._helm.configured,
+            decision=decision,
+            before=snapshot.current,
+            incidents=findings.incidents,
+            late_now=late_in(self._analysis.seen, limits_of(snapshot.current, self._objectives)),
+            rollups=[one for one in rollups if one.window_start >= decision.at - self._settings.heal_s],
+            moves=moves,
+            acts=self._acts,
+            is_blind="heal" in self._boundary.errors,
+        )
+        await self._boundary.wait("incidents", self._stages.incidents.update(seen), None)
+
+    @property
+    def _acts(self) -> bool:
+        return self._steering.highest is Autopilot.ACT and not self._steering.kill_switch
 
     async def _alert(self, decision: Decision, findings: Findings) -> None:
         """After the decision, so that an alert can say what was done."""
@@ -251,7 +320,8 @@ class ControlLoop:
             told=Told()
             if learning is None
             else self._boundary.guard("heal", lambda: learning.told(at), Told()),
-            acts=self._steering.highest is Autopilot.ACT and not self._steering.kill_switch,
+            acts=self._acts,
+            about={} if self._stages.incidents is None else self._stages.incidents.about(),
         )
         await self._boundary.wait("alerts", self._stages.alerts.update(evidence), None)
 

@@ -27,7 +27,15 @@ from foreroute.core.series import Metric
 
 MOVE: Final = "move"
 TROUBLES: Final = frozenset(
-    {ReasonCode.FORECAST, ReasonCode.SLOW, ReasonCode.FAILING, ReasonCode.REMEDY, ReasonCode.BUDGET}
+    {
+        ReasonCode.FORECAST,
+        ReasonCode.SLOW,
+        ReasonCode.FAILING,
+        ReasonCode.REMEDY,
+        ReasonCode.BUDGET,
+        ReasonCode.BUDGET_PACE,
+        ReasonCode.TUNED,
+    }
 )
 """What a move away from trouble is made for. The others are ways back, graded but no evidence for a stage."""
 _DECISIONS_MAX: Final = 100

@@ -67,6 +67,17 @@ def traffic_of(observed: Mapping[ChannelId, Observed]) -> dict[ChannelId, Traffi
     }
 
 
+def late_in(
+    observed: Mapping[ChannelId, Observed], limits: Mapping[ChannelId, float]
+) -> frozenset[ChannelId]:
+    """The channels that miss their objective over the observation window."""
+    return frozenset(
+        channel
+        for channel, seen in observed.items()
+        if seen.now_s is not None and channel in limits and seen.now_s > limits[channel]
+    )
+
+
 def _observed(rollup: Rollup, metric: Metric, window_s: float) -> Observed:
     now = value_of(rollup, metric)
     return Observed(

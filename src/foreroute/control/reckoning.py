@@ -85,6 +85,10 @@ class Reckoning:
         self.graded = [one for one in [*self.graded, *found] if one.at >= oldest][-_MOVES_MAX:]
         return found
 
+    def take(self, moves: Sequence[Move]) -> None:
+        """Moves that come with their grade."""
+        self.graded = [*self.graded, *moves][-_MOVES_MAX:]
+
     def views(self, at: float) -> tuple[CapabilityView, ...]:
         moves = [*self.graded, *self.book.open.values()]
         return tuple(

@@ -5,25 +5,29 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from foreroute.alerts.evidence import Evidence
+from foreroute.control.incidents.seen import Seen
 from foreroute.control.learnt import Learner
 from foreroute.control.spread import Spread
 from foreroute.control.state import ForecastRecord
+from foreroute.control.tuning import TuningDesk
 from foreroute.core.attempt import Attempt
 from foreroute.core.channel import Channel
-from foreroute.core.decision import DECIDED, Capability
+from foreroute.core.decision import DECIDED, Autopilot, Capability
 from foreroute.core.findings import (
     Anomaly,
     BudgetStatus,
     ChannelCost,
+    Findings,
     Forecast,
     ForecastSkill,
     Incident,
     Remedy,
     WindowForecast,
 )
-from foreroute.core.ids import ChannelId
+from foreroute.core.ids import ChannelId, IncidentId
 from foreroute.core.ledger import LedgerEntry, Spend
 from foreroute.core.patterns import Refusals, Told
+from foreroute.core.plan import RoutingPlan
 from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, RollupStore
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, Series
@@ -107,9 +111,49 @@ class AlertStage(Protocol):
         ...
 
 
+class BudgetStage(Protocol):
+    async def update(self, at: float) -> Sequence[BudgetStatus]:
+        """How every budget stands; tells the gateway what the ledger says of each."""
+        ...
+
+
 class ExperimentStage(Protocol):
     async def update(self, at: float) -> bool:
         """Counts what was stored, and judges. True: what runs has changed."""
+        ...
+
+
+class PlaybookStage(Protocol):
+    """Runs playbooks about what was found. What it needs others to do, it asks for beside the tick."""
+
+    async def treat(
+        self, at: float, rollups: Sequence[Rollup], findings: Findings, *, stage: Autopilot, is_halted: bool
+    ) -> Findings:
+        """The findings with what is done about them. Raises StoreError when nothing could be written down."""
+        ...
+
+    def with_treatments(self, findings: Findings, at: float) -> Findings:
+        """The same with what is done by now."""
+        ...
+
+    def bound(self, plan: RoutingPlan) -> RoutingPlan:
+        """The plan under what runs hold beside shares."""
+        ...
+
+    def approved(self) -> set[ChannelId]:
+        """The channels that a person has let a run treat."""
+        ...
+
+
+class IncidentStage(Protocol):
+    """Makes one story of what is wrong, done and felt."""
+
+    def observe(self, attempts: Sequence[Attempt]) -> None: ...
+
+    async def update(self, seen: Seen) -> None: ...
+
+    def about(self) -> Mapping[ChannelId, IncidentId]:
+        """The open incident of each channel that is in one."""
         ...
 
 
@@ -119,6 +163,7 @@ class Healed:
 
     incidents: tuple[Incident, ...] = ()
     remedies: tuple[Remedy, ...] = ()
+    """Bounds that go with the incidents themselves, beside those of playbooks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,10 +213,15 @@ class Stages:
     """Whose moves are made here. A room that makes moves of its own adds its capability, asks the steering for its
     stage, and notes its moves."""
     alerts: AlertStage | None = None
+    playbooks: PlaybookStage | None = None
     experiments: ExperimentStage | None = None
+    budgets: BudgetStage | None = None
+    """None: only what `cost` says of budgets of everybody."""
     learning: LearnStage | None = None
+    incidents: IncidentStage | None = None
     spread: Spread | None = None
     """Moves traffic between regions, for routes that prefer the nearest."""
+    tuning: TuningDesk | None = None
     windows: Callable[[ChannelId, Metric], Sequence[WindowForecast]] = lambda _channel, _metric: ()
     """What is expected over the next quarter of an hour and hour, for many series at little cost."""
     standings: Callable[[ChannelId, Metric], Sequence[Standing]] = lambda _channel, _metric: ()

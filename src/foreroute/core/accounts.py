@@ -153,7 +153,9 @@ class Accounts(Protocol):
 class AccountBooks(Accounts, Protocol):
     """Accounts with what their keeper needs beside."""
 
-    def restore(self, scope: ScopeId, window: Window, window_start: float, spent_usd: Decimal) -> None:
+    def restore(
+        self, scope: ScopeId, window: Window, window_start: float, spent_usd: Decimal, zone: str = "UTC"
+    ) -> None:
         """The ledger's word, at start and when a budget is new: the window has spent at least this."""
         ...
 

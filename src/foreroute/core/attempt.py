@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
+from foreroute.core.limits import RateLimits
 
 
 class Outcome(StrEnum):
@@ -172,6 +173,16 @@ class Attempt:
     """The experiments that the request takes part in."""
     propensity: float | None = None
     """How likely this channel was among those that could be asked, 0…1; None where it was not left to chance."""
+    connect_s: float | None = None
+    """What a new connection took, TLS included; None where one was there already, or was never made."""
+    gap_max_s: float | None = None
+    """The longest silence after the first byte, up to the next one or to the end; None before any byte."""
+    canary: str = ""
+    """The trial of a tuned setting that it took part in; empty: none."""
+    leash: bool = False
+    """It ran with twice the timeouts."""
+    rate_limits: RateLimits | None = None
+    """What the channel said of its limits."""
 
     @property
     def ended_at(self) -> float:
@@ -207,4 +218,9 @@ class Attempt:
             rule=self.rule,
             candidates=self.candidates,
             propensity=self.propensity,
+            connect_s=self.connect_s,
+            gap_max_s=self.gap_max_s,
+            canary=self.canary,
+            leash=self.leash,
+            rate_limits=self.rate_limits,
         )

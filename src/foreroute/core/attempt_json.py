@@ -17,6 +17,7 @@ from foreroute.core.attempt import (
 )
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
+from foreroute.core.limits import RateLimits
 
 _TOKENS_MAX: Final = 10**15
 _DIGITS: Final = 6
@@ -67,6 +68,29 @@ def attempt_fields(attempt: Attempt) -> dict[str, Any]:
         fields["arms"] = [[mark.run, mark.arm, mark.unit] for mark in attempt.arms]
     if attempt.propensity is not None:
         fields["propensity"] = round(attempt.propensity, _DIGITS)
+    return fields | _tuning_fields(attempt)
+
+
+def _tuning_fields(attempt: Attempt) -> dict[str, Any]:
+    """What tuning learns from. Only what is there: most attempts meet an open connection and hear of no limits."""
+    fields: dict[str, Any] = {}
+    if attempt.connect_s is not None:
+        fields["connect_s"] = round(attempt.connect_s, _DIGITS)
+    if attempt.gap_max_s is not None:
+        fields["gap_max_s"] = round(attempt.gap_max_s, _DIGITS)
+    if attempt.canary:
+        fields["canary"] = attempt.canary
+    if attempt.leash:
+        fields["leash"] = True
+    if (said := attempt.rate_limits) is not None:
+        fields["rate_limits"] = [
+            said.requests_max,
+            said.requests_left,
+            said.requests_reset_s,
+            said.tokens_max,
+            said.tokens_left,
+            said.tokens_reset_s,
+        ]
     return fields
 
 
@@ -108,6 +132,11 @@ def attempt_of(
         propensity=fields.get("propensity"),
         candidates=tuple(Candidate(ChannelId(name), *rest) for name, *rest in fields.get("candidates", ())),
         arms=tuple(ArmMark(*mark) for mark in fields.get("arms", ())),
+        connect_s=fields.get("connect_s"),
+        gap_max_s=fields.get("gap_max_s"),
+        canary=fields.get("canary", ""),
+        leash=fields.get("leash", False),
+        rate_limits=RateLimits(*fields["rate_limits"]) if "rate_limits" in fields else None,
     )
 
 

@@ -25,6 +25,10 @@ class ReasonCode(StrEnum):
     """Observed trouble is over; the share returns in steps."""
     BUDGET = "budget"
     """The budget is projected to overrun; traffic moves to cheaper channels."""
+    BUDGET_PACE = "budget_pace"
+    """Spending is ahead of a budget's pace: its shadow price moves traffic to cheaper channels a little at a time."""
+    TUNED = "tuned"
+    """A timeout or another limit is changed by what was measured; no share moves."""
     MANUAL = "manual"
     """An operator drained or pinned the channel, or undid a decision."""
     GUARDRAIL = "guardrail"
@@ -67,6 +71,8 @@ _CAPABILITIES: Final = {
     ReasonCode.RECOVERED: Capability.ROUTING,
     ReasonCode.REMEDY: Capability.PLAYBOOKS,
     ReasonCode.BUDGET: Capability.BUDGET,
+    ReasonCode.BUDGET_PACE: Capability.BUDGET,
+    ReasonCode.TUNED: Capability.TUNING,
 }
 
 

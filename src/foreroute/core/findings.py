@@ -6,8 +6,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from foreroute.core.failure import FailureClass
-from foreroute.core.ids import ChannelId, IncidentId
+from foreroute.core.ids import ChannelId, IncidentId, RouteName
 from foreroute.core.series import Metric
+from foreroute.core.windows import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,22 +194,60 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetPace:
+    """The shadow price of one budget at this instant, and where it counts."""
+
+    budget: str
+    price: float
+    """≥ 0; 0: spend as you like. See `decide.pace` for what it does to shares."""
+    spent_usd: Decimal
+    limit_usd: Decimal
+    pace_usd: Decimal
+    """What would be spent by now if the limit were spent evenly over the period."""
+    route: RouteName | None = None
+    """Only on this route; None: on all."""
+    channels: tuple[ChannelId, ...] = ()
+    """Only what these cost counts; empty: all channels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetStatus:
     """One budget now and at the end of its period."""
 
     name: str
     period_start_at: float
     period_end_at: float
+    """Of a budget that never begins anew: now."""
     limit_usd: Decimal
     spent_usd: Decimal
     projected_usd: Decimal
     projected_lower_usd: Decimal
     projected_upper_usd: Decimal
     unpriced_attempts: int = 0
+    whose: str = "all"
+    """Whose spend counts, in words: `all`, `team red`, `route gpt-4o`."""
+    window: Window = Window.MONTH
+    time_zone: str = "UTC"
+    hard_limit_usd: Decimal | None = None
+    at_limit: str = ""
+    crossing_at: float | None = None
+    """When the limit will be crossed; `earliest` to `latest` hold 80 %. None: not in this period."""
+    crossing_earliest_at: float | None = None
+    crossing_latest_at: float | None = None
+    alerts_at: tuple[float, ...] = ()
+    """Parts of the limit that are worth an alert."""
+    forecast_alert: bool = True
+    steers: bool = True
+    """Whether an overrun moves shares on all routes: of a budget that is paced, or of one key, it does not."""
+    pace: BudgetPace | None = None
 
     @property
     def overrun_expected(self) -> bool:
         return self.projected_usd > self.limit_usd
+
+    @property
+    def at_hard_limit(self) -> bool:
+        return self.hard_limit_usd is not None and self.spent_usd >= self.hard_limit_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

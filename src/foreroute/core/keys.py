@@ -20,6 +20,8 @@ class Budget:
     limit_usd: Decimal
     window: Window
     hard: bool = True
+    zone: str = "UTC"
+    """Where its windows begin, an IANA name. All budgets of one scope have the same."""
 
     def __post_init__(self) -> None:
         if not self.limit_usd.is_finite() or self.limit_usd < 0:

@@ -16,7 +16,7 @@ from typing import Final
 
 from foreroute.core.accounts import MINUTE_S, Ask, Balance, Crossing, Gauge, Refusal, Spent, Standing
 from foreroute.core.keys import Budget, Limits, Scope
-from foreroute.core.windows import Window, window_end, window_start
+from foreroute.core.windows import Window, window_end, window_start, zone_named
 
 _ROUNDING: Final = 1e-6
 _SOON_S: Final = 1.0
@@ -58,8 +58,9 @@ class Account:
     reserved_usd: Decimal = NOTHING
 
 
-def new_account(window: Window, at: float) -> Account:
-    return Account(window, window_start(window, at), window_end(window, at))
+def new_account(window: Window, at: float, zone: str = "UTC") -> Account:
+    place = zone_named(zone)
+    return Account(window, window_start(window, at, place), window_end(window, at, place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,7 @@ def _unpriced(scope: Scope) -> str:
 
 
 def _whose(scope: Scope) -> str:
-    kind, _, name = scope.id.partition(":")
+    kind, _, name = scope.id.partition("|")[0].partition(":")
     return f"The {kind} {name}" if name else f"The scope {scope.id}"
 
 

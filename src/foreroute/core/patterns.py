@@ -48,7 +48,7 @@ class ChannelFact:
 
     channel: ChannelId
     name: str
-    """Such as `input_tokens_max`, `quota_reset_at`, `successor`, `peak_hour`."""
+    """Such as `input_tokens_max`, `quota_reset_at`, `successor`, `peak_hour`, `told_requests_per_minute`."""
     value: str
     at: float
     """When it was last seen to hold."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from foreroute.core.experiment import Planned
 from foreroute.core.ids import ChannelId, RouteName
+from foreroute.core.limits import ChannelLimits
 from foreroute.core.patterns import Refusals
 from foreroute.core.routes import BreakerPolicy, CallPolicy, Route, Select, Target, Timeouts
 from foreroute.core.series import Metric
@@ -44,3 +45,5 @@ class RoutingPlan:
     """Who is served otherwise, to see whether it is better."""
     refusals: Mapping[ChannelId, Refusals] = field(default_factory=dict)
     """What channels have shown that they cannot do: such requests go elsewhere at once."""
+    limits: Mapping[ChannelId, ChannelLimits] = field(default_factory=dict)
+    """Timeouts and other limits as they were tuned, in the place of the configured ones."""

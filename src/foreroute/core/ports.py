@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from foreroute.core.attempt import Attempt, Usage
+from foreroute.core.budgets import ScopedBudget
 from foreroute.core.channel import Channel
 from foreroute.core.failure import FailureClass, FailureEvidence
 from foreroute.core.findings import Forecast
@@ -337,3 +338,25 @@ class KeyedStore(Protocol):
 
     @property
     def key_spend(self) -> KeySpend: ...
+
+
+class BudgetStore(Protocol):
+    """Budgets that were set at run time, by name. They outlive the process as far as the store does."""
+
+    async def read(self) -> tuple[ScopedBudget, ...]:
+        """By name. Raises StoreCorrupt if one cannot be read: no limit is silently left out."""
+        ...
+
+    async def put(self, budget: ScopedBudget) -> None:
+        """Replaces the one of the same name."""
+        ...
+
+    async def remove(self, name: str) -> bool:
+        """Whether there was one."""
+        ...
+
+
+@runtime_checkable
+class BudgetedStore(Protocol):
+    @property
+    def budgets(self) -> BudgetStore: ...

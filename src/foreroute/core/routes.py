@@ -1,10 +1,11 @@
 """How a route is served: its channels, their shares, and how each is called."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from foreroute.core.attempt import PickReason
 from foreroute.core.ids import ChannelId, RegionId, RouteName
+from foreroute.core.limits import Setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,34 @@ class Timeouts:
     stall_s: float = 30.0
     """The longest silence between two chunks of a stream."""
     total_s: float = 600.0
+    first_chunk_by_tokens: Setting | None = None
+    """By the request's input tokens, in the place of `first_chunk_s`. Tuned, never configured."""
+    total_by_tokens: Setting | None = None
+    """By the limit on its output tokens, in the place of `total_s`."""
+
+    def for_work(self, input_tokens: int, output_tokens_max: int | None) -> "Timeouts":
+        """Those of one request: the same object where nothing depends on it."""
+        first, total = self.first_chunk_by_tokens, self.total_by_tokens
+        if first is None and total is None:
+            return self
+        return Timeouts(
+            connect_s=self.connect_s,
+            first_chunk_s=self.first_chunk_s if first is None else first.at(input_tokens),
+            stall_s=self.stall_s,
+            total_s=self.total_s if total is None else total.at(output_tokens_max),
+        )
+
+    def times(self, factor: float) -> "Timeouts":
+        """All of them so many times as long."""
+        return Timeouts(
+            connect_s=self.connect_s * factor,
+            first_chunk_s=self.first_chunk_s * factor,
+            stall_s=self.stall_s * factor,
+            total_s=self.total_s * factor,
+        )
+
+    def within(self, total_s: float) -> "Timeouts":
+        return self if self.total_s <= total_s else replace(self, total_s=total_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +75,14 @@ class CallPolicy:
     concurrency_max: int | None = None
     hedge_after_s: float | None = None
     """When nothing has come after this long, a second attempt runs beside the first. None: never."""
+    admission: float | None = None
+    """Attempts that are sent for each that the channel accepts, > 1. None: as many as there are."""
+    patience_s: float = 60.0
+    """What nearly all answers take: a younger attempt is not held against the admission."""
+    canary: str = ""
+    """The name of the trial whose setting this policy holds; it marks the attempts."""
+    leash: bool = False
+    """Twice the timeouts, so that it is seen what they would have cut off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

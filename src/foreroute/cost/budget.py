@@ -82,13 +82,19 @@ def period_start(settings: BudgetSettings, at: float) -> float:
 
 
 def budget_status(
-    settings: BudgetSettings, *, at: float, spent: Spend, recent: Spend, recent_s: float
+    settings: BudgetSettings,
+    *,
+    at: float,
+    spent: Spend,
+    recent: Spend,
+    recent_s: float,
+    bounds: tuple[float, float] | None = None,
 ) -> BudgetStatus:
     """`spent` is the spend since the period began; `recent` that of the last `recent_s` seconds, which may
     reach back before the period. `recent_s` counts only time in which traffic was recorded: a gateway that
-    started an hour ago has observed an hour, not a day.
+    started an hour ago has observed an hour, not a day. `bounds`: a period other than the calendar month.
     """
-    start_at, end_at = period_bounds(settings, at)
+    start_at, end_at = period_bounds(settings, at) if bounds is None else bounds
     rest_s = max(0.0, end_at - at)
     rest = _rest_usd(recent, recent_s, rest_s)
     error = _Z_80 * _relative_error(settings, recent, recent_s, rest_s)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from foreroute.core.budgets import BudgetScope, ScopedBudget
 from foreroute.core.keys import KeyBook
 from foreroute.core.ledger import SpendCell, SpendGroup
-from foreroute.core.windows import Window, window_end, window_start
+from foreroute.core.windows import Window, window_end, window_start, zone_named
 from foreroute.cost import calendar
-from foreroute.cost.budget import BudgetSettings, period_bounds
 from foreroute.cost.crossing import Crossing, crossing
 from foreroute.cost.period_forecast import Hours, PeriodForecast, RequestPrice, period_forecast
 
@@ -26,12 +26,18 @@ class Scoped:
     hard: bool = False
     key: str = ""
     team: str = ""
+    rule: ScopedBudget | None = None
+    """Of a budget of the house; None: it is a limit of the key or team itself."""
 
     @property
     def scope(self) -> str:
+        if self.rule is not None:
+            return self.rule.whose
         return f"key {self.key}" if self.key else f"team {self.team}" if self.team else "all"
 
     def counts(self, group: SpendGroup) -> bool:
+        if self.rule is not None:
+            return self.rule.counts(group)
         return (not self.key or group.key == self.key) and (not self.team or group.team == self.team)
 
 
@@ -45,14 +51,23 @@ class Heading:
     crossing: Crossing | None
 
 
-def budgets_of(limits: Sequence[BudgetSettings], book: KeyBook, at: float) -> tuple[Scoped, ...]:
-    """Those of the configuration first, then of teams and keys that are not deleted."""
-    found = []
-    for one in limits:
-        start, end = period_bounds(one, at)
-        found.append(
-            Scoped(name=one.name, limit_usd=one.limit_usd, window=Window.MONTH, start_at=start, end_at=end)
-        )
+def house_budget(rule: ScopedBudget, at: float) -> Scoped:
+    """As it stands in the period that holds the instant."""
+    zone = zone_named(rule.time_zone)
+    return Scoped(
+        name=rule.name,
+        limit_usd=rule.aim_usd,
+        window=rule.window,
+        start_at=window_start(rule.window, at, zone),
+        end_at=window_end(rule.window, at, zone),
+        hard=rule.hard_limit_usd is not None,
+        rule=rule,
+    )
+
+
+def budgets_of(limits: Sequence[ScopedBudget], book: KeyBook, at: float) -> tuple[Scoped, ...]:
+    """Those of the house first, then of teams and keys that are not deleted."""
+    found = [house_budget(one, at) for one in limits]
     owners = [("team", team) for team in book.teams if team.deleted_at is None]
     scoped = [(kind, str(owner.id), owner.name, owner.limits) for kind, owner in owners]
     scoped += [("key", str(key.id), key.name, key.limits) for key in book.keys if key.deleted_at is None]
@@ -84,6 +99,9 @@ class Owned:
 
     def of(self, budget: Scoped) -> Hours:
         nothing = Hours(self._all.end_at, ())
+        rule = budget.rule
+        if rule is not None and rule.scope is not BudgetScope.GLOBAL:
+            return self._all.only(rule.counts).slim()
         if budget.key:
             self._keys = self._keys or self._all.split(lambda group: group.key)
             return self._keys.get(budget.key, nothing)

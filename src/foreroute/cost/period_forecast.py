@@ -51,6 +51,12 @@ class Hours:
             for name, rows in found.items()
         }
 
+    def only(self, counts: Callable[[SpendGroup], bool]) -> "Hours":
+        """The hours of the groups that count, from the first in which there were any."""
+        rows = [tuple(cell for cell in row if counts(cell.group)) for row in self.cells]
+        first = next((place for place, row in enumerate(rows) if row), len(rows))
+        return Hours(self.end_at, tuple(rows[first:]))
+
     def slim(self) -> "Hours":
         """The same by channel and route alone: with many keys a fraction of the cells."""
         return Hours(self.end_at, tuple(_merged(row) for row in self.cells))

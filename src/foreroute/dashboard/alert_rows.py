@@ -55,6 +55,7 @@ def alert_row(alert: Alert, desk: AlertDesk, at: float) -> Row:
         "acknowledged_by": alert.acknowledged_by,
         "silenced_by": alert.silenced_by,
         "inhibited_by": alert.inhibited_by,
+        "incident": alert.incident or None,
         "feedback": None if vote is None else "useful" if vote.useful else "noise",
         "threshold_factor": factor,
     }

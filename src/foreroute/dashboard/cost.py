@@ -1,7 +1,7 @@
 """The API behind the cost page: the same report, forecast, frontier and optimum that the command line shows."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,10 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from foreroute.core.budgets import ScopedBudget
 from foreroute.core.errors import MissingExtra, StoreError
+from foreroute.core.findings import BudgetStatus
 from foreroute.core.keys import KeyBook
 from foreroute.core.ports import Clock
-from foreroute.cost.budget import BudgetSettings, zone_of
+from foreroute.cost.budget import zone_of
 from foreroute.cost.calendar import Period, period_of
 from foreroute.cost.linear_highs import optimise
 from foreroute.cost.outlook import HOUR_S
@@ -41,8 +43,10 @@ class CostSources:
     """The prices of an instant."""
     time_zone: str
     clock: Clock
-    limits: Sequence[BudgetSettings] = ()
-    """The budgets of everybody; those of keys and teams are in the store."""
+    limits: Callable[[], Awaitable[Sequence[ScopedBudget]]]
+    """The budgets of the house that are in force; those of keys and teams are in the store."""
+    statuses: Callable[[], Mapping[str, BudgetStatus]] = dict
+    """How those stand, as the control loop last saw them, by name."""
 
 
 def cost_routes(sources: CostSources) -> list[Route]:
@@ -85,7 +89,8 @@ class _CostApi:
         sources, at = self._sources, self._sources.clock.now()
         book, price = await sources.keys(), sources.price(at)
         hours = await self._recent(at)
-        rows = await budget_rows(sources.market.costs, book, sources.limits, price, at, hours)
+        limits = await sources.limits()
+        rows = await budget_rows(sources.market.costs, book, limits, price, at, hours, sources.statuses())
         return {"at": at, "budgets": rows}
 
     async def frontier(self, _request: Request) -> Row:

@@ -17,11 +17,13 @@ from foreroute.control.rollout import RolloutRefusedError
 from foreroute.control.state import Board
 from foreroute.core.decision import Autopilot
 from foreroute.core.ids import ChannelId
+from foreroute.core.incident import Origin
 from foreroute.core.ledger import LedgerEntry
 from foreroute.dashboard.answers import Refusal, body_of, json_of, refused
 from foreroute.dashboard.asked import known_channel, known_metric
 from foreroute.dashboard.charts import SHOWN_S, channel_of, sparks_of
 from foreroute.dashboard.forecasts import forecasts_of, short_forecasts
+from foreroute.dashboard.incident_rows import brief_row
 from foreroute.dashboard.money import spend_of
 from foreroute.dashboard.moves import with_moves
 from foreroute.dashboard.sources import Sources
@@ -167,6 +169,11 @@ class Dashboard:
         return [orjson.loads(record.body) for record in reversed(records)]
 
     async def _incidents(self) -> list[Row]:
+        desk = self._sources.incidents
+        if desk is not None:
+            newest = await desk.newest(2 * _INCIDENTS)
+            seen = [one for one in newest if one.origin is Origin.OBSERVED and one.merged_into is None]
+            return [brief_row(one) for one in seen[:_INCIDENTS]]
         return await self._read(INCIDENT, limit=_INCIDENTS)
 
     def _get(self, path: str, answer: Callable[[Request], Awaitable[Row]]) -> Route:

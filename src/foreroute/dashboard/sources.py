@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from foreroute.control.incidents.desk import IncidentDesk
 from foreroute.control.state import Board
 from foreroute.core.decision import Autopilot
 from foreroute.core.findings import WindowForecast
@@ -47,3 +48,5 @@ class Sources:
     gateway_url: Callable[[], str | None] = lambda: None
     """Where clients send their requests; None until it listens."""
     demo: bool = False
+    incidents: IncidentDesk | None = None
+    """Where incidents are told; None: only those of single channels are known."""

@@ -25,6 +25,7 @@ from foreroute.core.plan import Route, RoutingPlan
 from foreroute.decide.causes import causes_of, held_back
 from foreroute.decide.explain import overrun_of, share_changes, shares_of
 from foreroute.decide.guardrails import Guardrails
+from foreroute.decide.pace import paced, paces_of
 from foreroute.decide.snapshot import UNKNOWN_STATE, Snapshot
 from foreroute.decide.staged import acting, beyond, idle_reasons, only, stage_of, withdrawn
 from foreroute.decide.weights import Shares, bounds_of, cheaper, desired_shares, one_step
@@ -106,7 +107,7 @@ def _decide_route(snapshot: Snapshot, configured: Route, rails: Guardrails) -> _
         targets=tuple(
             replace(target, weight=shares.get(target.channel, 0.0)) for target in configured.targets
         ),
-        reason=_pick_reason(snapshot, causes),
+        reason=_pick_reason(snapshot, configured, causes),
     )
     return _RouteDecision(route, causes, share_changes(snapshot, route, current, causes), tuple(reasons))
 
@@ -120,6 +121,8 @@ def _decide_tier(
     rails: Guardrails,
 ) -> tuple[Shares, list[Reason]]:
     base = {t.channel: t.weight for t in configured.targets if t.priority == priority}
+    if paces := paces_of(snapshot, configured.name):
+        base = paced(base, snapshot, paces, rails)
     if overrun_of(snapshot) is not None:
         prices = {channel: snapshot.channels.get(channel, UNKNOWN_STATE).usd_per_request for channel in base}
         base = cheaper(base, prices, rails.budget_price_exponent)
@@ -155,12 +158,13 @@ def _worth_it(
     return farthest >= rails.share_change_min and (forced or not spent)
 
 
-def _pick_reason(snapshot: Snapshot, causes: Sequence[Cause]) -> PickReason:
+def _pick_reason(snapshot: Snapshot, route: Route, causes: Sequence[Cause]) -> PickReason:
     """The newest standing cause names the plan; without one, a budget or the configuration does."""
     if causes:
         newest = max(causes, key=lambda cause: cause.since_at)
         return PickReason.FORECAST if newest.code is ReasonCode.FORECAST else PickReason.HEALTH
-    return PickReason.CONFIGURED if overrun_of(snapshot) is None else PickReason.BUDGET
+    spares = overrun_of(snapshot) is not None or paces_of(snapshot, route.name)
+    return PickReason.BUDGET if spares else PickReason.CONFIGURED
 
 
 def _without_vote(snapshot: Snapshot, route: Route) -> list[Reason]:

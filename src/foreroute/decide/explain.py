@@ -6,7 +6,8 @@ from foreroute.core.decision import Cause, Reason, ReasonCode, ShareChange
 from foreroute.core.findings import BudgetStatus
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Route
-from foreroute.decide.snapshot import Snapshot
+from foreroute.decide.pace import pace_reason, paces_of
+from foreroute.decide.snapshot import UNKNOWN_STATE, Snapshot
 
 Moves = Mapping[ChannelId, tuple[float, float]]
 """Share before and after."""
@@ -18,8 +19,13 @@ def shares_of(route: Route) -> dict[ChannelId, float]:
 
 def overrun_of(snapshot: Snapshot) -> BudgetStatus | None:
     """The budget that is as good as sure to overrun: even the lower end of its projection is over the limit."""
-    over = [budget for budget in snapshot.budgets if budget.projected_lower_usd > budget.limit_usd]
+    over = [one for one in snapshot.budgets if one.steers and one.projected_lower_usd > one.limit_usd]
     return max(over, key=lambda budget: budget.projected_usd - budget.limit_usd, default=None)
+
+
+def spares(snapshot: Snapshot) -> bool:
+    """Whether any budget moves shares in this tick."""
+    return overrun_of(snapshot) is not None or any(paces_of(snapshot, route) for route in snapshot.configured)
 
 
 def share_changes(
@@ -31,7 +37,7 @@ def share_changes(
         c: (before.get(c, 0.0), share) for c, share in after.items() if _differs(share, before.get(c, 0.0))
     }
     own = {cause.channel: cause for cause in causes}
-    returning = _returning(snapshot, moves, own)
+    returning = _returning(snapshot, route, moves, own)
     changes = []
     for channel, (was, share) in moves.items():
         if channel == returning:
@@ -50,10 +56,13 @@ def _differs(one: float, other: float) -> bool:
     return abs(one - other) > 1e-9
 
 
-def _returning(snapshot: Snapshot, moves: Moves, own: Mapping[ChannelId, Cause]) -> ChannelId | None:
+def _returning(
+    snapshot: Snapshot, route: Route, moves: Moves, own: Mapping[ChannelId, Cause]
+) -> ChannelId | None:
     """The channel that gets back what trouble had taken from it. Only then do shares without any trouble shrink."""
     well = {channel: share - was for channel, (was, share) in moves.items() if channel not in own}
-    if snapshot.kill_switch or overrun_of(snapshot) is not None or min(well.values(), default=0.0) >= 0:
+    sparing = overrun_of(snapshot) is not None or paces_of(snapshot, route.name)
+    if snapshot.kill_switch or sparing or min(well.values(), default=0.0) >= 0:
         return None
     gains = {channel: gain for channel, gain in well.items() if gain > 0}
     return max(gains, key=lambda channel: (gains[channel], channel), default=None)
@@ -97,6 +106,9 @@ def _without_trouble(snapshot: Snapshot, route: Route, channel: ChannelId, chang
         where = "favours" if change > 0 else "spares"
         detail = f"budget {overrun.name}: ${overrun.projected_usd:.2f} expected of ${overrun.limit_usd:.2f}, {where} it"
         return Reason(channel, ReasonCode.BUDGET, detail)
+    if paces := paces_of(snapshot, route.name):
+        state = snapshot.channels.get(channel, UNKNOWN_STATE)
+        return pace_reason(paces[0], channel, change, state.usd_per_request)
     gone = {cause.channel: cause for cause in snapshot.causes if cause.route == route.name}
     was = gone.get(channel)
     if was is not None and was.code is ReasonCode.FORECAST:

@@ -6,10 +6,14 @@ from decimal import Decimal
 from foreroute.core.accounts import AccountBooks
 from foreroute.core.ids import KeyId
 from foreroute.core.keys import KeyBook, Limits, ScopeId, key_scope, team_scope
-from foreroute.core.windows import Window, window_start
+from foreroute.core.windows import Window, window_start, zone_named
+from foreroute.gateway.budgets import BudgetBook
 
 Spends = Mapping[Window, Mapping[KeyId, Decimal]]
 """US dollars by key, of the windows that hold one instant. A window that no budget has may be missing."""
+
+BudgetSpends = Mapping[str, Decimal]
+"""US dollars by budget, of the window that holds one instant."""
 
 
 def windows_of(book: KeyBook) -> frozenset[Window]:
@@ -28,6 +32,15 @@ def seed(accounts: AccountBooks, book: KeyBook, spends: Spends, at: float) -> No
     for team in book.teams:
         members = tuple(key.id for key in book.keys if key.team == team.id)
         _seed(accounts, team_scope(team).id, team.limits, members, spends, at)
+
+
+def seed_budgets(accounts: AccountBooks, book: BudgetBook, spends: BudgetSpends, at: float) -> None:
+    """The same for the house's budgets. What the gateway does not count itself, as probes, comes in by this too."""
+    for one in book.all:
+        budget, spent = one.budget, spends.get(one.budget.name, Decimal(0))
+        if spent:
+            start_at = window_start(budget.window, at, zone_named(budget.time_zone))
+            accounts.restore(one.scope.id, budget.window, start_at, spent, budget.time_zone)
 
 
 def _seed(

@@ -77,8 +77,10 @@ class MemoryAccounts:
             return ()
         return spend(found.held, spent, found.tokens, found.cost_usd, at)
 
-    def restore(self, scope: ScopeId, window: Window, window_start: float, spent_usd: Decimal) -> None:
-        account = self._account(scope, window, window_start)
+    def restore(
+        self, scope: ScopeId, window: Window, window_start: float, spent_usd: Decimal, zone: str = "UTC"
+    ) -> None:
+        account = self._account(scope, window, window_start, zone)
         if account.start_at == window_start:
             account.spent_usd = max(account.spent_usd, spent_usd)
 
@@ -97,13 +99,13 @@ class MemoryAccounts:
 
     def _windows(self, scope: Scope, at: float) -> dict[Window, Account]:
         budgets = scope.limits.budgets
-        return {one.window: self._account(scope.id, one.window, at) for one in budgets}
+        return {one.window: self._account(scope.id, one.window, at, one.zone) for one in budgets}
 
-    def _account(self, scope: ScopeId, window: Window, at: float) -> Account:
+    def _account(self, scope: ScopeId, window: Window, at: float, zone: str = "UTC") -> Account:
         """The window's that holds the instant, or a later one's if the clock has gone back."""
         account = self._accounts.get((scope, window))
         if account is None or at >= account.end_at:
-            account = self._accounts[scope, window] = new_account(window, at)
+            account = self._accounts[scope, window] = new_account(window, at, zone)
         return account
 
     def _release_dead(self, at: float) -> None:

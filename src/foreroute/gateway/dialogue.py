@@ -12,10 +12,11 @@ from foreroute.gateway.breaker import Permit
 from foreroute.gateway.delivery import Delivery
 from foreroute.gateway.ports import TransportFailure, UpstreamRequest, UpstreamResponse
 from foreroute.gateway.relay import Allows, Answer, Ending, answer_of, read_error
-from foreroute.gateway.till import Tab
+from foreroute.gateway.tab import Tab
 from foreroute.gateway.trial import Origin, Trial
 from foreroute.gateway.wire.evidence import answer_evidence
 from foreroute.gateway.wire.paths import Endpoint
+from foreroute.gateway.wire.rate_limits import read_rate_limits
 from foreroute.gateway.wire.request import ModelRequest
 from foreroute.gateway.works import Works
 
@@ -64,7 +65,8 @@ class Dialogue:
         works, trial, request = self._works, self.trial, self._request
         try:
             upstream = self._upstream = await works.transport.send(call)
-            trial.status = upstream.status
+            trial.status, trial.connect_s = upstream.status, call.connect_s
+            trial.rate_limits = read_rate_limits(upstream.headers, works.clock.now())
             if not 200 <= upstream.status < 300:
                 body = await read_error(upstream, trial)
                 evidence = answer_evidence(upstream.status, upstream.headers, body, works.clock.now())
@@ -72,7 +74,7 @@ class Dialogue:
             self.answer = answer_of(request, upstream, trial, works.settings, self._allows())
             fault = await self.answer.reach()
         except TransportFailure as error:
-            fault = error.evidence
+            fault, trial.connect_s = error.evidence, call.connect_s
         if fault is not None:
             return self._failed(fault)
         if works.fleet.reached(self.channel):
@@ -118,7 +120,7 @@ class Dialogue:
         attempt = trial.attempt(self._origin, now)
         works.sink.record(attempt)
         if self._tab is not None:
-            self._tab.add(attempt)
+            self._tab.add(attempt, works.clock.now())
 
     async def aclose(self, *, linger_s: float = 0.0) -> None:
         self.settle()

@@ -9,10 +9,12 @@ from foreroute.core.attempt import PickReason
 from foreroute.core.channel import Channel, Dialect
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
 from foreroute.core.ids import ChannelId
+from foreroute.core.limits import UNTIMED
 from foreroute.core.plan import Route, Select, Target
 from foreroute.core.work import Work
 from foreroute.gateway import retry
 from foreroute.gateway.able import able
+from foreroute.gateway.budgets import turned_away
 from foreroute.gateway.delivery import Delivery, passed_on
 from foreroute.gateway.dialogue import Dialogue, Failure
 from foreroute.gateway.fleet import Asked
@@ -22,9 +24,11 @@ from foreroute.gateway.plan_cell import ServedRoute
 from foreroute.gateway.ports import UpstreamRequest
 from foreroute.gateway.relay import Ending
 from foreroute.gateway.residency import Regions, common
-from foreroute.gateway.select import Choice, Pick, again, choose
-from foreroute.gateway.till import Tab
+from foreroute.gateway.select import Choice, Pick, Standing, again, choose
+from foreroute.gateway.tab import Tab
+from foreroute.gateway.till import Till, waits_s
 from foreroute.gateway.trial import Origin, Trial
+from foreroute.gateway.tuned import retry_ratio
 from foreroute.gateway.wire import errors
 from foreroute.gateway.wire.errors import ErrorAnswer
 from foreroute.gateway.wire.paths import Endpoint
@@ -54,10 +58,13 @@ class Exchange:
         headers: Mapping[str, str],
         tab: Tab | None = None,
         regions: Regions | None = None,
+        till: Till | None = None,
     ) -> None:
         self._works = works
-        self._tab = tab
         self._regions = regions
+        self._tab, self._till = tab, till
+        self._barred: set[ChannelId] = set()
+        """Channels that a budget of theirs has no room for."""
         self._request = request
         self._origin = origin
         self._route = Route(name=origin.route, targets=())
@@ -69,8 +76,11 @@ class Exchange:
         self._failures: list[Failure] = []
         self._trial: Trial | None = None
         self._waited_s = 0.0
+        self._retry_ratio = retry_ratio(works.plans.current(), works.settings.retry_ratio)
+        self._luck = works.rng.random() if works.plans.current().limits else 1.0
         self._loop = asyncio.get_running_loop()
-        self._deadline = self._loop.time() + works.settings.deadline_s
+        self._began = self._loop.time()
+        self._deadline = self._began + works.settings.deadline_s
 
     async def run(self, routes: Sequence[ServedRoute]) -> None:
         """Try the channels of each route until one answers or none is left. The client always gets an answer."""
@@ -86,7 +96,8 @@ class Exchange:
 
     async def _run(self, routes: Sequence[ServedRoute]) -> None:
         works, wants = self._works, self._wants(routes[0].route)
-        for served in routes:
+        for planned in routes:
+            served = self._tuned(planned)
             selected = (
                 wants if served.route.select is Select.BALANCED else _selected(wants, served.route.select)
             )
@@ -104,7 +115,21 @@ class Exchange:
                 break
         if not self._route.targets:
             return await self._delivery.error(self._none_fits(routes, wants))
+        if await self._room():
+            return await self._run(routes)
         return await self._give_up()
+
+    async def _room(self) -> bool:
+        """Whether to try again because a budget that stood in the way may have room now."""
+        till, refused = self._till, None if self._tab is None else self._tab.refused
+        if till is None or refused is None or self._failures:
+            return False
+        until = self._began + waits_s(refused, till.book.named(refused.scope))
+        if self._loop.time() >= until or till.waiting >= self._works.settings.queue_max:
+            return False
+        await till.room(until - self._loop.time())
+        self._barred.clear()
+        return True
 
     def _none_fits(self, routes: Sequence[ServedRoute], wants: Wants) -> ErrorAnswer:
         """Why no channel was asked: they are elsewhere, or cannot do what is wanted."""
@@ -113,6 +138,15 @@ class Exchange:
         if wants.regions is not None and any(narrowed(one.route, anywhere, known).targets for one in routes):
             return errors.must_stay(name, sorted(wants.regions))
         return errors.no_match(name, wants.dialect)
+
+    def _tuned(self, served: ServedRoute) -> ServedRoute:
+        """With the plan's tuned limits; a plan that has expired has none."""
+        plan = self._works.plans.current()
+        if served.static or not plan.limits:
+            return served
+        timed = self._request.endpoint.value not in UNTIMED
+        route = self._works.tuned.route(served.route, plan, self._origin.request_id, timed=timed)
+        return served if route is served.route else replace(served, route=route)
 
     def _wants(self, first: Route) -> Wants:
         request, works = self._request, self._works
@@ -137,6 +171,9 @@ class Exchange:
             self._origin = replace(self._origin, route=served.route.name)
         pick = choose(self._choice(served)) or await self._queue(served)
         while pick is not None:
+            if not self._may_pay(pick, served):
+                pick = choose(self._choice(served)) or await self._queue(served)
+                continue
             failure = await self._attempt(pick, served)
             if failure is None:
                 return True
@@ -166,6 +203,8 @@ class Exchange:
             unfit = other is None or other.reason is PickReason.LAST_RESORT
             if other is None or unfit or not self._works.hedges.take(self._loop.time()):
                 return None
+            if not self._may_pay(other, served, beside=True):
+                return None
             hedge = self._begin(replace(other, reason=PickReason.HEDGE), served.version, hedge=True)
             return hedge, self._upstream_request(other.target)
 
@@ -181,6 +220,17 @@ class Exchange:
         finally:
             dialogue = result.winner or first
             await dialogue.aclose(linger_s=self._works.settings.linger_s if dialogue.went_well else 0.0)
+
+    def _may_pay(self, pick: Pick, served: ServedRoute, *, beside: bool = False) -> bool:
+        """Reserves for the attempt. A channel that its budget has no room for is not asked again."""
+        name, tab = pick.target.channel, self._tab
+        channel = self._works.fleet.channels.get(name)
+        if tab is None or channel is None:
+            return True
+        may = tab.enter(served.route.name, channel, self._works.clock.now(), beside=beside)
+        if not may and not beside:
+            self._barred.add(name)
+        return may
 
     async def _hand_over(self, dialogue: Dialogue) -> None:
         delivery = self._delivery
@@ -240,7 +290,7 @@ class Exchange:
         """A request's first failover is free: no channel sees a request twice for it, and breakers bound it."""
         new = pick.target.channel not in self._tries
         free = new and len(self._tries) <= self._works.settings.free_failovers
-        return free or self._works.budget.take(at)
+        return free or self._works.budget.take(at, self._retry_ratio)
 
     def _may_go_on(self) -> bool:
         """Whether another route may do better, and there is time for it."""
@@ -248,11 +298,13 @@ class Exchange:
         return self._loop.time() < self._deadline and (last is None or retry.may_fail_over(last.kind))
 
     def _choice(self, served: ServedRoute) -> Choice:
-        works, now = self._works, self._loop.time()
+        works, now, luck = self._works, self._loop.time(), self._luck
         explore_ratio = 1.0 if served.route.select is Select.SHARES else works.settings.explore_ratio
         return Choice(
             route=served.route,
-            standing=lambda target: works.fleet.standing(target, now),
+            standing=lambda target: (
+                Standing.ABSENT if target.channel in self._barred else works.fleet.standing(target, now, luck)
+            ),
             in_flight=works.fleet.in_flight,
             draws=(works.rng.random(), works.rng.random()),
             tried=self._tries,
@@ -296,7 +348,9 @@ class Exchange:
 
     def _upstream_request(self, target: Target) -> UpstreamRequest:
         channel, request = self._works.fleet.channels[target.channel], self._request
-        timeouts = target.policy.timeouts
+        timeouts = target.policy.timeouts.for_work(request.input_tokens, request.output_tokens_max)
+        if target.policy.leash:
+            timeouts = timeouts.times(2.0)
         left_s = self._deadline - self._loop.time()
         return UpstreamRequest(
             channel=channel,
@@ -305,7 +359,7 @@ class Exchange:
             body=request.for_channel(channel.model),
             content_type=request.content_type,
             stream=request.stream,
-            timeouts=timeouts if timeouts.total_s <= left_s else replace(timeouts, total_s=left_s),
+            timeouts=timeouts.within(left_s),
             headers=self._headers,
         )
 
@@ -313,7 +367,8 @@ class Exchange:
         """Waits for a place on a channel, if one is likely to come in time and the line is not too long."""
         works, settings = self._works, self._works.settings
         until = min(self._loop.time() + settings.queue_s - self._waited_s, self._deadline)
-        untried = [t.channel for t in served.route.targets if t.weight > 0 and t.channel not in self._tries]
+        gone = {*self._tries, *self._barred}
+        untried = [t.channel for t in served.route.targets if t.weight > 0 and t.channel not in gone]
         while works.line.length < settings.queue_max:
             now = self._loop.time()
             wait_s = works.fleet.turn_s(untried, until - now, now)
@@ -332,6 +387,10 @@ class Exchange:
         delivery.own_headers = self._headers_of(self._trial)
         if not self._failures:
             works.tally.refused += 1
+            refused = None if self._tab is None else self._tab.refused
+            budget = None if self._till is None or refused is None else self._till.book.named(refused.scope)
+            if refused is not None and budget is not None:
+                return await delivery.error(turned_away(refused, budget))
             dead = all(target.weight <= 0 for target in self._route.targets)
             return await delivery.error(
                 errors.unavailable(name, wait_s) if dead else errors.busy(name, wait_s)

@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from foreroute.core.attempt import Outcome
 from foreroute.core.channel import Channel
+from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.plan import BreakerPolicy, Route, Target
 from foreroute.core.work import Expectation, Work
+from foreroute.gateway.admission import Admission
 from foreroute.gateway.breaker import Breaker, BreakerState, Permit, Verdict
 from foreroute.gateway.outlier import is_broken_off, is_outlier
 from foreroute.gateway.pace import Pace
@@ -49,6 +52,7 @@ class _State:
     breaker: Breaker = field(default_factory=Breaker)
     slowdown: Slowdown = field(default_factory=Slowdown)
     trust: Trust = field(default_factory=Trust)
+    admission: Admission = field(default_factory=Admission)
     in_flight: int = 0
     throttled_until: float = float("-inf")
     must_sound: bool = False
@@ -128,7 +132,8 @@ class Fleet:
     def seconds_per_token(self, channel: ChannelId) -> float:
         return self._states[channel].seconds_per_token
 
-    def standing(self, target: Target, at: float) -> Standing:
+    def standing(self, target: Target, at: float, luck: float = 1.0) -> Standing:
+        """`luck`: a uniform number of the request's own, below which the channel's admission turns it away."""
         state = self._states.get(target.channel)
         if state is None or target.channel in self._retired:
             return Standing.ABSENT
@@ -138,6 +143,9 @@ class Fleet:
             return Standing.THROTTLED
         if state.must_sound and state.sounding is not None:
             return Standing.FULL
+        factor = target.policy.admission
+        if factor is not None and luck < state.admission.refusal_ratio(factor, target.policy.patience_s, at):
+            return Standing.THROTTLED
         limits = (self.channels[target.channel].concurrency_max, target.policy.concurrency_max)
         full = any(limit is not None and state.in_flight >= limit for limit in limits)
         return Standing.FULL if full else Standing.FREE
@@ -152,6 +160,7 @@ class Fleet:
         state = self._states[target.channel]
         state.in_flight += 1
         state.pace.take(at)
+        state.admission.sent(at)
         permit = state.breaker.enter(at)
         if state.must_sound and state.sounding is None:
             state.sounding = permit
@@ -169,6 +178,7 @@ class Fleet:
         state.in_flight -= 1
         if state.sounding is permit:
             state.sounding = None
+        state.admission.ended(trial.started_at, accepted=not _is_pushback(trial))
         if verdict is Verdict.SUCCESS:
             state.pace.served(at)
             usage, delay_s = trial.usage, trial.delay_s(stream, at)
@@ -264,3 +274,8 @@ class Fleet:
             slowdown=state.slowdown.ratio(at),
             trust=state.trust.share(at),
         )
+
+
+def _is_pushback(trial: Trial) -> bool:
+    """Whether the channel said that it is too much for it."""
+    return trial.outcome is Outcome.THROTTLED or trial.failure_class is FailureClass.OVERLOADED

@@ -121,6 +121,6 @@ class Lookout:
                     return True
             return False
         finally:
-            for one in (first, second):
-                if one is not None:
-                    one.cancel()
+            first.cancel()
+            if second is not None:
+                second.cancel()

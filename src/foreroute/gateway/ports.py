@@ -32,6 +32,8 @@ class UpstreamRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     method: str = "POST"
     content_type: str = "application/json"
+    connect_s: float | None = None
+    """What a new connection for it took; the transport writes it here, even if the call then fails."""
 
 
 class UpstreamResponse(Protocol):

@@ -1,18 +1,22 @@
 """From a request's bytes to an exchange: read it, find its routes, reserve what it may cost, and settle in the end."""
 
+import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from foreroute.core.accounts import Refusal
+from foreroute.core.assignment import Drawn
 from foreroute.core.attempt import Asked
 from foreroute.core.channel import Dialect
+from foreroute.core.errors import StoreError
 from foreroute.core.ids import RegionId, RequestId, RouteName
 from foreroute.core.ports import Locator
 from foreroute.core.routes import Route
 from foreroute.gateway.account_headers import limit_headers
 from foreroute.gateway.arms import Arms, unit_reader
+from foreroute.gateway.budgets import turned_away
 from foreroute.gateway.client import read_body, while_client_listens
 from foreroute.gateway.delivery import Delivery, Receive
 from foreroute.gateway.door import Caller
@@ -21,7 +25,8 @@ from foreroute.gateway.plan_cell import ServedRoute
 from foreroute.gateway.pulse import Pulse
 from foreroute.gateway.residency import Regions, allowed
 from foreroute.gateway.shadow import Shadows
-from foreroute.gateway.till import Tab, Till
+from foreroute.gateway.tab import Tab
+from foreroute.gateway.till import Till, waits_s
 from foreroute.gateway.trial import Origin
 from foreroute.gateway.wire import errors
 from foreroute.gateway.wire.errors import ErrorAnswer
@@ -80,9 +85,6 @@ class Reception:
             units = unit_reader(request, headers, caller.key_id, delivery.request_id)
             enrolled = self._arms.enrol(request, routes, units, works.clock.now())
             routes = routes if enrolled is None else enrolled.routes
-        tab = self._open_tab(caller, request, routes, delivery)
-        if isinstance(tab, ErrorAnswer):
-            return await delivery.error(tab)
         origin = Origin(
             request_id=RequestId(delivery.request_id),
             route=request.model,
@@ -100,15 +102,39 @@ class Reception:
             arms=() if enrolled is None else enrolled.marks,
         )
         forwarded = {name.decode(): headers[name].decode("latin-1") for name in _FORWARDED if name in headers}
-        for copied in () if enrolled is None else enrolled.copies:
-            self.shadows.send(copied, request, origin, forwarded, regions)
-        exchange = Exchange(works, request, origin, delivery, forwarded, tab, regions)
+        copies = () if enrolled is None else enrolled.copies
+        serving = self._pay(caller, request, routes, origin, delivery, forwarded, regions, copies)
         on_disconnect = scope.get("extensions", {}).get("foreroute.on_disconnect")
+        return await while_client_listens(serving, receive, delivery, on_disconnect)
+
+    async def _pay(
+        self,
+        caller: Caller,
+        request: ModelRequest,
+        routes: Sequence[ServedRoute],
+        origin: Origin,
+        delivery: Delivery,
+        forwarded: Mapping[str, str],
+        regions: Regions | None,
+        copies: Sequence[Drawn],
+    ) -> None:
+        """Serves the request with what it may cost reserved, and settles in the end."""
+        works = self._works
+        tab = await self._open_tab(caller, request, routes, delivery)
+        if isinstance(tab, ErrorAnswer):
+            return await delivery.error(tab)
+        for copied in copies:
+            self.shadows.send(copied, request, origin, forwarded, regions)
         try:
+            if tab is not None and self._till is not None:
+                routes = self._till.kept(routes, tab, works.clock.now())
+            exchange = Exchange(works, request, origin, delivery, forwarded, tab, regions, self._till)
             if not request.stream:
-                return await while_client_listens(exchange.run(routes), receive, delivery, on_disconnect)
+                return await exchange.run(routes)
             with Pulse(delivery, works.settings.keep_alive_s):
-                return await while_client_listens(exchange.run(routes), receive, delivery, on_disconnect)
+                return await exchange.run(routes)
+        except StoreError:
+            return await delivery.error(errors.accounts_unavailable())
         finally:
             if tab is not None:
                 tab.close(works.clock.now())
@@ -120,23 +146,35 @@ class Reception:
             return route.regions or None
         return allowed(route.regions, known.key, known.team, by_tag)
 
-    def _open_tab(
+    async def _open_tab(
         self, caller: Caller, request: ModelRequest, routes: Sequence[ServedRoute], delivery: Delivery
     ) -> Tab | ErrorAnswer | None:
-        """Reserves what the request may cost, for callers with limits; the headers say what is left of them."""
-        if self._till is None or caller.known is None or not caller.known.scopes:
+        """Reserves what the request may cost, for callers with limits and where budgets hold; the headers say what is
+        left of limits. Waits for room where a budget wants that.
+        """
+        till, works = self._till, self._works
+        if till is None or not till.concerns(caller):
             return None
-        channels = self._works.fleet.channels
+        loop = asyncio.get_running_loop()
         names = {target.channel for served in routes for target in served.route.targets}
-        asked = [channels[name] for name in names if name in channels]
-        now = self._works.clock.now()
-        tab = self._till.open(caller.known, request, asked, now)
-        if isinstance(tab, ErrorAnswer):
-            return tab
-        answer = tab if isinstance(tab, Refusal) else tab.ticket
-        anthropic = delivery.dialect is Dialect.ANTHROPIC
-        delivery.own_headers = [*delivery.own_headers, *limit_headers(answer, now, anthropic=anthropic)]
-        return _refused(tab) if isinstance(tab, Refusal) else tab
+        asked = [works.fleet.channels[name] for name in names if name in works.fleet.channels]
+        began, own_headers = loop.time(), delivery.own_headers
+        while True:
+            now = works.clock.now()
+            tab = till.open(caller, request, asked, now)
+            if isinstance(tab, ErrorAnswer):
+                return tab
+            answer = tab if isinstance(tab, Refusal) else tab.ticket
+            if answer is not None:
+                limits = limit_headers(answer, now, anthropic=delivery.dialect is Dialect.ANTHROPIC)
+                delivery.own_headers = [*own_headers, *limits]
+            if not isinstance(tab, Refusal):
+                return tab
+            budget = till.book.named(tab.scope)
+            left_s = began + waits_s(tab, budget) - loop.time()
+            if left_s <= 0.0 or till.waiting >= works.settings.queue_max:
+                return _refused(tab) if budget is None else turned_away(tab, budget)
+            await till.room(left_s)
 
     def _region(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> RegionId | None:
         if self._locator is None:

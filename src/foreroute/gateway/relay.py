@@ -60,7 +60,7 @@ async def read_whole(upstream: UpstreamResponse, trial: Trial, limit: int) -> by
     """The body, or None if it is larger than `limit`. Raises TransportFailure."""
     clock, parts, size = asyncio.get_running_loop(), [], 0
     async for chunk in upstream.chunks():
-        trial.first_byte(clock.time())
+        trial.byte(clock.time())
         parts.append(chunk)
         size += len(chunk)
         if size > limit:
@@ -179,7 +179,7 @@ class OpaqueAnswer:
         except StopAsyncIteration:
             self._over = True
             return b""
-        self._trial.first_byte(asyncio.get_running_loop().time())
+        self._trial.byte(asyncio.get_running_loop().time())
         return chunk
 
 
@@ -255,7 +255,7 @@ class StreamedAnswer:
                 raise
             self._over = True  # all of the answer is there; only its connection did not end well
             return b""
-        self._trial.first_byte(asyncio.get_running_loop().time())
+        self._trial.byte(asyncio.get_running_loop().time())
         out = self._watch.feed(chunk)
         self._over = self._watch.over
         return out

@@ -49,11 +49,11 @@ class RetryBudget:
     def request(self, at: float) -> None:
         self._add(at, requests=1, retries=0)
 
-    def take(self, at: float) -> bool:
-        """Claim one retry; False if the budget is spent."""
+    def take(self, at: float, ratio: float | None = None) -> bool:
+        """Claim one retry; False if the budget is spent. `ratio`: in the place of the budget's own."""
         minute = [bucket for bucket in self._buckets if bucket.start > at - 60.0]
         lately = sum(bucket.retries for bucket in minute if bucket.start > at - 10.0)
-        allowed = self._ratio * sum(bucket.requests for bucket in minute)
+        allowed = (self._ratio if ratio is None else ratio) * sum(bucket.requests for bucket in minute)
         if lately >= self._floor and sum(bucket.retries for bucket in minute) >= allowed:
             return False
         self._add(at, requests=0, retries=1)

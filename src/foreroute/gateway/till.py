@@ -1,17 +1,24 @@
 """Money before and after: what a request may cost is reserved, what it did cost is booked, whatever became of it."""
 
+import asyncio
 import logging
-from collections.abc import Iterable
-from decimal import Decimal
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
-from foreroute.core.accounts import Accounts, Ask, Refusal, Spent, Ticket
-from foreroute.core.attempt import Attempt, Usage
+from foreroute.core.accounts import AccountBooks, Ask, Balance, Crossing, Refusal
+from foreroute.core.attempt import Usage
+from foreroute.core.budgets import AtLimit, ScopedBudget
 from foreroute.core.channel import Channel
 from foreroute.core.errors import StoreError
+from foreroute.core.ids import ChannelId, KeyId, RouteName
 from foreroute.core.ports import AttemptPricer, PriceBook
-from foreroute.gateway.keyring import Known
+from foreroute.gateway.budgets import BudgetBook, Charged, Costs, asked, spared
+from foreroute.gateway.door import Caller
 from foreroute.gateway.lengths import Lengths
+from foreroute.gateway.plan_cell import ServedRoute
+from foreroute.gateway.tab import Tab
 from foreroute.gateway.wire import errors
 from foreroute.gateway.wire.errors import ErrorAnswer
 from foreroute.gateway.wire.paths import Endpoint
@@ -19,92 +26,115 @@ from foreroute.gateway.wire.request import ModelRequest
 
 _log: Final = logging.getLogger("foreroute.gateway")
 _NO_OUTPUT: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.COUNT_TOKENS})
-_MORE_TOKENS: Final = 256
-"""A stream that outgrows its reservation reserves so many tokens more at a time."""
+_LOOK_S: Final = 0.25
+"""So often whoever waits for room looks again: other processes free it too."""
 
 
 class Till:
     """Lives on the gateway's event loop. Instants are seconds since the epoch."""
 
-    def __init__(self, accounts: Accounts, prices: PriceBook, price_of: AttemptPricer) -> None:
+    def __init__(self, accounts: AccountBooks, prices: PriceBook, price_of: AttemptPricer) -> None:
         self.accounts = accounts
         self.prices = prices
         self.price_of = price_of
         self.lengths = Lengths()
+        self.book = BudgetBook()
+        """Exchanged whole."""
+        self.waiting = 0
+        """Requests that wait for room in a budget."""
+        self._vacancies: list[asyncio.Future[None]] = []
 
     def adopt(self, prices: PriceBook, price_of: AttemptPricer) -> None:
         """The prices of a new configuration."""
         self.prices, self.price_of = prices, price_of
 
+    def concerns(self, caller: Caller) -> bool:
+        """Whether anything is counted for this caller."""
+        own = caller.known is not None and caller.known.scopes
+        return bool(own or self.book.counts_attempts or self.book.of_request(caller))
+
     def open(
-        self, known: Known, request: ModelRequest, channels: Iterable[Channel], at: float
+        self, caller: Caller, request: ModelRequest, channels: Iterable[Channel], at: float
     ) -> "Tab | Refusal | ErrorAnswer":
         """Reserves for the dearest of the channels: input as estimated, output as asked for or as usual."""
         output = 0 if request.endpoint in _NO_OUTPUT else self._output_tokens(request)
-        dearest = _dearest(list(channels), self.prices, Usage(request.input_tokens, output_tokens=output), at)
-        ask = Ask(
-            key=known.key.id,
-            team=known.key.team,
-            scopes=known.scopes,
-            tokens=request.input_tokens + output,
-            cost_usd=None if dearest is None else dearest[0],
-        )
+        usage = Usage(request.input_tokens, output_tokens=output)
+        by_id = {channel.id: channel for channel in channels}
+        costs = {name: self.prices.cost_usd(one, usage, at).cost_usd for name, one in by_id.items()}
+        charged = self.book.of_request(caller)
+        own = () if caller.known is None else caller.known.scopes
         try:
-            ticket = self.accounts.admit(ask, at)
+            allowed = self.spared(charged, costs, at)
+            dearest = _dearest(costs, allowed)
+            ask = Ask(
+                key=KeyId("") if caller.key_id is None else caller.key_id,
+                team=None if caller.known is None else caller.known.key.team,
+                scopes=(*own, *asked(charged, None if dearest is None else costs[dearest])),
+                tokens=request.input_tokens + output,
+                cost_usd=None if dearest is None else costs[dearest],
+            )
+            ticket = self.accounts.admit(ask, at) if ask.scopes else None
         except StoreError as error:
             _log.error("accounts_unavailable", extra={"error": str(error)})
             return errors.accounts_unavailable()
         if isinstance(ticket, Refusal):
             return ticket
-        return Tab(self, ticket, output, None if dearest is None else dearest[1])
+        only = allowed if len(allowed) < len(costs) else None
+        return Tab(self, ask, ticket, output, None if dearest is None else by_id[dearest], costs, only)
 
-    def _output_tokens(self, request: ModelRequest) -> int:
-        asked = request.output_tokens_max
-        return request.choices * (self.lengths.usual(request.model) if asked is None else asked)
+    def spared(self, charged: Sequence[Charged], costs: Costs, at: float) -> frozenset[ChannelId]:
+        """The channels that the budgets of the kind `cheaper` leave; the cheapest where they leave none, so that the
+        accounts have the last word. Raises StoreError.
+        """
+        allowed = frozenset(costs)
+        for one in charged:
+            if one.budget.at_limit is AtLimit.CHEAPER:
+                allowed &= spared(costs, one.budget, self.balance(one, at))
+        known = {name: cost for name, cost in costs.items() if cost is not None}
+        return allowed or frozenset(sorted(known, key=lambda name: known[name])[:1])
 
+    def kept(self, routes: Sequence[ServedRoute], tab: Tab, at: float) -> Sequence[ServedRoute]:
+        """The routes with the channels that budgets leave to this request. Raises StoreError."""
+        if tab.only is None and not self.book.counts_attempts:
+            return routes
+        return [self._kept(served, tab, at) for served in routes]
 
-class Tab:
-    """What one request has run up. `close` books it; a second time changes nothing."""
+    def _kept(self, served: ServedRoute, tab: Tab, at: float) -> ServedRoute:
+        targets = served.route.targets
+        costs = {one.channel: tab.costs[one.channel] for one in targets if one.channel in tab.costs}
+        allowed = self.spared(self.book.of_route(served.route.name), costs, at)
+        left = allowed if tab.only is None else allowed & tab.only or tab.only
+        kept = tuple(one for one in targets if one.channel in left)
+        return (
+            served
+            if len(kept) == len(targets)
+            else replace(served, route=replace(served.route, targets=kept))
+        )
 
-    def __init__(self, till: Till, ticket: Ticket, output_tokens: int, channel: Channel | None) -> None:
-        self.ticket = ticket
-        self.cost_usd: Decimal | None = Decimal(0)
-        self._till = till
-        self._tokens = 0
-        self._closed = False
-        self._output_reserved = output_tokens
-        self._channel = channel
+    def balance(self, charged: Charged, at: float) -> Balance:
+        """Raises StoreError."""
+        standing = self.accounts.standing(charged.scope, at)
+        return standing.balances[charged.budget.window]
 
-    def add(self, attempt: Attempt) -> None:
-        """An attempt has ended. One whose cost nobody knows makes the whole sum unknown."""
-        usage = attempt.usage
-        self._tokens += usage.input_tokens + usage.cached_input_tokens + usage.cache_write_tokens
-        self._tokens += usage.output_tokens
-        cost = self._till.price_of(attempt)
-        self.cost_usd = None if cost is None or self.cost_usd is None else self.cost_usd + cost
-        if usage.output_tokens:
-            self._till.lengths.observe(attempt.route, usage.output_tokens)
-
-    def allows(self, output_tokens: int, at: float) -> bool:
-        """Whether a stream may go on that has come so far; False when a hard budget has nothing left for it."""
-        if output_tokens <= self._output_reserved or self._channel is None:
-            return True
-        more = Usage(output_tokens=_MORE_TOKENS)
-        price = self._till.prices.cost_usd(self._channel, more, at)
+    async def room(self, wait_s: float) -> None:
+        """Waits until some request has ended, or for a moment."""
+        vacancy: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._vacancies.append(vacancy)
+        self.waiting += 1
         try:
-            granted = price.cost_usd is None or self._till.accounts.extend(self.ticket, price.cost_usd, at)
-        except StoreError:
-            granted = False
-        if granted:
-            self._output_reserved += _MORE_TOKENS
-        return granted
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(_LOOK_S, max(0.0, wait_s))):
+                    await vacancy
+        finally:
+            self.waiting -= 1
 
-    def close(self, at: float) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        spent = Spent(self._tokens, self.cost_usd)
-        for crossing in self._till.accounts.settle(self.ticket, spent, at):
+    def ended(self, crossings: Iterable[Crossing]) -> None:
+        """A request has ended: whoever waits may look again."""
+        vacancies, self._vacancies = self._vacancies, []
+        for vacancy in vacancies:
+            if not vacancy.done():
+                vacancy.set_result(None)
+        for crossing in crossings:
             _log.warning(
                 "budget_crossed",
                 extra={
@@ -115,11 +145,25 @@ class Tab:
                 },
             )
 
+    def attempt_scopes(self, route: RouteName, channel: Channel) -> tuple[Charged, ...]:
+        return self.book.of_attempt(route, channel)
 
-def _dearest(
-    channels: list[Channel], prices: PriceBook, usage: Usage, at: float
-) -> tuple[Decimal, Channel] | None:
-    """The most that the usage may cost, and where; None if one of the channels has no price."""
-    costs = [(prices.cost_usd(channel, usage, at).cost_usd, channel) for channel in channels]
-    known = [(cost, channel) for cost, channel in costs if cost is not None]
-    return max(known, key=lambda one: one[0]) if known and len(known) == len(costs) else None
+    def _output_tokens(self, request: ModelRequest) -> int:
+        asked = request.output_tokens_max
+        return request.choices * (self.lengths.usual(request.model) if asked is None else asked)
+
+
+def waits_s(refusal: Refusal, budget: ScopedBudget | None) -> float:
+    """How long a refused request may wait for room; 0 where waiting is not wanted, or of no use in time."""
+    if budget is None or budget.at_limit is not AtLimit.QUEUE or refusal.code != "budget":
+        return 0.0
+    wait = refusal.retry_after_s
+    return budget.queue_s if wait is not None and wait <= budget.queue_s else 0.0
+
+
+def _dearest(costs: Costs, allowed: Collection[ChannelId]) -> ChannelId | None:
+    """Where the request may cost the most; None if one of the channels has no price."""
+    known = {name: cost for name, cost in costs.items() if cost is not None and name in allowed}
+    if not known or len(known) < len(allowed):
+        return None
+    return max(known, key=lambda name: known[name])

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
+from types import SimpleNamespace
 from typing import Final
 
 import aiohttp
@@ -95,6 +96,7 @@ class AiohttpTransport:
                     headers=headers,
                     allow_redirects=False,
                     timeout=self._timeout(limits.connect_s),
+                    trace_request_ctx=request,
                 )
                 heard = True
         except _FAILURES as error:
@@ -133,6 +135,7 @@ class AiohttpTransport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("User-Agent",),
+                trace_configs=[_connection_trace()],
             )
         return self._session
 
@@ -264,6 +267,22 @@ def _gone(host: tuple[str, int]) -> FailureEvidence:
     return exception_evidence(
         ConnectionError(f"{host[0]}:{host[1]} cannot be reached any more"), Phase.CONNECT
     )
+
+
+def _connection_trace() -> aiohttp.TraceConfig:
+    """Times new connections, on the request that wanted them; most requests find one that is open."""
+    trace = aiohttp.TraceConfig()
+
+    async def begin(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        context.began_at = asyncio.get_running_loop().time()
+
+    async def end(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        request = context.trace_request_ctx
+        request.connect_s = asyncio.get_running_loop().time() - context.began_at
+
+    trace.on_connection_create_start.append(begin)
+    trace.on_connection_create_end.append(end)
+    return trace
 
 
 def _body(body: bytes) -> bytes | AsyncIterator[bytes] | None:

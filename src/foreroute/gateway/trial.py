@@ -17,6 +17,7 @@ from foreroute.core.attempt import (
 )
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureEvidence, FailureFamily, Phase
 from foreroute.core.ids import KeyId, RegionId, RequestId, RouteName
+from foreroute.core.limits import RateLimits
 from foreroute.core.plan import Target
 from foreroute.gateway.breaker import Verdict
 
@@ -79,11 +80,24 @@ class Trial:
         self._wall_at = wall_at
         self._at = at
         self._first_chunk_s: float | None = None
+        self.connect_s: float | None = None
+        self.rate_limits: RateLimits | None = None
+        self._byte_at = at
+        self._gap_max_s = 0.0
 
-    def first_byte(self, at: float) -> None:
+    @property
+    def started_at(self) -> float:
+        """On the event loop's clock."""
+        return self._at
+
+    def byte(self, at: float) -> None:
+        """Something has come."""
         if self._first_chunk_s is None:
             self._first_chunk_s = at - self._at
             self.phase = Phase.STREAM
+        elif at - self._byte_at > self._gap_max_s:
+            self._gap_max_s = at - self._byte_at
+        self._byte_at = at
 
     def succeeded(self, usage: Usage) -> None:
         self.outcome, self.usage, self.phase = Outcome.SUCCESS, usage, Phase.DONE
@@ -146,4 +160,16 @@ class Trial:
             trace=origin.trace,
             asked=origin.asked,
             arms=origin.arms,
+            connect_s=self.connect_s,
+            gap_max_s=self._gap_s(at),
+            canary=self.target.policy.canary,
+            leash=self.target.policy.leash,
+            rate_limits=self.rate_limits,
         )
+
+    def _gap_s(self, at: float) -> float | None:
+        """The longest silence; for an attempt that ended in one, that one too."""
+        if self._first_chunk_s is None:
+            return None
+        last_s = 0.0 if self.outcome is Outcome.SUCCESS else at - self._byte_at
+        return max(self._gap_max_s, last_s)

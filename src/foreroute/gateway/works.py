@@ -13,6 +13,7 @@ from foreroute.gateway.ports import Transport
 from foreroute.gateway.retry import RetryBudget
 from foreroute.gateway.settings import GatewaySettings
 from foreroute.gateway.suspects import Suspects
+from foreroute.gateway.tuned import Tuned
 
 
 @dataclass(slots=True)
@@ -50,3 +51,4 @@ class Works:
     knowledge: Knowledge
     tally: Tally
     suspects: Suspects = field(default_factory=Suspects)
+    tuned: Tuned = field(default_factory=Tuned)

@@ -50,6 +50,12 @@ _WIDER: Final[tuple[tuple[Scope, Callable[[Channel], str]], ...]] = (
 """From narrow to wide. A model is one provider's, a region is one cloud's: the same name elsewhere is another thing."""
 
 
+def scope_names(channel: Channel) -> dict[str, str]:
+    """The name of each scope that holds the channel."""
+    wider = {scope.value: name_of(channel) for scope, name_of in _WIDER}
+    return {Scope.KEY.value: channel.id, Scope.CHANNEL.value: channel.id} | wider
+
+
 def blamed(
     incidents: Sequence[Incident], channels: Sequence[Channel], asked: Collection[ChannelId]
 ) -> tuple[Incident, ...]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from foreroute.core.attempt import Attempt, Outcome
 from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId
+from foreroute.core.limits import RateLimits
 from foreroute.core.patterns import ChannelFact
 
 _DAY_S: Final = 86_400.0
@@ -20,6 +21,7 @@ _PEAK_DAYS: Final = 7
 _PEAK_DAYS_MIN: Final = 3
 _RESETS_MAX: Final = 12
 _RATES_MAX: Final = 20
+_WINDOW_S_MAX: Final = 300.0
 _SAME_TIME_S: Final = 1.5 * _HOUR_S
 _WAIT: Final = re.compile(
     r"(?:reset|again|retry|wait)\w*\s*(?:in|after)?:?\s*(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:([\d.]+)\s*s)?",
@@ -41,6 +43,9 @@ class _Times:
     pressed: dict[int, set[int]] = field(default_factory=dict)
     """Day (since the epoch) → hours (UTC) with throttles or overload."""
     limited_at: float = 0.0
+    told: tuple[float, float] | None = None
+    """Requests and tokens of a minute, as the channel's headers say; 0: it did not say."""
+    told_limits_at: float = 0.0
 
 
 class Calendar:
@@ -56,6 +61,8 @@ class Calendar:
         recent.append(at)
         while recent and recent[0] < at - _MINUTE_S:
             recent.popleft()
+        if attempt.rate_limits is not None:
+            self._told(channel, attempt.rate_limits, at)
         if attempt.outcome is Outcome.SUCCESS:
             self._succeeded(channel, at)
         elif attempt.failure_class is FailureClass.QUOTA_EXHAUSTED:
@@ -70,6 +77,7 @@ class Calendar:
             if (rate := _rate(times)) is not None:
                 value = f"throttles from about {rate} requests a minute"
                 found.append(_fact(channel, "requests_per_minute", value, times.limited_at))
+            found += _told_facts(channel, times)
             if (hour := peak_hour(times.pressed, at)) is not None:
                 value = f"limited at {hour:02d}:00 UTC on most days"
                 found.append(_fact(channel, "peak_hour", value, times.limited_at, _next_hour(hour, at)))
@@ -84,6 +92,8 @@ class Calendar:
                 "rates": times.rates,
                 "pressed": {str(day): sorted(hours) for day, hours in times.pressed.items()},
                 "limited_at": times.limited_at,
+                "told": times.told,
+                "told_limits_at": times.told_limits_at,
             }
             for channel, times in self._times.items()
         }
@@ -98,6 +108,8 @@ class Calendar:
                 rates=[int(rate) for rate in row["rates"]][-_RATES_MAX:],
                 pressed={int(day): {int(hour) for hour in hours} for day, hours in row["pressed"].items()},
                 limited_at=float(row["limited_at"]),
+                told=_pair(row.get("told")),
+                told_limits_at=float(row.get("told_limits_at", 0.0)),
             )
             for channel, row in fields.items()
         }
@@ -114,6 +126,14 @@ class Calendar:
         at = attempt.started_at
         times.out_since = at if times.out_since is None else min(times.out_since, at)
         times.told_at = told_at(attempt.error, at) or _later(attempt.retry_after_s, at) or times.told_at
+
+    def _told(self, channel: ChannelId, said: RateLimits, at: float) -> None:
+        """Limits whose window is longer than a few minutes are quotas, and none of a minute."""
+        requests = said.requests_max if (said.requests_reset_s or 0.0) <= _WINDOW_S_MAX else None
+        tokens = said.tokens_max if (said.tokens_reset_s or 0.0) <= _WINDOW_S_MAX else None
+        times = self._times.setdefault(channel, _Times())
+        if (requests or tokens) and at >= times.told_limits_at:
+            times.told, times.told_limits_at = (float(requests or 0), float(tokens or 0)), at
 
     def _limited(self, attempt: Attempt, rate: int) -> None:
         times, at = self._times.setdefault(attempt.channel, _Times()), attempt.started_at
@@ -179,6 +199,22 @@ def _quota_facts(channel: ChannelId, times: _Times, at: float) -> list[ChannelFa
     return [_fact(channel, "quota_reset_at", f"resets {_words(expected_at)}", times.resets[-1], expected_at)]
 
 
+def _told_facts(channel: ChannelId, times: _Times) -> list[ChannelFact]:
+    if times.told is None:
+        return []
+    named = zip(("requests", "tokens"), times.told, strict=True)
+    return [
+        _fact(
+            channel,
+            f"told_{what}_per_minute",
+            f"says that it takes {most:.0f} {what} a minute",
+            times.told_limits_at,
+        )
+        for what, most in named
+        if most
+    ]
+
+
 def _rate(times: _Times) -> int | None:
     """The lower quartile of the rates at which it throttled: one burst is no limit."""
     if len(times.rates) < 3:
@@ -214,6 +250,13 @@ def _later(wait_s: float | None, at: float) -> float | None:
 
 def _maybe(value: Any) -> float | None:
     return None if value is None else float(value)
+
+
+def _pair(value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    requests, tokens = value
+    return float(requests), float(tokens)
 
 
 def _words(at: float) -> str:

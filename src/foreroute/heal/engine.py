@@ -1,7 +1,12 @@
-"""Self-healing's part of the tick: rollups in, incidents and remedies out. No clock, no chance, no effects."""
+"""Self-healing's part of the tick: rollups in, incidents out. No clock, no chance, no effects.
+
+What is done about incidents is the playbooks' (`playbook_engine`); what they have done comes back as treatments.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
 from foreroute.core.channel import Channel
 from foreroute.core.findings import Incident, Remedy
@@ -9,9 +14,9 @@ from foreroute.core.ids import ChannelId
 from foreroute.core.rollup import Rollup
 from foreroute.heal.case import Case, closed, is_kin, opened, reopened
 from foreroute.heal.diagnose import DiagnoseSettings, Diagnosis, diagnose
-from foreroute.heal.playbook import Playbook
-from foreroute.heal.runner import RunSettings, advance
+from foreroute.heal.runner import NOT_TREATED, RunSettings, advance, own_remedies
 from foreroute.heal.tally import Tally, windows_of
+from foreroute.heal.treatments import Treatments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,10 @@ class HealFindings:
     incidents: tuple[Incident, ...] = ()
     """Open ones, and those that were closed at this tick."""
     remedies: tuple[Remedy, ...] = ()
+    """The engine's own: a little traffic back, before all of it."""
+
+
+_NOTHING: Final[Treatments] = MappingProxyType({})
 
 
 class HealEngine:
@@ -35,11 +44,8 @@ class HealEngine:
     `cases` hands over the work of an earlier engine; see `case.cases_of` for recorded incidents.
     """
 
-    def __init__(
-        self, settings: HealSettings, playbooks: Sequence[Playbook], cases: Iterable[Case] = ()
-    ) -> None:
+    def __init__(self, settings: HealSettings, cases: Iterable[Case] = ()) -> None:
         self._settings = settings
-        self._playbooks = tuple(sorted(playbooks, key=lambda playbook: (-playbook.priority, playbook.name)))
         self._cases = tuple(cases)
 
     @property
@@ -47,8 +53,15 @@ class HealEngine:
         """The whole state, as a picklable value: open incidents and those closed of late."""
         return self._cases
 
-    def update(self, at: float, rollups: Sequence[Rollup], channels: Sequence[Channel]) -> HealFindings:
+    def update(
+        self,
+        at: float,
+        rollups: Sequence[Rollup],
+        channels: Sequence[Channel],
+        treatments: Treatments = _NOTHING,
+    ) -> HealFindings:
         """`rollups` are the recent windows of all channels that ended by `at`: the last quarter of an hour will do.
+        `treatments`: what playbooks have done about the open incidents by now.
 
         The same input at the same instant again changes nothing.
         """
@@ -57,7 +70,9 @@ class HealEngine:
         for channel, windows in known.items():
             peers = [seen for other, seen in known.items() if other != channel]
             cases = self._admitted(cases, channel, self._diagnosis(cases, channel, at, windows, peers), at)
-        self._cases = tuple(self._advanced(case, at, known.get(case.incident.channel)) for case in cases)
+        self._cases = tuple(
+            self._advanced(case, at, known.get(case.incident.channel), treatments) for case in cases
+        )
         return self._findings(at)
 
     def _diagnosis(
@@ -88,12 +103,15 @@ class HealEngine:
             return (*cases, opened(channel, diagnosis, at))
         return tuple(reopened(case, diagnosis, at) if case is again else case for case in cases)
 
-    def _advanced(self, case: Case, at: float, windows: Sequence[Tally] | None) -> Case:
+    def _advanced(
+        self, case: Case, at: float, windows: Sequence[Tally] | None, treatments: Treatments
+    ) -> Case:
         if not case.is_open:
             return case
         if windows is None:  # the channel has left the configuration
             return closed(case, at)
-        return advance(case, at, windows, self._playbooks, self._settings.run)
+        treatment = treatments.get(case.incident.id, NOT_TREATED)
+        return advance(case, at, windows, self._settings.run, treatment)
 
     def _is_remembered(self, case: Case, at: float) -> bool:
         ended = case.incident.closed_at
@@ -104,7 +122,7 @@ class HealEngine:
         shown.sort(key=lambda case: (case.incident.opened_at, case.incident.id))
         return HealFindings(
             incidents=tuple(case.incident for case in shown),
-            remedies=tuple(remedy for case in shown for remedy in case.remedies),
+            remedies=tuple(remedy for case in shown for remedy in own_remedies(case)),
         )
 
 

@@ -1,128 +1,170 @@
 """The shape of a playbook file: what may be written, within which bounds, and what it becomes."""
 
-import re
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from foreroute.core.failure import FailureClass
-from foreroute.heal.playbook import Playbook, Trigger, Verify
-from foreroute.heal.steps import STEP_S_MAX, STEP_S_MIN, Eject, LimitShare, Restore, Step
-
-_UNIT_S: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
-_WINDOW_S_MIN: Final = 60.0
-_WINDOW_S_MAX: Final = 900.0
-
-
-def _seconds(value: Any) -> float:
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("a duration is a number and a unit, such as 30s, 10m or 2h")
-    return float(match[1]) * _UNIT_S[match[2]]
-
-
-_Duration = Annotated[float, BeforeValidator(_seconds)]
-_StepDuration = Annotated[_Duration, Field(ge=STEP_S_MIN, le=STEP_S_MAX)]
-_Window = Annotated[_Duration, Field(ge=_WINDOW_S_MIN, le=_WINDOW_S_MAX)]
-_Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+from foreroute.core.playbook_run import RunMode
+from foreroute.heal import playbook as made
+from foreroute.heal.playbook_fields import (
+    Condition,
+    Day,
+    Duration,
+    Name,
+    Ratio,
+    Strict,
+    Text,
+    TimeOfDay,
+    Window,
+    expression,
+)
+from foreroute.heal.playbook_steps_schema import AnyStep
+from foreroute.heal.playbook_triggers_schema import Trigger
+from foreroute.heal.recovery import Recovery
+from foreroute.heal.steps import Severity
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=False, populate_by_name=False, frozen=True)
+class FreezeSpec(Strict):
+    """A time in which it does not begin."""
+
+    begins: TimeOfDay
+    lasts: Annotated[Duration, Field(gt=0, le=86_400.0)]
+    days: tuple[Day, ...] = tuple(range(7))
 
 
-class EjectWith(_Strict):
-    for_: _StepDuration = Field(
-        alias="for", description="How long no traffic is sent, times the run's number."
-    )
-    max: _StepDuration | None = Field(
-        default=None, description="The longest ejection; default: ten times `for`."
-    )
+class GuardsSpec(Strict):
+    """What keeps it from doing harm."""
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.max is not None and self.max < self.for_:
-            raise ValueError("max is shorter than for")
-        return self
+    min_healthy_share: Ratio = 0.0
+    """So much of the routes' weight must be left on healthy channels where a step cuts a share."""
+    max_shift_per_step: float = Field(default=1.0, gt=0, le=1)
+    """The most of a share that is cut at a time; the rest follows a minute later."""
+    max_parallel: int = Field(default=4, ge=1, le=20)
+    freeze: tuple[FreezeSpec, ...] = ()
 
-
-class LimitShareWith(_Strict):
-    factor: float = Field(gt=0, lt=1, description="The part of its configured share that the channel keeps.")
-    for_: _StepDuration = Field(alias="for")
-
-
-class EjectStep(_Strict):
-    id: _Name
-    action: Literal["eject"]
-    with_: EjectWith = Field(alias="with")
-
-    def value(self) -> Step:
-        longest = min(self.with_.for_ * 10, STEP_S_MAX) if self.with_.max is None else self.with_.max
-        return Eject(id=self.id, for_s=self.with_.for_, for_s_max=longest)
-
-
-class LimitShareStep(_Strict):
-    id: _Name
-    action: Literal["limit_share"]
-    with_: LimitShareWith = Field(alias="with")
-
-    def value(self) -> Step:
-        return LimitShare(id=self.id, factor=self.with_.factor, for_s=self.with_.for_)
-
-
-class RestoreStep(_Strict):
-    id: _Name
-    action: Literal["restore"]
-
-    def value(self) -> Step:
-        return Restore(id=self.id)
-
-
-class FailureTrigger(_Strict):
-    type: Literal["failure"]
-    classes: list[FailureClass] = Field(min_length=1)
-    ratio: float | None = Field(default=None, gt=0, le=1)
-    count: int | None = Field(default=None, ge=1)
-    window: _Window = 120.0
-    min_requests: int = Field(default=1, ge=1)
-
-    def value(self) -> Trigger:
-        return Trigger(
-            classes=frozenset(self.classes),
-            window_s=self.window,
-            ratio=self.ratio,
-            count=self.count,
-            min_requests=self.min_requests,
+    def value(self) -> made.Guards:
+        return made.Guards(
+            healthy_share_min=self.min_healthy_share,
+            shift_max=self.max_shift_per_step,
+            parallel_max=self.max_parallel,
+            freeze=tuple(
+                made.Frozen(begins_s=one.begins, lasts_s=one.lasts, days=frozenset(one.days))
+                for one in self.freeze
+            ),
         )
 
 
-class VerifySpec(_Strict):
-    after: _Duration = Field(default=0.0, ge=0, le=_WINDOW_S_MAX)
-    window: _Window = 120.0
+class VerifySpec(Strict):
+    """Whether the run helped. What is neither success nor failure holds things as they are and is looked at again."""
+
+    after: Annotated[Duration, Field(le=3600.0)] = 60.0
+    """So long after the last step it begins."""
+    window: Window = 120.0
+    """Over which the conditions are asked."""
+    success: list[Condition] = Field(default=["ok_rate >= 0.95"], min_length=1, max_length=10)
+    """All must hold. A number is the least `ok_rate`."""
+    failure: list[Condition] = Field(default=[], max_length=10)
+    """Any of them, at `failure_limit` looks, rolls the run back."""
+    failure_limit: int = Field(default=2, ge=1, le=20)
+    min_samples: int = Field(default=5, ge=0)
+    """Fewer requests say nothing."""
+
+    @field_validator("success", "failure", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return value if isinstance(value, list) else [value]
+
+    def value(self) -> made.Verify:
+        return made.Verify(
+            after_s=self.after,
+            window_s=self.window,
+            success=tuple(map(expression, self.success)),
+            failure=tuple(map(expression, self.failure)),
+            failure_limit=self.failure_limit,
+            samples_min=self.min_samples,
+        )
+
+
+class RecoveredSpec(Strict):
+    """When the incident is over, and not only its users are well."""
+
+    after: Annotated[Duration, Field(le=900.0)] = 0.0
+    window: Window = 120.0
     success: float = Field(default=0.95, gt=0, le=1)
     min_requests: int = Field(default=5, ge=1)
 
-    def value(self) -> Verify:
-        return Verify(
+    def value(self) -> Recovery:
+        return Recovery(
             after_s=self.after, window_s=self.window, success=self.success, min_requests=self.min_requests
         )
 
 
-class Metadata(_Strict):
-    name: _Name
-    description: str = ""
+class EscalationSpec(Strict):
+    """What is done when it does not help."""
+
+    after_attempts: int | None = Field(default=None, ge=1, le=100)
+    """So many runs were rolled back."""
+    after: Duration | None = None
+    """The trouble has lasted so long since the first run."""
+    notify: Text | None = None
+    severity: Severity = Severity.CRITICAL
+    run: Name | None = None
+    """Another playbook of the file."""
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.after_attempts is None) == (self.after is None):
+            raise ValueError("an escalation has either after_attempts or after\nfor example after: 10m")
+        if (self.notify is None) == (self.run is None):
+            raise ValueError(
+                "an escalation has either notify or run\nfor example notify: it does not recover"
+            )
+        return self
+
+    def value(self) -> made.Escalation:
+        return made.Escalation(
+            after_runs=self.after_attempts,
+            after_s=self.after,
+            severity=self.severity,
+            text=self.notify or "",
+            run=self.run,
+        )
 
 
-class Spec(_Strict):
+class RecurrenceSpec(Strict):
+    """How far back the same trouble is remembered, and from when on people are told that it keeps coming back."""
+
+    lookback: Annotated[Duration, Field(gt=0, le=30 * 86_400.0)] = 7 * 86_400.0
+    tell_from: int | None = Field(default=None, ge=1, le=100)
+
+
+class Metadata(Strict):
+    name: Name
+    description: Annotated[str, Field(max_length=300)] = ""
+
+
+class Spec(Strict):
     priority: int = Field(default=50, ge=0, le=100)
-    triggers: list[FailureTrigger] = Field(min_length=1)
-    steps: list[Annotated[EjectStep | LimitShareStep | RestoreStep, Field(discriminator="action")]] = Field(
-        min_length=1, max_length=10
-    )
+    """The highest that fits runs first; a higher one takes a scope from a lower one, which is rolled back."""
+    mode: RunMode = RunMode.AUTO
+    triggers: list[Trigger] = Field(min_length=1, max_length=10)
+    """Any of them begins it."""
+    conditions: list[Condition] = Field(default=[], max_length=10)
+    """All must hold when it begins."""
+    guards: GuardsSpec = GuardsSpec()
+    steps: list[AnyStep] = Field(min_length=1, max_length=10)
     verify: VerifySpec = VerifySpec()
-    cooldown: _Duration = Field(default=300.0, ge=0)
+    recovered: RecoveredSpec = RecoveredSpec()
+    timeout: Annotated[Duration, Field(ge=60.0, le=86_400.0)] = 900.0
+    """A run that has not shown by then that it helps is rolled back."""
+    approve_within: Annotated[Duration, Field(ge=60.0, le=86_400.0)] = 1800.0
+    cooldown: Duration = 300.0
+    """From the beginning of one run to that of the next on the same scope."""
     max_attempts: int = Field(default=3, ge=1, le=100)
+    """In one incident, or within `attempts_window` where there is none."""
+    attempts_window: Annotated[Duration, Field(gt=0)] = 3600.0
+    escalation: list[EscalationSpec] = Field(default=[], max_length=5)
+    recurrence: RecurrenceSpec = RecurrenceSpec()
 
     @model_validator(mode="after")
     def _distinct_steps(self) -> Self:
@@ -133,23 +175,46 @@ class Spec(_Strict):
         return self
 
 
-class PlaybookDocument(_Strict):
+class PlaybookDocument(Strict):
     """One YAML document."""
 
-    api_version: Literal["foreroute/v1"] = Field(alias="apiVersion")
+    api_version: Annotated[Literal["foreroute/v1"], Field(alias="apiVersion")]
     kind: Literal["Playbook"]
     metadata: Metadata
     spec: Spec
 
-    def value(self) -> Playbook:
+    def value(self) -> made.Playbook:
         spec = self.spec
-        return Playbook(
+        return made.Playbook(
             name=self.metadata.name,
             description=self.metadata.description,
             priority=spec.priority,
+            mode=spec.mode,
             triggers=tuple(trigger.value() for trigger in spec.triggers),
+            conditions=tuple(map(expression, spec.conditions)),
+            guards=spec.guards.value(),
             steps=tuple(step.value() for step in spec.steps),
             verify=spec.verify.value(),
+            recovered=spec.recovered.value(),
+            timeout_s=spec.timeout,
+            approve_within_s=spec.approve_within,
             cooldown_s=spec.cooldown,
             max_attempts=spec.max_attempts,
+            attempts_window_s=spec.attempts_window,
+            escalation=tuple(one.value() for one in spec.escalation),
+            lookback_s=spec.recurrence.lookback,
+            recurring_from=spec.recurrence.tell_from,
         )
+
+
+def playbook_json_schema() -> dict[str, Any]:
+    """For editors: one document of a playbook file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Foreroute recovery playbook",
+        **{
+            key: value
+            for key, value in PlaybookDocument.model_json_schema(by_alias=True).items()
+            if key != "title"
+        },
+    }

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from foreroute.core.channel import Dialect
 from foreroute.gateway.any_llm_library import CLOUD_CREDENTIALS, adapter_names
 from foreroute.settings.accounts import account_problems, doubled_accounts
-from foreroute.settings.cross_alerts import alert_problems
+from foreroute.settings.budgets import budget_problems
+from foreroute.settings.cross_alerts import alert_problems, is_http
 from foreroute.settings.cross_experiments import experiment_problems
 from foreroute.settings.cross_regions import region_problems
 from foreroute.settings.document import Path, Problem
@@ -24,6 +25,8 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_twice("regions", "name", [region.name for region in settings.regions]),
         *_twice("budgets", "name", [budget.name for budget in settings.budgets]),
         *_twice("experiments", "id", [one.id for one in settings.experiments]),
+        *budget_problems(settings),
+        *_hooks(settings),
         *alert_problems(settings),
         *experiment_problems(settings),
         *region_problems(settings),
@@ -54,6 +57,19 @@ def _twice(section: str, key: str, names: list[str]) -> Iterator[Problem]:
             message = f"{name!r} is taken already by {section}[{first[name]}]"
             yield Problem((section, index, key), message, "give each one a name of its own")
         first.setdefault(name, index)
+
+
+def _hooks(settings: Settings) -> Iterator[Problem]:
+    names = [one.name for one in settings.heal.hooks]
+    for index, hook in enumerate(settings.heal.hooks):
+        if hook.name in names[:index]:
+            path: Path = ("heal", "hooks", index, "name")
+            yield Problem(path, f"{hook.name!r} is taken already", "give each one a name of its own")
+        for key, secret in (("webhook_url", hook.webhook_url), ("undo_webhook_url", hook.undo_webhook_url)):
+            if secret is not None and not is_http(secret.get_secret_value()):
+                # The address itself is not shown: it may hold a secret.
+                hint = "for example: webhook_url: ${RESTART_URL}, and http://127.0.0.1:9000/restart in the environment"
+                yield Problem(("heal", "hooks", index, key), "is not an http or https address", hint)
 
 
 def _urls(settings: Settings) -> Iterator[Problem]:
@@ -153,7 +169,9 @@ def _ages(settings: Settings) -> Iterator[Problem]:
 def _zones(settings: Settings) -> Iterator[Problem]:
     named: list[tuple[tuple[str | int, ...], str]] = [(("cost", "time_zone"), settings.cost.time_zone)]
     named += [
-        (("budgets", index, "time_zone"), budget.time_zone) for index, budget in enumerate(settings.budgets)
+        (("budgets", index, "time_zone"), budget.time_zone)
+        for index, budget in enumerate(settings.budgets)
+        if budget.time_zone is not None
     ]
     for where, zone in named:
         try:

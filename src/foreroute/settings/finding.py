@@ -2,10 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
+from foreroute.core.budgets import ALERTS_AT, AtLimit, BudgetScope
+from foreroute.core.windows import Window
 from foreroute.settings.section import Name, Section
 from foreroute.settings.units import Duration, Usd
 
@@ -87,15 +89,42 @@ class DetectSettings(Section):
     """Times in which channels are left alone, again and again."""
 
 
+def _as_text(value: Any) -> Any:
+    """`402` is a number in YAML."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class BudgetSettings(Section):
-    """What a month may cost."""
+    """What a period may cost."""
 
     name: Name = "monthly"
     """As reports and alerts call it."""
-    limit_usd: Usd
-    """US dollars for a calendar month."""
-    time_zone: str = "UTC"
-    """The month begins at midnight there: `Asia/Seoul`."""
+    scope: BudgetScope = BudgetScope.GLOBAL
+    """Whose spend counts: `global`, or one `team`, `key`, `tag`, `route`, `channel` or `provider`."""
+    of: str = Field(default="", max_length=200)
+    """Which team (id), key (id), tag, route, channel or provider."""
+    window: Window = Window.MONTH
+    """How long until it begins anew: `hour`, `day`, `week` (from Monday), `month`, or `total` for never."""
+    limit_usd: Usd | None = None
+    """US dollars, the soft limit: pacing aims at it and alerts are about it, and nothing is refused."""
+    hard_limit_usd: Usd | None = None
+    """US dollars that are never exceeded by more than what requests cost beyond what was reserved for them."""
+    at_limit: Annotated[AtLimit, BeforeValidator(_as_text)] = AtLimit.THROTTLE
+    """What becomes of requests at the hard limit. `cheaper`: from `limit_usd` on only cheaper channels serve; `queue`:
+    wait for room; `402` and `429`: refused.
+    """
+    queue: Duration = 30.0
+    """How long a request waits with `queue`."""
+    pace: bool = True
+    """Slow spending down before the limit, by letting prices count for more the further it is ahead of its pace."""
+    allow_unpriced: bool = False
+    """Whether a channel without a known price may serve although there is a hard limit: it then costs nothing."""
+    alerts_at: tuple[Annotated[float, Field(gt=0.0, le=10.0)], ...] = ALERTS_AT
+    """Parts of the limit that are worth an alert: `[0.5, 0.8, 1.0]`. Empty: none."""
+    forecast_alert: bool = True
+    """Whether to say on which day it is going to be crossed."""
+    time_zone: str | None = None
+    """Its periods begin at midnight there: `Asia/Seoul`. Unset: `cost.time_zone`."""
 
 
 class CostSettings(Section):
@@ -105,8 +134,43 @@ class CostSettings(Section):
     """Days, weeks and months of reports begin at midnight there: `Asia/Seoul`."""
 
 
+class HookSettings(Section):
+    """What a playbook's step `hook` may call, and nothing else: either an address or a command. The arguments stand here
+    and cannot be changed by a playbook; which run it is stands in the body, or in `FOREROUTE_*` variables.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+    """As playbooks call it."""
+    webhook_url: SecretStr | None = None
+    """Takes a POST with the run as JSON and an `idempotency-key`."""
+    undo_webhook_url: SecretStr | None = None
+    """The same, to undo it. Without: nothing is called, and the run says so."""
+    command: tuple[str, ...] = ()
+    """A program and its arguments, without a shell: `[systemctl, restart, vllm]`."""
+    undo_command: tuple[str, ...] = ()
+    """The same, to undo it."""
+    repeatable: bool = False
+    """Whether it may be called again with the same `idempotency-key` when the process ended before the answer came."""
+    per_hour_max: int = Field(3, ge=1, le=1000)
+    """So often an hour, undoing not counted; more is refused."""
+
+    @model_validator(mode="after")
+    def _has_one_way(self) -> "HookSettings":
+        if (self.webhook_url is None) == (not self.command):
+            raise ValueError("a hook has either webhook_url or command")
+        if self.undo_webhook_url is not None and self.undo_command:
+            raise ValueError("a hook has either undo_webhook_url or undo_command")
+        return self
+
+
 class HealSettings(Section):
     """How incidents are treated."""
 
     playbooks: Path | None = None
     """Unset: the playbooks that come with Foreroute. Relative to the configuration file."""
+    hooks: tuple[HookSettings, ...] = ()
+    """What playbooks may call outside Foreroute. Without any: nothing."""
+    runs_parallel_max: int = Field(10, ge=1, le=100)
+    """So many runs of playbooks at a time."""
+    runs_per_hour_max: int = Field(120, ge=1, le=10_000)
+    """So many begin in an hour."""

@@ -19,7 +19,9 @@ class KeepSettings(Section):
     days: Duration = 730 * 86400.0
     """Hours that are older than `hours` become days (UTC), kept until they are this old."""
     records: Duration = 90 * 86400.0
-    """Decisions, incidents and anomalies."""
+    """Decisions, findings and anomalies."""
+    incidents: Duration = 730 * 86400.0
+    """Incidents that are closed; open ones stay."""
 
 
 class CollectSettings(Section):

@@ -21,9 +21,11 @@ from foreroute.settings.finding import (
     ForecastSettings,
     FoundationSettings,
     HealSettings,
+    HookSettings,
     MaintenanceSettings,
     RetrainSettings,
 )
+from foreroute.settings.incidents import IncidentSettings
 from foreroute.settings.keeping import (
     CollectSettings,
     KeepSettings,
@@ -55,6 +57,7 @@ from foreroute.settings.telling import (
     LogSettings,
     OtelSettings,
 )
+from foreroute.settings.tuning import TuningBoundSettings, TuningSettings
 
 __all__ = [
     "AlertReceiverSettings",
@@ -79,6 +82,8 @@ __all__ = [
     "GeoSettings",
     "GuardrailSettings",
     "HealSettings",
+    "HookSettings",
+    "IncidentSettings",
     "KeepSettings",
     "LimitSettings",
     "LogFormat",
@@ -97,6 +102,8 @@ __all__ = [
     "StoreSettings",
     "TargetSettings",
     "TimeoutSettings",
+    "TuningBoundSettings",
+    "TuningSettings",
 ]
 
 
@@ -109,6 +116,7 @@ class Settings(Section):
     """`observe` records what it would do, `suggest` proposes it, `act` does it within the guardrails."""
     rollout: RolloutSettings = RolloutSettings()
     guardrails: GuardrailSettings = GuardrailSettings()
+    tuning: TuningSettings = TuningSettings()
     loop: LoopSettings = LoopSettings()
     collect: CollectSettings = CollectSettings()
     store: StoreSettings = StoreSettings()
@@ -133,6 +141,7 @@ class Settings(Section):
     experiments: tuple[ExperimentSettings, ...] = ()
     """What can be tried; `foreroute experiment start ID` starts one."""
     heal: HealSettings = HealSettings()
+    incidents: IncidentSettings = IncidentSettings()
     alerts: AlertsSettings = AlertsSettings()
     otel: OtelSettings = OtelSettings()
     log: LogSettings = LogSettings()

@@ -104,7 +104,7 @@ class GatewayRouter:
         trial, permit = self._trials.pop((attempt.request_id, attempt.number))
         at = attempt.ended_at
         if attempt.time_to_first_chunk_s is not None:
-            trial.first_byte(attempt.started_at + attempt.time_to_first_chunk_s)
+            trial.byte(attempt.started_at + attempt.time_to_first_chunk_s)
         if attempt.outcome is Outcome.SUCCESS:
             trial.succeeded(attempt.usage)
             del self._talks[attempt.request_id]

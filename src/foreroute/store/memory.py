@@ -6,12 +6,15 @@ from dataclasses import replace
 from decimal import Decimal
 
 from foreroute.core.attempt import Attempt
+from foreroute.core.budgets import Origin, ScopedBudget
 from foreroute.core.ids import REQUEST_ID_JOINT, ChannelId, KeyId
 from foreroute.core.keys import KeyBook, Team, TeamId, VirtualKey
 from foreroute.core.ledger import Correction, LedgerEntry, Metered, Spend, SpendCell, SpendGroup
 from foreroute.core.ports import Record
 from foreroute.core.rollup import Rollup
 from foreroute.store.memory_experiments import MemoryExperiments
+from foreroute.store.memory_incidents import MemoryIncidents
+from foreroute.store.memory_playbooks import MemoryRunJournal
 from foreroute.store.memory_rollups import MemoryRollups
 from foreroute.store.rows import to_picousd, to_usd
 from foreroute.store.spans import HOUR_S, Merge
@@ -208,17 +211,34 @@ class MemoryKeys:
         self._teams[team.id] = team
 
 
+class MemoryBudgets:
+    def __init__(self) -> None:
+        self._budgets: dict[str, ScopedBudget] = {}
+
+    async def read(self) -> tuple[ScopedBudget, ...]:
+        return tuple(self._budgets[name] for name in sorted(self._budgets))
+
+    async def put(self, budget: ScopedBudget) -> None:
+        self._budgets[budget.name] = replace(budget, origin=Origin.RUN_TIME)
+
+    async def remove(self, name: str) -> bool:
+        return self._budgets.pop(name, None) is not None
+
+
 class MemoryStore:
     """All stores together, with the life cycle of a real one."""
 
     def __init__(self, merge: Merge) -> None:
         self.rollups = MemoryRollups(merge)
         self.experiments = MemoryExperiments()
+        self.incidents = MemoryIncidents()
         self.keys = MemoryKeys()
         self.ledger = MemoryLedger(self.keys, self.experiments.marked.add)
         self.records = MemoryRecords()
         self.key_spend = self.ledger
         self.costs = self.ledger
+        self.budgets = MemoryBudgets()
+        self.playbook_runs = MemoryRunJournal()
 
     async def append(self, entries: Sequence[LedgerEntry], rollups: Sequence[Rollup]) -> None:
         await self.ledger.append(entries)

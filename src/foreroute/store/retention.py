@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from foreroute.core.incident_ports import IncidentedStore
+from foreroute.core.playbook_ports import PlaybookStore
 from foreroute.core.ports import Store
 from foreroute.core.rollup import Tiers
 
@@ -22,6 +24,8 @@ class Retention:
     days_s: float = 730 * _DAY_S
     """Hours become days before that."""
     records_s: float = 90 * _DAY_S
+    incidents_s: float = 730 * _DAY_S
+    """Closed ones: they are few, and people come back to them."""
 
 
 def tiers_at(retention: Retention, at: float) -> Tiers:
@@ -35,12 +39,17 @@ def tiers_at(retention: Retention, at: float) -> Tiers:
 
 
 async def keep_house(store: Store, retention: Retention, at: float, *, steps: int = _STEPS) -> int:
-    """Does a bounded part of what is due; returns how many rollups and records it took up. Raises StoreError.
+    """Does a bounded part of what is due; returns how many rollups, records and incidents it took up. Raises StoreError.
 
     To be called again and again: what is left waits for the next call, and a call that was cut short left nothing
     half done.
     """
-    done = await store.records.prune(max(0.0, at - retention.records_s))
+    old_at = max(0.0, at - retention.records_s)
+    done = await store.records.prune(old_at)
+    if isinstance(store, PlaybookStore):
+        done += await store.playbook_runs.prune(old_at)
+    if isinstance(store, IncidentedStore):
+        done += await store.incidents.prune(max(0.0, at - retention.incidents_s))
     for _ in range(steps):
         if not (some := await store.rollups.thin(tiers_at(retention, at))):
             break

@@ -19,9 +19,12 @@ from foreroute.core.rollup import Rollup
 from foreroute.store import rows
 from foreroute.store.memory import newest_request
 from foreroute.store.spans import HOUR_S, Merge
+from foreroute.store.sqlite_budgets import SqliteBudgets
 from foreroute.store.sqlite_costs import SqliteCosts, corrected
 from foreroute.store.sqlite_experiments import SqliteExperiments
+from foreroute.store.sqlite_incidents import SqliteIncidents
 from foreroute.store.sqlite_keys import SqliteKeys, SqliteKeySpend
+from foreroute.store.sqlite_playbooks import SqliteRunJournal
 from foreroute.store.sqlite_rollups import SqliteRollups
 from foreroute.store.sqlite_schema import check_owner, check_pages, check_small, migrate
 from foreroute.store.sqlite_worker import Worker, delete, insert
@@ -40,6 +43,9 @@ class SqliteStore:
         self.key_spend = SqliteKeySpend(self._reader)
         self.experiments = SqliteExperiments(self._writer, self._reader)
         self.costs = SqliteCosts(self._writer, self._reader)
+        self.budgets = SqliteBudgets(self._writer, self._reader)
+        self.playbook_runs = SqliteRunJournal(self._writer, self._reader)
+        self.incidents = SqliteIncidents(self._writer, self._reader)
 
     @classmethod
     async def open(cls, path: Path, merge: Merge) -> "SqliteStore":

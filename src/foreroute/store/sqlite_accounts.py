@@ -132,9 +132,11 @@ class SqliteAccounts:
         self._crossed.clear()
         return crossed
 
-    def restore(self, scope: ScopeId, window: Window, window_start: float, spent_usd: Decimal) -> None:
+    def restore(
+        self, scope: ScopeId, window: Window, window_start: float, spent_usd: Decimal, zone: str = "UTC"
+    ) -> None:
         def work() -> None:
-            account = self._counters.account(scope, window, window_start)
+            account = self._counters.account(scope, window, window_start, zone)
             if account.start_at == window_start:
                 account.spent_usd = max(account.spent_usd, spent_usd)
                 self._counters.write_account(scope, account)

@@ -1,6 +1,7 @@
 """The file behind shared accounts: its tables, and the counters of a scope read from them and written back."""
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterable
 from decimal import Decimal
@@ -41,16 +42,18 @@ class Counters:
     def held(self, scope: Scope, at: float) -> Held:
         meter = self._meter(scope.id)
         meter.refill(scope.limits, at)
-        windows = {one.window for one in scope.limits.budgets}
-        return Held(scope, meter, {window: self.account(scope.id, window, at) for window in windows})
+        windows = {one.window: one.zone for one in scope.limits.budgets}
+        accounts = {window: self.account(scope.id, window, at, zone) for window, zone in windows.items()}
+        return Held(scope, meter, accounts)
 
     def held_by(self, names: str, scopes: Iterable[Scope] = ()) -> tuple[Held, ...]:
         """The counters that a lease was made on; of scopes that are not given, without their limits."""
         known = {scope.id: scope for scope in scopes}
         held = []
-        for scope, starts in json.loads(names):
-            accounts = {Window(window): self.account(scope, Window(window), at) for window, at in starts}
-            held.append(Held(known.get(scope) or Scope(scope, NO_LIMITS), self._meter(scope), accounts))
+        for name, starts in json.loads(names):
+            scope = known.get(name) or Scope(name, NO_LIMITS)
+            accounts = {Window(window): self._account_of(name, Window(window), at) for window, at in starts}
+            held.append(Held(scope, self._meter(name), accounts))
         return tuple(held)
 
     def _meter(self, scope: ScopeId) -> Meter:
@@ -58,8 +61,15 @@ class Counters:
         row = self._db.execute(query, (scope,)).fetchone()
         return Meter() if row is None else Meter(*row)
 
-    def account(self, scope: ScopeId, window: Window, at: float) -> Account:
-        account = new_account(window, at)
+    def account(self, scope: ScopeId, window: Window, at: float, zone: str = "UTC") -> Account:
+        return self._filled(scope, new_account(window, at, zone), at)
+
+    def _account_of(self, scope: ScopeId, window: Window, start_at: float) -> Account:
+        """The account of a lease, by its own start: its end is not asked for any more."""
+        return self._filled(scope, Account(window, start_at, math.inf), start_at)
+
+    def _filled(self, scope: ScopeId, account: Account, at: float) -> Account:
+        window = account.window
         query = "SELECT spent, reserved FROM accounts WHERE scope = ? AND window = ? AND start_at = ?"
         row = self._db.execute(query, (scope, window, account.start_at)).fetchone()
         if row is None:

@@ -7,6 +7,7 @@ from typing import Final
 from foreroute.core.attempt import Asked, Attempt, Candidate, Outcome, PickReason, PickRule, Usage
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
+from foreroute.core.limits import RateLimits
 
 START_AT: Final = 1_770_000_000.0
 
@@ -43,4 +44,9 @@ def attempts(count: int, *, seed: int = 1) -> Iterator[Attempt]:
             ),
             rule=rng.choice(list(PickRule)),
             candidates=(Candidate(ChannelId("b"), "open", 0.25, 1.5, 3),) if number % 4 == 0 else (),
+            connect_s=0.031 if number % 7 == 0 else None,
+            gap_max_s=0.25 if stream else None,
+            canary="t1/total" if number % 10 == 0 else "",
+            leash=number % 50 == 0,
+            rate_limits=RateLimits(600, number % 600, 1.5, tokens_max=90_000) if number % 3 == 0 else None,
         )

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Self
 
 import pytest
-from tests.unit.alerts.conftest import AT, TICK, House
+from tests.unit.alerts.conftest import AT, TICK, House, budget
 
 from foreroute.alerts.delivery import NotSent
 from foreroute.alerts.desk import AlertDesk
@@ -117,6 +117,20 @@ async def test_a_restart_in_the_middle_tells_nothing_twice(house: Make, records:
         await it.restart()
         await it.tick(5)
         assert it.told == ["firing", "resolved"]
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+async def test_what_is_spent_of_a_budget_is_told_once_however_often_the_service_starts(
+    house: Make, records: RecordStore, *, in_order: bool
+) -> None:
+    half = replace(budget(55, 60), alerts_at=(0.5, 0.8, 1.0))
+    async with Service(house(), records) as it:
+        await it.tick(2, budgets=[half])
+        for _ in range(3):
+            await it.restart(in_order=in_order)
+            await it.tick(2, budgets=[half])
+        spent = [one for one in it.ears["me"].told if one.alerts[0].source is Source.BUDGET]
+        assert [one.reason.value for one in spent] == ["firing"]
 
 
 async def test_a_restart_on_disk_gives_the_same_state(house: Make, tmp_path: Path) -> None:

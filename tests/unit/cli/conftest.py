@@ -54,7 +54,7 @@ def server() -> Iterator[StandIn]:
             self.end_headers()
             self.wfile.write(raw)
 
-        do_GET = do_POST = _do  # noqa: N815 - the names of the base class
+        do_GET = do_POST = do_DELETE = _do  # noqa: N815 - the names of the base class
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         stand_in.url = f"http://127.0.0.1:{http.server_address[1]}"

@@ -11,6 +11,9 @@ VERBS = {
     "timeseries_collector": "collect",
     "timeseries_predictor": "forecast",
     "anomaly_detector": "detect",
+    "cost_alert": "budget",
+    "auto_tuner": "heal tune",
+    "failure_pattern_learner": "heal patterns",
 }
 
 

@@ -272,7 +272,10 @@ def test_a_forecast_without_days_on_record_says_so(place):
 
 def test_budgets_are_listed_with_when_they_are_crossed(place):
     document = json.loads(place.config.read_text())
-    document["budgets"] = [{"name": "all", "limit_usd": 1}, {"name": "wide", "limit_usd": 100000}]
+    document["budgets"] = [
+        {"name": "all", "limit_usd": 1},
+        {"name": "wide", "limit_usd": 100000, "scope": "provider", "of": document["channels"][0]["provider"]},
+    ]
     place.config.write_text(json.dumps(document))
     arguments = ["budget", "list", "--config", str(place.config)]
     rows = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)["budgets"]

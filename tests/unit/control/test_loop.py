@@ -15,6 +15,7 @@ from foreroute.control.loop_settings import LoopSettings
 from foreroute.control.reckoning import RolloutSettings
 from foreroute.control.stages import AlertStage, CostStage, Fold, Healed, LearnStage, Stages
 from foreroute.control.state import ForecastRecord
+from foreroute.control.tuning import TuningDesk, TuningSettings
 from foreroute.core.attempt import Attempt, Outcome, PickReason
 from foreroute.core.channel import Channel
 from foreroute.core.decision import Autopilot, ReasonCode
@@ -22,12 +23,15 @@ from foreroute.core.errors import StoreCorrupt, StoreUnavailable
 from foreroute.core.findings import Anomaly, Forecast, ForecastSkill, Remedy
 from foreroute.core.ids import ChannelId, IncidentId, RegionId, RequestId, RouteName
 from foreroute.core.ledger import LedgerEntry
+from foreroute.core.limits import Parameter
 from foreroute.core.patterns import ChannelFact, Refusals, Told
 from foreroute.core.plan import Objective, Route, RoutingPlan, Target
 from foreroute.core.rollup import LatencySummary, Rollup
 from foreroute.core.series import Metric, Series
 from foreroute.core.work import Expectation, Ratio, WorkModel
 from foreroute.decide.guardrails import Guardrails
+from foreroute.heal.tuning.rails import Rails
+from foreroute.heal.tuning.tuner import Tuner
 from foreroute.store.memory import MemoryStore
 
 A, B = ChannelId("a"), ChannelId("b")
@@ -260,7 +264,12 @@ class House:
         self.rates_over.append(recent_s)
         return ()
 
-    def make(self, alerts: AlertStage | None = None, learning: LearnStage | None = None) -> ControlLoop:
+    def make(
+        self,
+        alerts: AlertStage | None = None,
+        learning: LearnStage | None = None,
+        tuning: TuningDesk | None = None,
+    ) -> ControlLoop:
         stages = Stages(
             channels=(channel(A), channel(B)),
             intake=self.inbox,
@@ -268,7 +277,7 @@ class House:
             merge=self.merge,
             work=self.work,
             expectations=lambda forecasts: self.expected,
-            learners={"work": self.work},
+            learners={"work": self.work} | ({} if tuning is None else {"tuning": tuning.tuner}),
             forecast=self.oracle,
             fits=self.oracle,
             forecast_record=ForecastRecord,
@@ -290,6 +299,7 @@ class House:
             foreseen={A: (P95, Metric.FAILURE_RATIO), B: (P95, Metric.FAILURE_RATIO)},
             alerts=alerts,
             learning=learning,
+            tuning=tuning,
         )
         return ControlLoop(
             LoopSettings(),
@@ -712,3 +722,112 @@ async def test_a_rate_is_taken_over_the_time_that_a_young_service_has(age_s: flo
     assert over_s - 3600.0 <= found <= over_s
     if age_s < 3600.0:
         assert found == pytest.approx(age_s, abs=120.0)
+
+
+# Tuning ------------------------------------------------------------------------------------------------------------
+
+TUNING = Rails(
+    parameters=frozenset({Parameter.FIRST_CHUNK}),
+    tighten_every_s=60.0,
+    canary_s_min=60.0,
+    canary_samples_min=20,
+    samples_min=100,
+    young_samples_min=200,
+)
+
+
+async def tuned(house: House, ticks: int, first: int = 1) -> None:
+    """Ticks with a hundred streams a minute, a tenth of which took part in whatever was tried."""
+    for tick in range(first, first + ticks):
+        limits = house.published.plans[-1].limits.get(A)
+        canary = "" if limits is None or limits.canary is None else limits.canary.name
+        house.inbox.waiting = [
+            replace(
+                attempt(tick * 1000 + n, ended_at=60.0 * tick - 30.0, first_s=0.5),
+                gap_max_s=0.1,
+                canary=canary if n % 5 == 0 else "",
+            )
+            for n in range(100)
+        ]
+        await house.loop.tick(60.0 * tick)
+
+
+def desk(house: House) -> TuningDesk:
+    return TuningDesk(Tuner(TUNING), TuningSettings(), house.configured)
+
+
+async def test_tuned_limits_go_down_with_the_plan_and_each_change_is_on_record() -> None:
+    house = House()
+    house.loop = house.make(tuning=desk(house))
+    await house.loop.start()
+    await tuned(house, 12)
+    limits = house.published.plans[-1].limits[A]
+    assert limits.settings[Parameter.FIRST_CHUNK].at() < 60.0
+    rows = [orjson.loads(one.body) for one in await house.store.records.read("tuning")]
+    assert {"canary", "promoted"} <= {row["event"] for row in rows}
+    assert all(row["reason"] and row["evidence"] and row["actor"] == "tuner" for row in rows)
+    moves = [orjson.loads(one.body) for one in await house.store.records.read("move")]
+    assert {move["verdict"]["grade"] for move in moves if move["capability"] == "tuning"} == {"helped"}
+    await house.loop.operator.kill_switch(on=True)
+    assert house.published.plans[-1].limits == {}
+
+
+async def test_tuned_limits_outlive_a_restart() -> None:
+    house = House()
+    house.loop = house.make(tuning=desk(house))
+    await house.loop.start()
+    await tuned(house, 12)
+    in_force = house.published.plans[-1].limits[A].settings
+    await house.loop.flush()
+    again = desk(house)
+    house.loop = house.make(tuning=again)
+    await house.loop.start()
+    assert house.published.plans[-1].limits[A].settings == in_force
+    assert [one.event for one in again.history][:1] == ["canary"]
+
+
+@pytest.mark.parametrize("autopilot", [Autopilot.OBSERVE, Autopilot.SUGGEST])
+async def test_tuning_that_may_not_act_waits_for_a_yes(autopilot: Autopilot) -> None:
+    house = House(autopilot)
+    tuning = desk(house)
+    house.loop = house.make(tuning=tuning)
+    await house.loop.start()
+    await tuned(house, 8)
+    assert house.published.plans[-1].limits == {}
+    assert autopilot in tuning.held
+    assert tuning.approve(A, Parameter.FIRST_CHUNK)
+    assert not tuning.approve(B, Parameter.FIRST_CHUNK), "nothing is known of it, so nothing is proposed"
+    await tuned(house, 4, first=9)
+    limits = house.published.plans[-1].limits[A]
+    assert limits.settings or limits.canary
+
+
+async def test_what_an_operator_takes_back_leaves_the_plan_at_once() -> None:
+    house = House()
+    tuning = desk(house)
+    house.loop = house.make(tuning=tuning)
+    await house.loop.start()
+    await tuned(house, 12)
+    assert tuning.reset(A, Parameter.FIRST_CHUNK, 720.0, "operator") is not None
+    assert house.published.plans[-1].limits == {}
+    assert tuning.reset(A, Parameter.FIRST_CHUNK, 720.0, "operator") is None
+
+
+async def test_tuning_that_fails_costs_no_tick_and_no_row() -> None:
+    house = House()
+    tuning = desk(house)
+    house.loop = house.make(tuning=tuning)
+    await house.loop.start()
+    await tuned(house, 12)
+    limits = house.published.plans[-1].limits
+
+    def broken(*_: object) -> None:
+        raise ValueError("broken")
+
+    tuning.tuner.observe = tuning.tuner.round = broken  # type: ignore[assignment,method-assign]  # it breaks here
+    rows = await house.rows()
+    await tuned(house, 1, first=13)
+    assert await house.rows() == rows + 100
+    assert house.published.plans[-1].limits == limits
+    assert house.loop.board is not None
+    assert "tuning" in house.loop.board.stage_errors

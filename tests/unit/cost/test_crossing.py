@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foreroute.core.budgets import ScopedBudget
 from foreroute.core.ids import KeyId
 from foreroute.core.keys import Budget, KeyBook, Limits, Team, TeamId, VirtualKey
 from foreroute.core.ledger import Metered, SpendCell, SpendGroup
 from foreroute.core.windows import Window
-from foreroute.cost.budget import BudgetSettings
 from foreroute.cost.budget_list import Owned, budgets_of, heading
 from foreroute.cost.calendar import Period, period_of
 from foreroute.cost.crossing import Crossing, crossing
@@ -82,7 +82,7 @@ def test_every_budget_is_listed_and_counts_its_own():
     team = Team(
         id=TeamId("t"), name="Red", limits=Limits(budgets=(Budget(Decimal(50), Window.WEEK),)), created_at=0.0
     )
-    limits = [BudgetSettings(name="monthly", limit_usd=Decimal(100))]
+    limits = [ScopedBudget(name="monthly", limit_usd=Decimal(100))]
     found = budgets_of(limits, KeyBook((key, gone), (team,)), AT)
     assert [(one.name, one.scope, one.window, one.hard) for one in found] == [
         ("monthly", "all", Window.MONTH, False),

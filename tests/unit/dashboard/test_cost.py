@@ -10,13 +10,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from foreroute.core.attempt import Usage
+from foreroute.core.budgets import ScopedBudget
 from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RouteName
 from foreroute.core.keys import VirtualKey
 from foreroute.core.ledger import LedgerEntry, Seller
 from foreroute.core.plan import Objective, Route, Target
 from foreroute.core.series import Metric
-from foreroute.cost.budget import BudgetSettings
 from foreroute.cost.pricebook import GenaiPriceBook
 from foreroute.cost.unit_prices import UnitPrices
 from foreroute.dashboard.answers import refused
@@ -73,9 +73,12 @@ class Room:
             price=lambda _: lambda __, ___: None,
             time_zone="Asia/Seoul",
             clock=self,
-            limits=[BudgetSettings(name="monthly", limit_usd=Decimal(9))],
+            limits=self.limits,
         )
         self.app = Starlette(routes=cost_routes(sources), exception_handlers={HTTPException: refused})
+
+    async def limits(self) -> list[ScopedBudget]:
+        return [ScopedBudget(name="monthly", limit_usd=Decimal(9))]
 
     def now(self) -> float:
         return AT

@@ -9,8 +9,14 @@ from foreroute.core.channel import Channel
 from foreroute.core.failure import FailureClass
 from foreroute.core.findings import Incident, Remedy
 from foreroute.core.ids import ChannelId, RegionId
+from foreroute.core.playbook_ports import Answer
 from foreroute.core.rollup import Rollup
 from foreroute.heal.engine import HealEngine, HealFindings
+from foreroute.heal.playbook import Playbook
+from foreroute.heal.playbook_engine import advance
+from foreroute.heal.playbook_state import Answered, Book, Do, EngineState, Looked, Undo
+from foreroute.heal.sight import Sight
+from foreroute.heal.treatments import remedies, treated, treatments
 
 
 def channel(name: str) -> Channel:
@@ -24,6 +30,8 @@ class Bench:
     """A channel `a` beside a healthy `b`; each `minute` is a tick on which the engine looks back 15 minutes."""
 
     engine: HealEngine
+    book: Book = field(default_factory=lambda: Book({}))
+    state: EngineState = field(default_factory=EngineState)
     channels: list[Channel] = field(default_factory=lambda: [channel("a"), channel("b")])
     at: float = 0.0
     history: list[Rollup] = field(default_factory=list)
@@ -55,7 +63,30 @@ class Bench:
 
     def look(self) -> HealFindings:
         recent = [rollup for rollup in self.history if rollup.window_start >= self.at - 900.0]
-        self.findings = self.engine.update(self.at, recent, self.channels)
+        done = treatments(self.state, self.book, self.at, shadows=False)
+        found = self.engine.update(self.at, recent, self.channels, done)
+        names = [one.id for one in self.channels]
+        sight = Sight(
+            at=self.at,
+            channels=tuple(self.channels),
+            rollups=recent,
+            groups=(frozenset(names),),
+            weights=dict.fromkeys(names, 1.0 / len(names)),
+            incidents=found.incidents,
+        )
+        self.state, asked = advance(self.state, Looked(sight), self.at, self.book)
+        while asked:
+            first, *rest = asked
+            if isinstance(first, Do | Undo):
+                event = Answered(first.run, first.step, Answer(ok=True), undo=isinstance(first, Undo))
+                self.state, more = advance(self.state, event, self.at, self.book)
+                rest += more
+            asked = tuple(rest)
+        done = treatments(self.state, self.book, self.at, shadows=False)
+        self.findings = HealFindings(
+            incidents=tuple(treated(one, done) for one in found.incidents),
+            remedies=(*found.remedies, *remedies(self.state, self.at, shadows=False)),
+        )
         self.seen |= {incident.id: incident for incident in self.findings.incidents}
         return self.findings
 
@@ -73,5 +104,8 @@ class Bench:
 
 
 @pytest.fixture(scope="session")
-def bench_of() -> Callable[[HealEngine], Bench]:
-    return Bench
+def bench_of() -> Callable[..., Bench]:
+    def made(engine: HealEngine, playbooks: Sequence[Playbook] = ()) -> Bench:
+        return Bench(engine, Book.of(playbooks))
+
+    return made

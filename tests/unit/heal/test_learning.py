@@ -10,6 +10,7 @@ from foreroute.core.attempt import Asked, Attempt, Outcome, PickReason
 from foreroute.core.errors import StoreCorrupt
 from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId, RequestId, RouteName
+from foreroute.core.limits import RateLimits
 from foreroute.heal.calendar import next_reset_at, told_at
 from foreroute.heal.clusters import ClusterJob, cluster
 from foreroute.heal.learning import FailureLearning
@@ -373,3 +374,31 @@ def test_successes_teach_nothing_about_failures():
     learning = learnt(*(replace(attempt(AT + n), error="") for n in range(10)))
     assert learning.patterns() == ()
     assert learning.facts(AT + 60) == ()
+
+
+# What headers tell ---------------------------------------------------------------------------------------------------
+
+
+def test_a_channels_own_word_on_its_limits_is_kept():
+    said = RateLimits(600, 3, 2.0, tokens_max=90_000)
+    learning = learnt(
+        replace(attempt(AT), rate_limits=said), replace(attempt(AT - 60), rate_limits=RateLimits(5))
+    )
+    again = FailureLearning()
+    again.load(learning.dump())
+    for one in (learning, again):
+        facts = {fact.name: fact.value for fact in one.facts(AT)}
+        assert facts["told_requests_per_minute"] == "says that it takes 600 requests a minute"
+        assert facts["told_tokens_per_minute"] == "says that it takes 90000 tokens a minute"
+
+
+def test_a_limit_of_a_day_is_none_of_a_minute():
+    said = RateLimits(200, 3, 40_000.0)
+    assert not learnt(replace(attempt(AT), rate_limits=said)).facts(AT)
+
+
+def test_what_was_learnt_before_headers_were_read_can_be_read():
+    state = orjson.loads(learnt(attempt(AT, kind=F.RATE_LIMITED)).dump())
+    for row in state["calendar"].values():
+        del row["told"], row["told_limits_at"]
+    FailureLearning().load(orjson.dumps(state))

@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -193,3 +196,27 @@ def test_a_segment_that_cannot_be_made_costs_nothing(
 
 def no_more_files(*_: object) -> int:
     raise OSError(24, "Too many open files")
+
+
+def test_what_was_written_before_tuning_was_there_can_be_read(tmp_path: Path) -> None:
+    journal, wanted = Journal(tmp_path, "run"), some(12)
+    for attempt in wanted:
+        journal.record(attempt)
+    (path,) = tmp_path.iterdir()
+    new = ("connect_s", "gap_max_s", "canary", "leash", "rate_limits")
+    rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    assert any(name in orjson.dumps(row).decode() for row in rows for name in new)
+    older = [_without(row, new) for row in rows]
+    (tmp_path / "old-000000.attempts").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in older))
+    path.unlink()
+    read = JournalReader(tmp_path, own="other").poll()
+    assert read == [
+        replace(one, connect_s=None, gap_max_s=None, canary="", leash=False, rate_limits=None)
+        for one in wanted
+    ]
+
+
+def _without(value: Any, names: tuple[str, ...]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(one, names) for key, one in value.items() if key not in names}
+    return [_without(one, names) for one in value] if isinstance(value, list) else value

@@ -47,6 +47,21 @@ BAD = [
     Bad("unknown_region", "7: channels[0].region", "no region 'us-eats'", "did you mean us-east? regions:"),
     Bad("negative_price", "8: channels[0].price.input_usd_per_mtok", "zero or more, not -0.15", "0.15"),
     Bad("bad_money", "12: budgets[0].limit_usd", "not an amount of US dollars", "limit_usd: 500"),
+    Bad("budget_negative", "12: budgets[0].limit_usd", "zero or more, not -5", "limit_usd: 500"),
+    Bad("budget_unknown_scope", "13: budgets[0].scope", "must be 'global', 'team'"),
+    Bad("budget_unknown_route", "14: budgets[0].of", "there is no route 'chatt'", "did you mean chat?"),
+    Bad(
+        "budget_counts_twice",
+        "13: budgets[1]",
+        "counts the same as budgets[0]: all, a month",
+        "one budget has both",
+    ),
+    Bad(
+        "budget_hard_below_soft", "12: budgets[0]", "the hard limit of 4 is below the limit of 5", "limit_usd"
+    ),
+    Bad("budget_without_limit", "12: budgets[0]", "a limit_usd, a hard_limit_usd, or both", "limit_usd"),
+    Bad("budget_cheaper_without_room", "12: budgets[0]", "`cheaper` needs a limit_usd below", "limit_usd"),
+    Bad("budget_of_nobody", "12: budgets[0]", "a budget of a team needs its name in `of`", "limit_usd"),
     Bad("keep_shorter_than_before", "3: store.keep.hours", "7d is less than minutes, 14d", "14d or longer"),
     Bad("weights_all_zero", "9: routes[0].targets", "all weights are 0", "weight: 1"),
     Bad(

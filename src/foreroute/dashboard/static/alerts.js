@@ -52,6 +52,7 @@ function alertRow(alert, found, now) {
       h('p', { class: 'facts' }, facts(alert)),
       said(summaryOf(alert), (words) => words),
       alert.done.map((one) => said(one, (words) => t('alert.done', { what: words }))),
+      alert.incident && h('p', { class: 'detail' }, h('a', { href: `/incidents.html#${encodeURIComponent(alert.incident)}` }, t('alert.incident'))),
       alert.members.length > 0 && h('p', { class: 'detail' }, t('alert.members', { now: count(alert.members_now), all: count(alert.members.length), list: members(alert) })),
       buttons(alert, found)));
 }

@@ -105,14 +105,24 @@ function budgetsCard(budgets) {
     h('div', { class: 'body wide-scroll' },
       budgets.length === 0 && h('p', { class: 'note' }, t('cost.budgets.none')),
       budgets.length > 0 && h('table', { class: 'cost' },
-        h('thead', {}, h('tr', {}, ['budget', 'window', 'spent', 'limit', 'crossed'].map((head) => h('th', { class: { crossed: 'l', window: 'opt' }[head] }, t(`cost.${head}`))))),
+        h('thead', {}, h('tr', {}, ['budget', 'window', 'spent', 'pace', 'limit', 'state', 'crossed'].map((head) => h('th', { class: { crossed: 'l', state: 'l', window: 'opt', pace: 'opt' }[head] }, t(`cost.${head}`))))),
         h('tbody', {}, budgets.map((one) => h('tr', {},
-          h('td', { class: 'name', title: one.scope }, one.name),
+          h('td', { class: 'name', title: `${one.scope} · ${t(`cost.origin.${one.origin}`)}` }, one.name, ' ', h('span', { class: 'muted' }, one.scope === 'all' ? '' : one.scope)),
           h('td', { class: 'opt' }, t(`cost.per.${one.window}`)),
           h('td', {}, usd(one.spent_usd), known(one.expected_usd) && [' ', h('span', { class: Number(one.expected_usd) > Number(one.limit_usd) ? 'worse' : 'em' }, `→ ${usd(one.expected_usd)}`)]),
-          h('td', {}, usd(one.limit_usd)),
+          h('td', { class: 'opt' }, known(one.pace_usd) ? usd(one.pace_usd) : NONE),
+          h('td', {}, usd(one.limit_usd), known(one.hard_limit_usd) && one.hard_limit_usd !== one.limit_usd && [' ', h('span', { class: 'muted' }, t('cost.hard', { limit: usd(one.hard_limit_usd) }))]),
+          h('td', { class: 'l' }, budgetState(one)),
           h('td', { class: 'l' }, crossed(one))))))),
   ];
+}
+
+/** Whether its pace moves shares, and what happens at its hard limit. */
+function budgetState(one) {
+  const price = one.shadow_price ? ` ${t('cost.price', { price: one.shadow_price.toFixed(2) })}` : '';
+  const bad = one.state === 'at_limit' || one.state === 'spent';
+  const held = one.state === 'at_limit' && one.at_limit ? t(`cost.held.${one.at_limit}`) : t(`cost.state.${one.state}`);
+  return h('span', { class: bad ? 'worse' : one.state === 'pacing' ? 'em' : '' }, held, price);
 }
 
 /** When it is crossed, with the interval that holds 80 %. */

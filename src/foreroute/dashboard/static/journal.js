@@ -87,7 +87,8 @@ export function incidentsCard(status) {
   const closed = incidents.filter((i) => known(i.time_to_recover_s));
   const max = Math.max(1, ...closed.map((i) => i.time_to_recover_s), ...incidents.filter((i) => !known(i.closed_at)).map((i) => status.at - i.opened_at));
   return [
-    h('header', {}, h('h2', {}, t('inc')), h('span', { class: 'sub' }, t('inc.sub'))),
+    h('header', {}, h('h2', {}, t('inc')), h('span', { class: 'sub' }, t('inc.sub')),
+      h('a', { class: 'right', href: '/incidents.html' }, t('inc.all'))),
     h('div', { class: 'body' },
       incidents.length === 0 && h('p', { class: 'note' }, t('inc.none')),
       h('ol', { class: 'log wide num' }, incidents.slice(0, 8).map((incident) => incidentRow(incident, status.at, max))),
@@ -105,7 +106,8 @@ function incidentRow(incident, now, max) {
     h('div', { class: 'what' },
       h('p', {},
         icon(MARKS[incident.state] ?? 'warn', 'mini'), ' ',
-        h('b', {}, incident.channel), ' ', coded('cause', incident.root_cause),
+        incident.scope ? h('a', { href: `/incidents.html#${encodeURIComponent(incident.id)}` }, incident.channel) : h('b', {}, incident.channel), ' ',
+        coded('cause', incident.root_cause),
         known(incident.probability) && h('span', { class: 'muted' }, ` ${t('inc.sure', { p: percent(incident.probability) })}`)),
       h('p', { class: 'took' },
         spanBar(0, took, max, incident.state === 'closed' ? 'okf' : 'warnf'),

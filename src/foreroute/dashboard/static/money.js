@@ -12,10 +12,11 @@ const BOTTOM = 22;
 const HEIGHT = 206;
 const DAY_S = 86_400;
 
-/** The budget that comes closest to its limit. */
+/** The budget of everybody that comes closest to its limit: the days' spend is everybody's. */
 export function tightest(budgets) {
   const use = (b) => (Number(b.limit_usd) > 0 ? Number(b.projected_usd) / Number(b.limit_usd) : 0);
-  return budgets.reduce((a, b) => (a && use(a) >= use(b) ? a : b), null);
+  const drawn = budgets.filter((b) => b.whose === 'all' && b.window !== 'total');
+  return drawn.reduce((a, b) => (a && use(a) >= use(b) ? a : b), null);
 }
 
 export function budgetCard(status, spend, width) {

@@ -50,6 +50,10 @@ const KOREAN = [
   [/^not to be told: (\d+) attempts where the requests came from$/, (n) => `판단 불가: 옮기기 전 채널의 시도 ${n}건`],
   [/^(routing|budget|playbooks|tuning) does not act any more; its share returns$/,
     (name) => `${{ routing: '라우팅', budget: '예산', playbooks: '플레이북', tuning: '자동 조정' }[name]} 기능이 더는 실행하지 않아 비중을 되돌림`],
+  [/^(\S+) on (\S+) from (\S+%) to (\S+%)$/, (channel, route, before, after) => `${route}에서 ${channel} 비중을 ${before}에서 ${after}(으)로`],
+  [/^(\d+) requests answered by another channel, (\S+) s later on average$/, (n, late) => `요청 ${n}건에 다른 채널이 대신 응답, 평균 ${late}초 지연`],
+  [/^the breaker opened: new requests pass the channel by$/, () => '차단기가 열려 새 요청은 이 채널을 건너뜀'],
+  [/^playbook (\S+) on (\S+)$/, (name, channel) => `${channel}에 플레이북 ${name}`],
 ];
 
 export function inWords(sentence) {

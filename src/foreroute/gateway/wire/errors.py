@@ -160,15 +160,25 @@ def over_budget(message: str, wait_s: float | None) -> ErrorAnswer:
     )
 
 
+def payment_required(message: str, wait_s: float | None) -> ErrorAnswer:
+    """A budget is spent whose owner wants no waiting. `wait_s`: only what others have reserved stands in the way."""
+    return ErrorAnswer(
+        status=402,
+        message=message,
+        type="insufficient_quota",
+        code="budget_exceeded",
+        retry_after_s=wait_s,
+        final=wait_s is None,
+    )
+
+
 def unpriced(message: str) -> ErrorAnswer:
     return ErrorAnswer(status=400, message=message, param="model", code="unpriced_model", final=True)
 
 
 def budget_cut() -> ErrorAnswer:
     """Sent inside a stream."""
-    message = (
-        "The answer was cut off: the budget of the key has nothing left. What was received is incomplete."
-    )
+    message = "The answer was cut off: its budget has nothing left. What was received is incomplete."
     return ErrorAnswer(status=429, message=message, type="insufficient_quota", code="budget_exceeded")
 
 
