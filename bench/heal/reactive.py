@@ -5,6 +5,7 @@ yet, as in docs/faults.md, and the same timeouts as Foreroute. It sees what Lite
 for again.
 """
 
+from collections.abc import Iterable
 from random import Random
 from typing import Final
 
@@ -29,7 +30,7 @@ _OK: Final = 200
 class Shuffle(LowestLatency):
     """LiteLLM's default, simple-shuffle: any of them."""
 
-    def choose(self, channels, *, stream: bool, chance: Random, at: float) -> ChannelId:  # noqa: ARG002
+    def choose(self, channels: Iterable[ChannelId], *, stream: bool, chance: Random, at: float) -> ChannelId:  # noqa: ARG002 - the seam
         return chance.choice(sorted(channels))
 
 

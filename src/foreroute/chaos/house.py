@@ -187,7 +187,7 @@ class House:
         return [entry.attempt for entry in entries]
 
 
-async def standing_still(loop: VirtualTimeLoop, wait: Callable[..., Any], *arguments: float) -> Any:
+async def standing_still(loop: VirtualTimeLoop, wait: Callable[..., Any], *arguments: Any) -> Any:
     """Waits for another thread without letting virtual time run on meanwhile."""
     hold = loop.hold()
     hold.take()

@@ -10,6 +10,7 @@ from bench.heal.reactive import Shuffle, _outcome, _status
 
 from foreroute.chaos.answer import Answer, Verdict
 from foreroute.core.attempt import Outcome
+from foreroute.core.ids import ChannelId
 
 
 def test_the_schedule_is_seeded_and_in_equal_parts() -> None:
@@ -42,8 +43,9 @@ def test_the_baseline_sees_what_litellm_sees(
 
 def test_it_shuffles() -> None:
     chance, shuffle = Random(1), Shuffle()
-    drawn = Counter(shuffle.choose(["a", "b"], stream=False, chance=chance, at=0.0) for _ in range(1000))
-    assert 400 < drawn["a"] < 600
+    both = [ChannelId("a"), ChannelId("b")]
+    drawn = Counter(shuffle.choose(both, stream=False, chance=chance, at=0.0) for _ in range(1000))
+    assert 400 < drawn[both[0]] < 600
 
 
 def test_the_interval_holds_the_ratio_and_narrows() -> None:
