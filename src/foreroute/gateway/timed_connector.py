@@ -3,6 +3,7 @@ request that finds a connection open another sixteen microseconds.
 """
 
 import asyncio
+import ssl
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,22 @@ if TYPE_CHECKING:
 class TimedConnector(aiohttp.TCPConnector):
     """Writes what a new connection took on the request that this task has named last."""
 
-    def __init__(self, *, keepalive_s: float, resolver: "AbstractResolver") -> None:
-        super().__init__(limit=0, keepalive_timeout=keepalive_s, resolver=resolver)
+    def __init__(
+        self,
+        *,
+        keepalive_s: float,
+        resolver: "AbstractResolver",
+        use_dns_cache: bool = True,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`tls` None: whom the system trusts."""
+        super().__init__(
+            limit=0,
+            keepalive_timeout=keepalive_s,
+            use_dns_cache=use_dns_cache,
+            ssl=tls or True,
+            resolver=resolver,
+        )
         self._wanted_by: ContextVar[UpstreamRequest | None] = ContextVar("wanted_by", default=None)
 
     def wanted_by(self, request: UpstreamRequest) -> None:

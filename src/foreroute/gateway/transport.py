@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Final
 
 import aiohttp
@@ -20,7 +21,8 @@ from foreroute.core.failure import FailureEvidence, Phase
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Timeouts
 from foreroute.gateway.last_good import LastGoodResolver
-from foreroute.gateway.lookout import Lookout
+from foreroute.gateway.lookout import Address, Lookout, call
+from foreroute.gateway.network import SYSTEM, Network
 from foreroute.gateway.ports import Authorizer, TransportFailure, UpstreamRequest
 from foreroute.gateway.timed_connector import TimedConnector
 from foreroute.gateway.wire.evidence import exception_evidence
@@ -38,16 +40,21 @@ class AiohttpTransport:
     """Sends requests with each channel's own credentials, which live here and nowhere else."""
 
     def __init__(
-        self, credentials: Mapping[ChannelId, str], authorizers: Mapping[ChannelId, Authorizer] | None = None
+        self,
+        credentials: Mapping[ChannelId, str],
+        authorizers: Mapping[ChannelId, Authorizer] | None = None,
+        network: Network = SYSTEM,
     ) -> None:
         self._credentials = dict(credentials)
         self._authorizers = dict(authorizers or {})
+        self._network = network
         self._usual_headers: dict[tuple[ChannelId, bool, str | None], CIMultiDict[str]] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._urls: dict[tuple[str, str], URL] = {}
         self._session: aiohttp.ClientSession | None = None
         self._connector: TimedConnector | None = None
-        self._lookout = Lookout()
+        self._lookout = Lookout(self._is_there)
+        self._resolver: LastGoodResolver | None = None
 
     def adopt(
         self, credentials: Mapping[ChannelId, str], authorizers: Mapping[ChannelId, Authorizer] | None = None
@@ -116,9 +123,14 @@ class AiohttpTransport:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            now = asyncio.get_running_loop().time
+            network, loop = self._network, asyncio.get_running_loop()
+            inner = network.resolver or aiohttp.DefaultResolver()
+            self._resolver = LastGoodResolver(inner, now=loop.time)
             self._connector = TimedConnector(
-                keepalive_s=_POOL_IDLE_S, resolver=LastGoodResolver(aiohttp.DefaultResolver(), now=now)
+                keepalive_s=_POOL_IDLE_S,
+                use_dns_cache=network.keep_names,
+                tls=network.tls,
+                resolver=self._resolver,
             )
             self._session = aiohttp.ClientSession(
                 connector=self._connector,
@@ -127,6 +139,16 @@ class AiohttpTransport:
                 skip_auto_headers=("User-Agent",),
             )
         return self._session
+
+    async def _is_there(self, address: Address) -> bool:
+        """By the address that requests would use: a resolver in trouble says nothing about the host."""
+        host, port = address
+        if self._resolver is not None and not _is_address(host):
+            try:
+                host = (await self._resolver.resolve(host, port))[0]["host"]
+            except (OSError, IndexError):
+                return True
+        return await call((host, port))
 
     def _headers(self, request: UpstreamRequest) -> CIMultiDict[str]:
         """Those of a channel are the same from request to request, but for what the client adds."""
@@ -232,6 +254,14 @@ class AiohttpResponse:
 def _close(authorizers: Iterable[Authorizer]) -> None:
     for one in authorizers:
         one.close()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _gone(host: tuple[str, int]) -> FailureEvidence:
