@@ -225,7 +225,8 @@ def _less_delayed(
         quicker = _much_quicker(first, targets, choice)
         if not quicker:
             return first, by
-        return _draw(quicker, _within(first, targets, choice), choice), PickRule.SLOWDOWN
+        theirs = [_share(target, choice) for target in quicker]
+        return _draw(quicker, theirs, _within(first, targets, shares, choice)), PickRule.SLOWDOWN
     rule = _better_by(second, first, choice)
     return (first, by) if rule is None else (second, rule)
 
@@ -242,9 +243,8 @@ def _much_quicker(slow: Target, targets: Sequence[Target], choice: Choice) -> li
     ]
 
 
-def _within(drawn: Target, targets: Sequence[Target], choice: Choice) -> float:
+def _within(drawn: Target, targets: Sequence[Target], shares: Sequence[float], choice: Choice) -> float:
     """Where in this target's part of the whole the second draw fell, in [0, 1): a third draw that costs no chance."""
-    shares = [_share(target, choice) for target in targets]
     at = targets.index(drawn)
     return min(1.0 - 1e-12, max(0.0, (choice.draws[1] * sum(shares) - sum(shares[:at])) / shares[at]))
 
