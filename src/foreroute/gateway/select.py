@@ -3,7 +3,8 @@
 Power of two choices (Mitzenmacher 2001) over the cost of delay, within the plan's priorities and weights. The
 first draw goes by weight; the second, also by weight, takes over only if it would cost clearly less delay for
 its weight *after* taking the request: less load times slowdown, or the first has become twice as slow against
-its norm as the second. So a gateway whose channels are their usual selves follows the weights exactly; a channel
+its norm as the second. Where both draws fall on one that has become much slower, those that have not share the request.
+So a gateway whose channels are their usual selves follows the weights exactly; a channel
 that holds its requests longer than its peers gets fewer new ones; and none is ever left out altogether.
 """
 
@@ -118,7 +119,7 @@ def propensity(target: Target, free: Sequence[Target], choice: Choice) -> float 
     """P(target) over both draws and over exploring, given how the channels stand; None where it is not all chance.
 
     The first draw stays unless the second is better, so a target is taken when it comes first and no better one
-    second, or second and better than the first.
+    second, or second and better than the first; and when both draws fell on another one that is much slower than usual.
     """
     if choice.tried or choice.prefix is not None or len(free) > _WEIGHED_MAX:
         return None
@@ -132,7 +133,9 @@ def propensity(target: Target, free: Sequence[Target], choice: Choice) -> float 
     if share <= 0.0:
         return None
     now, then = slow * load / share, slow * (load + 1) / share
-    total, kept = share, share
+    total = share
+    kept = 0.0 if _much_quicker(target, free, choice) else share
+    gained = 0.0
     for other in free:
         if other is target:
             continue
@@ -145,7 +148,10 @@ def propensity(target: Target, free: Sequence[Target], choice: Choice) -> float 
         other_wins = slow >= _MUCH_SLOWER * pace or pace * (running + 1) / part < now
         wins = pace >= _MUCH_SLOWER * slow or then < pace * running / part
         kept += part * (wins + (not other_wins))
-    return share / total * (choice.explore_ratio + (1.0 - choice.explore_ratio) * kept / total)
+        if pace >= _MUCH_SLOWER * slow:
+            gained += part * part / sum(_share(one, choice) for one in _much_quicker(other, free, choice))
+    chosen = kept / total + gained / total
+    return share / total * (choice.explore_ratio + (1.0 - choice.explore_ratio) * chosen)
 
 
 def _pick(
@@ -216,9 +222,31 @@ def _less_delayed(
         return first, PickRule.EXPLORE
     second = _draw(targets, shares, choice.draws[1])
     if second is first:
-        return first, by
+        quicker = _much_quicker(first, targets, choice)
+        if not quicker:
+            return first, by
+        theirs = [_share(target, choice) for target in quicker]
+        return _draw(quicker, theirs, _within(first, targets, shares, choice)), PickRule.SLOWDOWN
     rule = _better_by(second, first, choice)
     return (first, by) if rule is None else (second, rule)
+
+
+def _much_quicker(slow: Target, targets: Sequence[Target], choice: Choice) -> list[Target]:
+    """Those that are their usual selves while this one has become much slower: two draws of it do not make it better."""
+    pace = choice.slowdown(slow.channel)
+    if pace < _MUCH_SLOWER:
+        return []
+    return [
+        other
+        for other in targets
+        if pace >= _MUCH_SLOWER * choice.slowdown(other.channel) and _share(other, choice) > 0.0
+    ]
+
+
+def _within(drawn: Target, targets: Sequence[Target], shares: Sequence[float], choice: Choice) -> float:
+    """Where in this target's part of the whole the second draw fell, in [0, 1): a third draw that costs no chance."""
+    at = targets.index(drawn)
+    return min(1.0 - 1e-12, max(0.0, (choice.draws[1] * sum(shares) - sum(shares[:at])) / shares[at]))
 
 
 def _better_by(second: Target, first: Target, choice: Choice) -> PickRule | None:
