@@ -83,7 +83,7 @@ def _with_tables(text: str, figures: Figures) -> str:
 def _pages(root: Path) -> list[str]:
     pages = [
         path.relative_to(root).as_posix()
-        for path in (root / "README.md", *sorted((root / "docs").glob("*.md")))
+        for path in (*root.glob("README.md"), *sorted((root / "docs").glob("*.md")))
     ]
     return [name for name in pages if name not in FILES]
 

@@ -16,14 +16,15 @@ from foreroute.cost.outlook import Floats, OutlookSettings, rest_of
 
 DATA = Path("../shared/data/forecast/llm_api_request_rates_10min.csv.gz")
 INPUT_USD, OUTPUT_USD = 2.5e-6, 10e-6
-PERIODS = {"day": 24, "week": 168}
+WEEK_HOURS = 168
+PERIODS = {"day": 24, "week": WEEK_HOURS}
 ELAPSED = (25, 50, 75)
 FIRST_DAY = 3
 """Days before this are for learning alone; a week is too long for that and begins with the first day."""
 PROMISED = {("fleet", 75): 0.10, ("pool", 75): 0.12}
 HOW = (
     "make bench NAME=cost; mean absolute error relative to the period's true total (single clients: median); "
-    "clients of the scored half; no recording holds two weeks or a month, so there is no last week and no month"
+    "clients of the scored half; no recording holds two weeks or a month, so a week has no last one, and there is no month"
 )
 
 
@@ -32,6 +33,8 @@ class Scored:
     ours: float
     run_rate: float
     last: float | None
+    week_ago: float | None
+    """Of the same day a week earlier, where the recording reaches back so far."""
     inside: bool
 
 
@@ -86,6 +89,8 @@ def _rows(period: str, hours: int, elapsed: int, figure: str, members: list[Floa
     run_rate = float(centre([one.run_rate for one in scored]))
     lasts = [one.last for one in scored if one.last is not None]
     last = f", last {period} {centre(lasts):.1%}" if lasts else ""
+    weeks = [one.week_ago for one in scored if one.week_ago is not None]
+    last += f", the same day last week {centre(weeks):.1%} ({len(weeks)} of them)" if weeks else ""
     promise = PROMISED.get((figure, elapsed))
     name = f"cost.forecast.{period}.{elapsed}.{figure}"
     yield Row(
@@ -121,14 +126,20 @@ def scores(values: Floats, hours: int, elapsed: int) -> Iterator[Scored]:
             continue
         rest = rest_of(values[:origin, 0], float(end - origin), settings)
         usd = _usd_per_request(values[:origin], settings.mix_hours)
-        before = float(values[start - hours : start, 1].sum()) if start >= hours else None
+        before = _error(values, start - hours, hours, true)
         low, high = spent + rest.lower * usd, spent + rest.upper * usd
         yield Scored(
             ours=abs(spent + rest.mean * usd - true) / true,
             run_rate=abs(spent * 100 / elapsed - true) / true,
-            last=None if before is None else abs(before - true) / true,
+            last=before,
+            week_ago=None if hours == WEEK_HOURS else _error(values, start - WEEK_HOURS, hours, true),
             inside=low <= true <= high,
         )
+
+
+def _error(values: Floats, start: int, hours: int, true: float) -> float | None:
+    """Of taking what was spent in an earlier stretch; None: the recording begins later."""
+    return None if start < 0 else abs(float(values[start : start + hours, 1].sum()) - true) / true
 
 
 def _usd_per_request(values: Floats, mix_hours: int) -> float:

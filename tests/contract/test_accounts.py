@@ -122,6 +122,21 @@ def test_a_request_over_midnight_is_paid_by_the_day_it_was_admitted_in(accounts:
     assert balance(accounts, one, midnight) == ("0", "0")
 
 
+def test_a_budget_begins_anew_at_midnight_of_its_own_place(accounts: AccountBooks) -> None:
+    one = scope("budget:seoul|global", Budget(Decimal(1), Window.DAY, zone="Asia/Seoul"))
+    accounts.settle(admitted(accounts.admit(ask(one, cost="1"), AT)), Spent(0, Decimal(1)), AT)
+    midnight = AT + 6 * 3600.0  # 18:00 there
+    answer = refused(accounts.admit(ask(one, cost="0.1"), AT))
+    assert answer.retry_after_s == 6 * 3600.0
+    assert answer.message.startswith("The budget seoul has")
+    assert refused(accounts.admit(ask(one, cost="0.1"), midnight - 0.001)).code == "budget"
+    ticket = admitted(accounts.admit(ask(one, cost="0.4"), midnight))
+    accounts.restore(one.id, Window.DAY, midnight, Decimal("0.3"), "Asia/Seoul")
+    assert balance(accounts, one, midnight) == ("0.3", "0.4")
+    accounts.settle(ticket, Spent(0, Decimal("0.5")), midnight + 1.0)
+    assert balance(accounts, one, midnight + 1.0) == ("0.8", "0")
+
+
 def test_a_total_budget_never_begins_anew(accounts: AccountBooks) -> None:
     one = scope("key:k", Budget(Decimal(1), Window.TOTAL))
     accounts.settle(admitted(accounts.admit(ask(one, cost="1"), AT)), Spent(0, Decimal(1)), AT)

@@ -6,9 +6,9 @@ from foreroute.app.plane import Plane
 from foreroute.app.prices import request_price
 from foreroute.control.budgets import BudgetSources, BudgetWatch
 from foreroute.core.ports import BudgetedStore, Clock, CostedStore, KeyedStore, Store
+from foreroute.cost.hours import recent_hours
 from foreroute.dashboard.budget_desk import BudgetDesk, DeskSources
 from foreroute.dashboard.budgets import budget_routes
-from foreroute.dashboard.cost_hours import recent_hours
 from foreroute.settings.budgets import known_scopes, scoped_budgets
 from foreroute.settings.model import Settings
 

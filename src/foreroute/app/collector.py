@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from foreroute.app.plane import claim_journal, journal_folder
-from foreroute.app.prices import price_book
+from foreroute.app.prices import LedgerPricer, allowances_of, price_book
 from foreroute.app.stages import retention_of, segments_of
 from foreroute.core.attempt import Attempt
 from foreroute.core.errors import StoreError
 from foreroute.core.ledger import LedgerEntry
 from foreroute.core.ports import Clock, Store
 from foreroute.core.rollup import Rollup
-from foreroute.cost.ledger import price_attempts
 from foreroute.monitor.fold import Folder
 from foreroute.monitor.journal_reader import JournalReader
 from foreroute.settings.convert import channels_of
@@ -44,8 +43,9 @@ class JournalCollector:
         """`source` names this run in its rollups."""
         self._settings, self._store = settings, store
         self._reader = JournalReader(journal_folder(settings), own=source)
-        self._channels = {channel.id: channel for channel in channels_of(settings)}
-        self._prices = price_book(settings)
+        channels = {channel.id: channel for channel in channels_of(settings)}
+        self._price = LedgerPricer(channels, price_book(settings), allowances_of(settings))
+        self._has_begun = False
         self._fold = Folder(window_s=settings.loop.tick, source=source, segments=segments_of(settings))
         self._found: list[Attempt] = []
         self._entries: list[LedgerEntry] = []
@@ -65,7 +65,10 @@ class JournalCollector:
         # Who wrote it may have been killed between storing it and letting go of it.
         attempts = await self._store.ledger.missing(self._found)
         self._found = []
-        entries = price_attempts(attempts, self._channels, self._prices)
+        if not self._has_begun:
+            await self._price.begin(self._store, at)
+            self._has_begun = True
+        entries = self._price(attempts)
         self._entries += entries
         self._fold.add([entry.attempt for entry in entries])
         self._rollups |= {(one.channel, one.segment, one.window_start): one for one in self._fold.changed()}

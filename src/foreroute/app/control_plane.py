@@ -13,8 +13,10 @@ from foreroute.app.alerts import build_desk, with_alerts
 from foreroute.app.budgets import build_watch
 from foreroute.app.certificates import watch_certificates
 from foreroute.app.config_watch import ReloadResult
+from foreroute.app.cost_desk import watch_costs
+from foreroute.app.cost_reports import PlannedReport, planned_reports
 from foreroute.app.dashboard import serve_dashboard
-from foreroute.app.experiments import Experiments, build_experiments
+from foreroute.app.experiments import Experiments, build_experiments, build_savings
 from foreroute.app.grouping import run_any
 from foreroute.app.incidents import build_incidents
 from foreroute.app.keys import load_keys
@@ -99,6 +101,7 @@ class ControlPlane:
     """Reads the configuration again, when the API asks for it."""
     _loading: "asyncio.Future[None] | None" = None
     _changed: bool = False
+    _reports: tuple[PlannedReport, ...] = ()
     _ring: Keyring = field(default_factory=lambda: Keyring(KeyBook()))
     gateway_url: str | None = None
     """Set by whoever starts the gateway, for people to see."""
@@ -123,6 +126,7 @@ class ControlPlane:
         )
         try:
             desk = build_desk(self.settings, store.records, self.clock)
+            self._reports = planned_reports(self.settings)
             self.mutes = mutes_of(self.settings, store.records)
             await self.mutes.start(self.clock.now())
             self.playbooks = build_playbooks(
@@ -143,6 +147,7 @@ class ControlPlane:
                 feedback=AlertFeedback if desk is None else lambda: desk.feedback,
                 playbooks=self.playbooks,
             )
+            await self.stages.cost.begin(store, self.clock.now())
             # A control plane that is started again beside its gateway finds the journal open.
             if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
                 await self._keep_on_disk(self.stages, store)
@@ -181,7 +186,7 @@ class ControlPlane:
         async def run() -> None:
             await self._run_shown(loop, stages, store, desk)
 
-        async with _aside(self._certificates(stages)):
+        async with _aside(self._certificates(stages)), _aside(self._costs(store)):
             await with_alerts(
                 desk,
                 run,
@@ -194,6 +199,13 @@ class ControlPlane:
     async def _certificates(self, stages: Stages) -> None:
         if isinstance(stages.learning, FailureLearning) and not self.options.demo:
             await watch_certificates(stages.channels, stages.learning.certificate, self.clock)
+
+    async def _costs(self, store: Store) -> None:
+        if not (self.options.demo or self.options.headless):
+            try:
+                await watch_costs(self.settings, self._reports, store, self.clock)
+            except Exception:  # noqa: BLE001 - the boundary of a work beside the loop: serving and steering go on without it
+                _log.exception("costs_not_watched")
 
     async def _run_shown(
         self, loop: ControlLoop, stages: Stages, store: Store, desk: AlertDesk | None
@@ -267,6 +279,10 @@ class ControlPlane:
         assert self.stages is not None  # noqa: S101 - made just before
         if self.steering is None:
             self.steering = Steering(autopilot=self.settings.autopilot, stages=stages_of(self.settings))
+        savings = build_savings(self.settings, self.data, store, self.stages, self.steering)
+        self.stages = replace(self.stages, savings=savings)
+        if savings is None:
+            self.steering.held_out = {}  # a reload may have switched it off
         self.experiments = build_experiments(
             self.settings, self.data, store, self.stages, self.steering, self.clock
         )

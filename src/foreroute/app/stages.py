@@ -6,9 +6,10 @@ from typing import Final
 
 from foreroute.app.forecasting import build_forecasting
 from foreroute.app.grouping import NightlyGroups
+from foreroute.app.optimum import build_optimum
 from foreroute.app.plane import Plane
 from foreroute.app.playbooks import simulated_playbooks
-from foreroute.app.prices import price_book
+from foreroute.app.prices import LedgerPricer, allowances_of, price_book
 from foreroute.app.spread import spread_of
 from foreroute.app.tuning import build_tuning
 from foreroute.control.grading import GradingRules
@@ -20,13 +21,12 @@ from foreroute.control.reckoning import RolloutSettings
 from foreroute.control.rollout import Thresholds
 from foreroute.control.stages import AlertStage, CostStage, Healed, Key, Stages
 from foreroute.control.state import ForecastRecord
-from foreroute.core.attempt import Attempt
 from foreroute.core.budgets import BudgetScope
 from foreroute.core.decision import DECIDED, Autopilot, Capability
 from foreroute.core.feedback import AlertFeedback
 from foreroute.core.findings import BudgetStatus, ChannelCost, Forecast
 from foreroute.core.ids import ChannelId
-from foreroute.core.ledger import LedgerEntry, Spend
+from foreroute.core.ledger import Spend
 from foreroute.core.mute import MaintenanceWindow
 from foreroute.core.ports import PriceBook, RecordStore, Store
 from foreroute.core.rollup import Rollup
@@ -34,7 +34,7 @@ from foreroute.core.series import Metric
 from foreroute.core.windows import Window
 from foreroute.core.work import Expectation
 from foreroute.cost import budget
-from foreroute.cost.ledger import price_attempts, total_spend
+from foreroute.cost.ledger import total_spend
 from foreroute.cost.usage_mix import channel_costs
 from foreroute.decide.guardrails import Guardrails
 from foreroute.detect.engine import DetectEngine, DetectSettings
@@ -89,6 +89,8 @@ def build_stages(
         asked = {rollup.channel for rollup in rollups if rollup.attempts}
         return Healed(incidents=blamed(found.incidents, data.channels, asked), remedies=found.remedies)
 
+    groups = NightlyGroups(fitting, learning)
+    finding = build_optimum(settings, data, store, prices=prices, fits=groups)
     return Stages(
         channels=data.channels,
         intake=data.intake,
@@ -104,10 +106,11 @@ def build_stages(
             **({} if tuning is None else {"tuning": tuning.tuner}),
         },
         forecast=forecast,
-        fits=NightlyGroups(fitting, learning),
+        fits=groups if finding is None else finding,
+        optimum=finding,
         learning=learning,
         tuning=tuning,
-        capabilities=frozenset(DECIDED if tuning is None else (*DECIDED, Capability.TUNING)),
+        capabilities=_made_here(optimum=finding is not None, tuning=tuning is not None),
         forecast_record=lambda: _record(forecast),
         past_predictions=forecast.past_predictions,
         windows=forecast.windows,
@@ -126,6 +129,12 @@ def build_stages(
         playbooks=desk,
         spread=spread_of(settings, guardrails(settings)),
     )
+
+
+def _made_here(*, optimum: bool, tuning: bool) -> frozenset[Capability]:
+    """The capabilities that something here makes moves of."""
+    found = frozenset(DECIDED) - ({Capability.OPTIMUM} if not optimum else set())
+    return found | {Capability.TUNING} if tuning else found
 
 
 def mutes_of(settings: Settings, records: RecordStore) -> Mutes:
@@ -187,6 +196,8 @@ def guardrails(settings: Settings) -> Guardrails:
         dwell_s=section.dwell,
         actions_per_hour_max=section.actions_per_hour_max,
         plan_valid_s=section.plan_valid,
+        optimum_gain_min=settings.cost.optimum.gain_min,
+        optimum_valid_s=settings.cost.optimum.valid,
         young_measured_min=section.young_measured_min,
         young_samples_min=section.young_samples_min,
         young_breach_probability_min=section.young_breach_probability_min,
@@ -199,6 +210,7 @@ def stages_of(settings: Settings) -> dict[Capability, Autopilot]:
     named = {
         Capability.ROUTING: section.routing,
         Capability.BUDGET: section.budget,
+        Capability.OPTIMUM: section.optimum,
         Capability.TUNING: section.tuning,
         Capability.PLAYBOOKS: section.playbooks,
     }
@@ -245,8 +257,7 @@ def cost_stage(settings: Settings, data: Plane, prices: PriceBook | None = None)
         if one.scope is BudgetScope.GLOBAL and one.window is Window.MONTH
     ]
 
-    def price(attempts: Sequence[Attempt]) -> Sequence[LedgerEntry]:
-        return price_attempts(attempts, channels, prices)
+    price = LedgerPricer(channels, prices, allowances_of(settings))
 
     def period_start(at: float) -> float:
         return min((budget.period_start(limit, at) for limit in limits), default=at)
@@ -262,7 +273,9 @@ def cost_stage(settings: Settings, data: Plane, prices: PriceBook | None = None)
     def costs(at: float, rollups: Sequence[Rollup]) -> Sequence[ChannelCost]:
         return channel_costs(at, rollups, data.channels, prices, groups=groups)
 
-    return CostStage(price=price, period_start=period_start, budgets=budgets, channel_costs=costs)
+    return CostStage(
+        price=price, begin=price.begin, period_start=period_start, budgets=budgets, channel_costs=costs
+    )
 
 
 def _record(forecast: ForecastEngine) -> ForecastRecord:

@@ -13,8 +13,8 @@ from foreroute.cli.series_store import on_file
 from foreroute.clock import SystemClock
 from foreroute.control.budgets import in_force
 from foreroute.cost.budget import zone_of
+from foreroute.cost.hours import recent_hours
 from foreroute.dashboard.cost_budgets import budget_rows
-from foreroute.dashboard.cost_hours import recent_hours
 from foreroute.settings import load_settings
 from foreroute.settings.budgets import scoped_budgets
 from foreroute.store.sqlite import SqliteStore

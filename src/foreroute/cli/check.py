@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from foreroute.app.alerts import senders_of
+from foreroute.app.cost_reports import planned_reports
 from foreroute.app.playbooks import playbooks_of
 from foreroute.app.prices import price_book
 from foreroute.cli.say import console, table, text
@@ -72,6 +73,7 @@ def examine(settings: Settings, file: str) -> Examined:
     forecasters(settings.forecast.models)
     detectors(settings.detect.detectors)
     senders_of(settings)
+    planned_reports(settings)
     prices = _price_sources(settings)
     return Examined(
         file=file,

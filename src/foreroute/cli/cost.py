@@ -49,6 +49,7 @@ def register(app: typer.Typer) -> None:
     verbs.command("forecast")(forecast)
     verbs.command("frontier")(frontier)
     verbs.command("optimize")(optimize)
+    verbs.command("savings")(savings)
     verbs.command("prices")(prices)
     verbs.command("reconcile")(reconcile)
     verbs.command("reprice")(reprice)
@@ -94,12 +95,28 @@ def report(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Instead of stdout.", show_default=False),
     ] = None,
+    send: Annotated[
+        str | None,
+        typer.Option("--send", metavar="NAME", help="To the receivers of this one of `cost.reports`, now."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --send: say what would be sent, and to whom.")
+    ] = False,
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Report what a period has cost, told apart in every way. Each division adds up to the same total exactly."""
     from foreroute.cli.cost_report import load, put, show_report
 
+    if send is not None:
+        from foreroute.cli.cost_send import Sending, sent, show_sent
+
+        answer = sent(config, Sending(send, period.value, back, dry_run=dry_run))
+        if as_json:
+            print_json(answer)
+        else:
+            show_sent(answer)
+        return
     wanted = Format.JSON if as_json else form
     if wanted is Format.HTML:
         from foreroute.cli.cost_page import check
@@ -107,15 +124,31 @@ def report(
         check()
     found = load(config, period.value, back)
     if wanted is Format.TABLE and output is None:
-        show_report(found.report)
+        show_report(found)
         return
     put(found, wanted.value, output)
 
 
-def forecast(config: ConfigOption = None, as_json: AsJson = False) -> None:
+def forecast(
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="How well it has done: error and coverage of what was said before."),
+    ] = False,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
     """Say what the day, the week and the month will have cost at their end. With the interval that holds 80 %."""
     from foreroute.cli.cost_forecast import forecasts, show_forecasts
 
+    if record:
+        from foreroute.cli.cost_grades import recorded, show_record
+
+        grades = recorded(config)
+        if as_json:
+            print_json(grades)
+        else:
+            show_record(grades)
+        return
     answer = forecasts(config)
     if as_json:
         print_json(answer)
@@ -159,6 +192,25 @@ def optimize(
         show_optimum(row)
 
 
+def savings(
+    back: Annotated[
+        int, typer.Option("--back", min=0, max=1000, metavar="N", help="So many months ago; 0: this one.")
+    ] = 0,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what steering by the cost optimum has saved this month: measured against requests that were held out, with
+    a 95 % interval, after probes, hedges and the running cost.
+    """
+    from foreroute.cli.cost_savings import measured, show_savings
+
+    row = measured(config, back)
+    if as_json:
+        print_json(row)
+    else:
+        show_savings(row)
+
+
 def prices(config: ConfigOption = None, as_json: AsJson = False) -> None:
     """Say what each channel costs now, and where that comes from. A channel without a price is named as such."""
     from foreroute.cli.cost_prices import listed, show_prices
@@ -171,7 +223,32 @@ def prices(config: ConfigOption = None, as_json: AsJson = False) -> None:
 
 
 def reconcile(
-    bill: Annotated[Path, typer.Argument(metavar="BILL", help="CSV, or JSON of AWS, Azure or Google Cloud.")],
+    bill: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="BILL",
+            help="CSV, or JSON of AWS, Azure or Google Cloud. With --from aws and without it, Cost Explorer is asked.",
+            show_default=False,
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="WHOSE", help="aws, azure, gcp or csv. Without it: whoever's it is."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="DAY", help="Of Cost Explorer: the first day; unset, of this month."),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until", metavar="DAY", help="Of Cost Explorer: the day after the last; unset, today."
+        ),
+    ] = None,
+    named: Annotated[
+        list[str] | None,
+        typer.Option("--named", metavar="TEXT=MODEL", help="What the bill calls a model. May be repeated."),
+    ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -194,10 +271,20 @@ def reconcile(
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a provider's bill with the ledger, day by day. Changes nothing."""
+    """Compare a provider's bill with the ledger, day by day and model by model. Changes nothing."""
     from foreroute.cli.cost_reconcile import Wanted, compared, show_differences
 
-    wanted = Wanted(bill, tuple(only or ()), service, tuple(rate or ()), time_zone)
+    wanted = Wanted(
+        bill,
+        source,
+        since,
+        until,
+        tuple(named or ()),
+        tuple(only or ()),
+        service,
+        tuple(rate or ()),
+        time_zone,
+    )
     answer = compared(config, wanted)
     if as_json:
         print_json(answer)

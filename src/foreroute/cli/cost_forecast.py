@@ -11,8 +11,9 @@ from foreroute.cli.series_store import on_file
 from foreroute.clock import SystemClock
 from foreroute.cost.budget import zone_of
 from foreroute.cost.calendar import Period, period_of
+from foreroute.cost.hours import recent_hours, so_far
 from foreroute.cost.period_forecast import PeriodForecast, period_forecast
-from foreroute.dashboard.cost_hours import forecast_row, recent_hours, so_far
+from foreroute.dashboard.cost_hours import forecast_row
 from foreroute.settings import load_settings
 from foreroute.store.sqlite import SqliteStore
 

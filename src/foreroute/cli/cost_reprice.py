@@ -11,6 +11,7 @@ from foreroute.cli.say import console
 from foreroute.cli.series_store import check_channel, duration_of, on_file
 from foreroute.clock import SystemClock
 from foreroute.core.ledger import Correction, LedgerEntry
+from foreroute.cost.allowance import freed
 from foreroute.cost.ledger import price_attempts
 from foreroute.cost.report_rows import plain
 from foreroute.settings import load_settings
@@ -36,6 +37,8 @@ def repriced(
             wanted = channel in (None, old.attempt.channel) and (every or old.cost_usd is None)
             if wanted and old.attempt.channel in channels:
                 (new,) = price_attempts([old.attempt], channels, book)
+                if old.prices is not None:
+                    new = freed(new, old.prices.free_ratio)
                 if new.cost_usd != old.cost_usd and new.cost_usd is not None:
                     yield old, new
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from foreroute.alerts.evidence import Evidence
+from foreroute.control.ahead import Ahead
 from foreroute.control.incidents.seen import Seen
 from foreroute.control.learnt import Learner
 from foreroute.control.spread import Spread
@@ -26,9 +27,10 @@ from foreroute.core.findings import (
 )
 from foreroute.core.ids import ChannelId, IncidentId
 from foreroute.core.ledger import LedgerEntry, Spend
+from foreroute.core.optimum import Aims
 from foreroute.core.patterns import Refusals, Told
 from foreroute.core.plan import RoutingPlan
-from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, RollupStore
+from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, RollupStore, Store
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, Series
 from foreroute.core.work import Expectation, Ratio
@@ -111,6 +113,16 @@ class AlertStage(Protocol):
         ...
 
 
+class OptimumStage(Protocol):
+    """Finds the cheapest shares, beside the tick."""
+
+    async def look(self, ahead: Ahead, budgets: Sequence[BudgetStatus]) -> None:
+        """Takes up what is known; what it comes to is in `newest` when it has been solved."""
+        ...
+
+    def newest(self) -> Aims | None: ...
+
+
 class BudgetStage(Protocol):
     async def update(self, at: float) -> Sequence[BudgetStatus]:
         """How every budget stands; tells the gateway what the ledger says of each."""
@@ -166,6 +178,10 @@ class Healed:
     """Bounds that go with the incidents themselves, beside those of playbooks."""
 
 
+async def _nothing_read(_store: Store, _at: float) -> None:
+    """For pricing that knows all that it needs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostStage:
     """Pricing and budgets, as pure functions."""
@@ -178,6 +194,8 @@ class CostStage:
     ]
     """(at, spend since the period began, recent spend, how many seconds that is) → budgets."""
     channel_costs: Callable[[float, Sequence[Rollup]], Sequence[ChannelCost]]
+    begin: Callable[[Store, float], Awaitable[None]] = _nothing_read
+    """Reads what pricing has to know of the ledger so far; before anything is priced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +233,9 @@ class Stages:
     alerts: AlertStage | None = None
     playbooks: PlaybookStage | None = None
     experiments: ExperimentStage | None = None
+    optimum: OptimumStage | None = None
+    savings: ExperimentStage | None = None
+    """Holds a part of the requests out of everything that the loop moves, and counts what all of them cost."""
     budgets: BudgetStage | None = None
     """None: only what `cost` says of budgets of everybody."""
     learning: LearnStage | None = None

@@ -1,9 +1,10 @@
 """One try on one channel: all that the gateway tells the rest of the house."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
+from foreroute.core.extras import Extras, added
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
 from foreroute.core.limits import RateLimits
@@ -30,6 +31,8 @@ class PickReason(StrEnum):
     """By a plan whose shares observed failures or slowness have moved."""
     BUDGET = "budget"
     """By a plan whose shares a budget has moved."""
+    OPTIMUM = "optimum"
+    """By a plan whose shares the cost optimum has moved."""
     MANUAL = "manual"
     """By a plan that an operator pinned or drained."""
     ONLY = "only"
@@ -63,6 +66,13 @@ class Usage:
     cache_write_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
+    extras: Extras = field(default=(), kw_only=True)
+    """Parts of the buckets with a price of their own, and units that are no tokens."""
+
+    @property
+    def buckets(self) -> "Usage":
+        """The tokens alone: all that is summed over time."""
+        return self if not self.extras else replace(self, extras=())
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -71,6 +81,7 @@ class Usage:
             self.cache_write_tokens + other.cache_write_tokens,
             self.output_tokens + other.output_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            extras=added((self.extras, other.extras)) if self.extras or other.extras else (),
         )
 
 
@@ -166,6 +177,8 @@ class Attempt:
     trace: str | None = None
     """The caller's W3C `traceparent`, if it sent a valid one."""
     asked: Asked = NOTHING_ASKED
+    served_tier: str = ""
+    """The service tier that the provider says has answered; empty: it does not say."""
     rule: PickRule = PickRule.WEIGHT
     candidates: tuple[Candidate, ...] = ()
     """Empty when the shares alone decided and every channel was free."""
@@ -183,6 +196,11 @@ class Attempt:
     """It ran with twice the timeouts."""
     rate_limits: RateLimits | None = None
     """What the channel said of its limits."""
+
+    @property
+    def tier(self) -> str:
+        """The service tier that is billed: what answered, and where nobody says, what was asked for."""
+        return self.served_tier or self.asked.tier
 
     @property
     def ended_at(self) -> float:
@@ -214,6 +232,7 @@ class Attempt:
             error=self.error,
             trace=self.trace,
             asked=self.asked,
+            served_tier=self.served_tier,
             arms=self.arms,
             rule=self.rule,
             candidates=self.candidates,

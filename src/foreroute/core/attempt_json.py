@@ -15,6 +15,7 @@ from foreroute.core.attempt import (
     PickRule,
     Usage,
 )
+from foreroute.core.extras import Extra, Extras, extras_of
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, KeyId, RegionId, RequestId, RouteName
 from foreroute.core.limits import RateLimits
@@ -57,6 +58,10 @@ def attempt_fields(attempt: Attempt) -> dict[str, Any]:
         "trace": attempt.trace,
         "asked": [asked.endpoint, asked.input_tokens, asked.output_tokens_max, asked.tools],
     }
+    if attempt.usage.extras:
+        fields["extras"] = {extra.value: min(many, _TOKENS_MAX) for extra, many in attempt.usage.extras}
+    if attempt.served_tier:
+        fields["served_tier"] = attempt.served_tier
     if asked.tier:
         fields["asked"].append(asked.tier)
     if attempt.candidates or attempt.rule is not PickRule.WEIGHT:
@@ -122,12 +127,13 @@ def attempt_of(
         failure_class=_named(FailureClass, fields["failure_class"]),
         phase=Phase(fields["phase"]),
         status=fields["status"],
-        usage=Usage(*fields["usage"]),
+        usage=Usage(*fields["usage"], extras=_extras_of(fields)),
         hedge=fields["hedge"],
         retry_after_s=fields["retry_after_s"],
         error=fields["error"],
         trace=fields.get("trace"),
         asked=Asked(*fields["asked"]) if "asked" in fields else NOTHING_ASKED,
+        served_tier=fields.get("served_tier", ""),
         rule=PickRule(fields.get("rule", PickRule.WEIGHT)),
         propensity=fields.get("propensity"),
         candidates=tuple(Candidate(ChannelId(name), *rest) for name, *rest in fields.get("candidates", ())),
@@ -138,6 +144,10 @@ def attempt_of(
         leash=fields.get("leash", False),
         rate_limits=RateLimits(*fields["rate_limits"]) if "rate_limits" in fields else None,
     )
+
+
+def _extras_of(fields: Mapping[str, Any]) -> Extras:
+    return extras_of({Extra(name): many for name, many in fields.get("extras", {}).items()})
 
 
 def _named(kind: Any, value: str | None) -> Any:

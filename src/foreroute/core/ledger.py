@@ -26,6 +26,10 @@ class UsedPrices:
     """The day for which they were looked up, such as `2026-11-02` (UTC)."""
     book: str = ""
     """Where they were looked up: the price book with its version, or `config`."""
+    extras: tuple[tuple[str, Decimal], ...] = ()
+    """Of parts and pieces with a price of their own, by name: per million tokens, per hour of audio, per other piece."""
+    free_ratio: Decimal = Decimal(0)
+    """The share of the attempt that a free allowance has paid for, 0…1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class SpendGroup:
     tags: tuple[str, ...] = ()
     """Of the key, sorted."""
     kind: str = ""
-    """`retry`, `hedge` or `probe`; empty: the first try of a request."""
+    """`retry`, `hedge`, `probe` or `shadow`; empty: the first try of a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,15 @@ def meter_fields(seller: Seller, prices: UsedPrices | None) -> dict[str, Any]:
     return fields
 
 
-def prices_fields(prices: UsedPrices) -> dict[str, str]:
+def prices_fields(prices: UsedPrices) -> dict[str, Any]:
     """Only what is set; money as text, exactly."""
-    money = {name: str(value) for name in _MONEY if (value := getattr(prices, name)) is not None}
+    money: dict[str, Any] = {
+        name: str(value) for name in _MONEY if (value := getattr(prices, name)) is not None
+    }
+    if prices.extras:
+        money["extras"] = {name: str(value) for name, value in prices.extras}
+    if prices.free_ratio:
+        money["free_ratio"] = str(prices.free_ratio)
     return money | {name: value for name in _TEXTS if (value := getattr(prices, name))}
 
 
@@ -34,4 +40,8 @@ def prices_of(fields: dict[str, Any]) -> UsedPrices | None:
     if found is None:
         return None
     money: dict[str, Any] = {name: Decimal(found[name]) for name in _MONEY if name in found}
+    if "extras" in found:
+        money["extras"] = tuple((name, Decimal(value)) for name, value in found["extras"].items())
+    if "free_ratio" in found:
+        money["free_ratio"] = Decimal(found["free_ratio"])
     return UsedPrices(**money, **{name: found[name] for name in _TEXTS if name in found})

@@ -65,41 +65,47 @@ def focus_csv(cells: Iterable[SpendCell], zone: tzinfo) -> str:
 
 
 def focus_row(cell: SpendCell, period: Window) -> Row:
-    group, metered = cell.group, cell.metered
-    cost = plain(metered.cost_usd)
-    issuer = ISSUERS.get(group.cloud, group.cloud or "Unknown")
-    tags = {"route": group.route, "key": group.key, "team": group.team} | {
-        f"tag/{one}": "true" for one in group.tags
+    """`period`: the month that the cell's charge is billed in."""
+    return (
+        _NOTHING
+        | _when(cell, period)
+        | _who(cell.group)
+        | _what(cell)
+        | _how_much(cell.metered)
+        | _beside(cell)
+    )
+
+
+def _when(cell: SpendCell, period: Window) -> Row:
+    return {
+        "BillingPeriodEnd": _instant(period.end_at),
+        "BillingPeriodStart": _instant(period.start_at),
+        "ChargePeriodEnd": _instant(cell.end_at),
+        "ChargePeriodStart": _instant(cell.start_at),
     }
-    return _NOTHING | {
-        "BilledCost": cost,
+
+
+def _who(group: SpendGroup) -> Row:
+    """Who bills, who sells, and whose model it is."""
+    issuer = ISSUERS.get(group.cloud, group.cloud or "Unknown")
+    return {
         "BillingAccountId": "foreroute",
         "BillingAccountName": "Foreroute",
         "BillingAccountType": "Ledger",
-        "BillingCurrency": "USD",
-        "BillingPeriodEnd": _instant(period.end_at),
-        "BillingPeriodStart": _instant(period.start_at),
-        "ChargeCategory": "Usage",
-        "ChargeDescription": f"{metered.attempts} attempts on {group.channel}",
-        "ChargeFrequency": "Usage-Based",
-        "ChargePeriodEnd": _instant(cell.end_at),
-        "ChargePeriodStart": _instant(cell.start_at),
-        "ConsumedQuantity": f"{metered.attempts}.0",
-        "ConsumedUnit": "Requests",
-        "ContractedCost": cost,
-        "EffectiveCost": cost,
         "InvoiceId": None,  # nobody has issued one
         "InvoiceIssuerName": issuer,
-        "ListCost": cost,
-        "PricingCategory": "Standard",
-        "PricingCurrency": "USD",
-        "PricingCurrencyContractedUnitPrice": None,
-        "PricingCurrencyEffectiveCost": cost,
-        "PricingCurrencyListUnitPrice": None,
-        "PricingQuantity": f"{metered.attempts}.0",
-        "PricingUnit": "Requests",
         "ProviderName": issuer,
         "PublisherName": ISSUERS.get(group.provider, group.provider or "Unknown"),
+    }
+
+
+def _what(cell: SpendCell) -> Row:
+    """The charge, and on what."""
+    group = cell.group
+    return {
+        "ChargeCategory": "Usage",
+        "ChargeDescription": f"{cell.metered.attempts} attempts on {group.channel}",
+        "ChargeFrequency": "Usage-Based",
         "RegionId": group.region or None,
         "RegionName": group.region or None,
         "ResourceId": group.channel,
@@ -108,19 +114,51 @@ def focus_row(cell: SpendCell, period: Window) -> Row:
         "ServiceCategory": "AI and Machine Learning",
         "ServiceName": group.model or "Unknown",
         "ServiceSubcategory": "Generative AI",
-        "Tags": orjson.dumps({name: value for name, value in tags.items() if value}).decode(),
+        "Tags": orjson.dumps({name: value for name, value in _tags(group).items() if value}).decode(),
+    }
+
+
+def _how_much(metered: Metered) -> Row:
+    """No discounts are known, so that every cost is the same one."""
+    cost, attempts = plain(metered.cost_usd), f"{metered.attempts}.0"
+    return {
+        "BilledCost": cost,
+        "BillingCurrency": "USD",
+        "ConsumedQuantity": attempts,
+        "ConsumedUnit": "Requests",
+        "ContractedCost": cost,
+        "EffectiveCost": cost,
+        "ListCost": cost,
+        "PricingCategory": "Standard",
+        "PricingCurrency": "USD",
+        "PricingCurrencyContractedUnitPrice": None,
+        "PricingCurrencyEffectiveCost": cost,
+        "PricingCurrencyListUnitPrice": None,
+        "PricingQuantity": attempts,
+        "PricingUnit": "Requests",
+    }
+
+
+def _beside(cell: SpendCell) -> Row:
+    """What the specification has no column for."""
+    metered = cell.metered
+    return {
         "x_CacheWriteTokens": metered.cache_write_tokens,
         "x_CachedInputTokens": metered.cached_input_tokens,
         "x_InputTokens": metered.input_tokens,
-        "x_Kind": group.kind or "first try",
+        "x_Kind": cell.group.kind or "first try",
         "x_OutputTokens": metered.output_tokens,
         "x_ReasoningTokens": metered.reasoning_tokens,
         "x_UnpricedAttempts": metered.unpriced_attempts,
     }
 
 
-def _named_columns() -> Row:
+def _tags(group: SpendGroup) -> Row:
+    own = {"route": group.route, "key": group.key, "team": group.team}
+    return own | {f"tag/{one}": "true" for one in group.tags}
 
+
+def _named_columns() -> Row:
     return focus_row(SpendCell(0.0, 900.0, SpendGroup("none"), Metered()), Window("none", 0.0, 900.0))
 
 

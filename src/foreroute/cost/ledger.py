@@ -52,7 +52,7 @@ def _entry(attempt: Attempt, channel: Channel | None, prices: PriceBook) -> Ledg
 
 def _price(attempt: Attempt, channel: Channel, prices: PriceBook) -> Price:
     """Tokens that nobody reported cost an unknown sum, unless the channel is free or nothing was billed."""
-    at, tier = attempt.started_at, attempt.asked.tier
+    at, tier = attempt.started_at, attempt.tier
     if attempt.usage != NO_USAGE:
         return prices.cost_usd(channel, attempt.usage, at, tier=tier, held_s=attempt.duration_s)
     unit = prices.cost_usd(channel, _ONE_OF_EACH, at, tier=tier)

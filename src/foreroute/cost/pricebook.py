@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from foreroute.core.attempt import Usage
 from foreroute.core.channel import Channel
+from foreroute.core.extras import Extra
 from foreroute.core.ids import ChannelId
 from foreroute.core.ports import Price
 from foreroute.cost.unit_prices import PriceSheet, PriceTier, UnitPrices
@@ -20,7 +21,7 @@ CONFIG: Final = "config"
 GENAI_PRICES: Final = "genai-prices"
 UNPRICED: Final = "unpriced"
 
-STANDARD_TIERS: Final = frozenset({"", "auto", "default", "standard", "standard_only"})
+STANDARD_TIERS: Final = frozenset({"", "auto", "default", "on_demand", "standard", "standard_only"})
 """What providers call the tier that nothing was asked of."""
 _RESOLVED_MAX: Final = 10_000
 _NO_PRICE: Final = Price(None, UNPRICED)
@@ -35,6 +36,25 @@ _KEYS: Final[Mapping[_Bucket, str]] = {
     "cache_write": "cache_write_mtok",
     "reasoning": "output_reasoning_mtok",
 }
+
+
+_SOLD_BY: Final = frozenset({"input_mtok", "output_mtok", "audio_hours", "rerank_searches_kcount"})
+_EXTRAS: Final[Mapping[Extra, tuple[str, int]]] = {
+    Extra.INPUT_AUDIO: ("input_audio_mtok", 1),
+    Extra.INPUT_IMAGE: ("input_image_mtok", 1),
+    Extra.INPUT_VIDEO: ("input_video_mtok", 1),
+    Extra.CACHED_AUDIO: ("cache_audio_read_mtok", 1),
+    Extra.CACHED_IMAGE: ("cache_image_read_mtok", 1),
+    Extra.WRITTEN_1H: ("cache_write_1h_mtok", 1),
+    Extra.OUTPUT_AUDIO: ("output_audio_mtok", 1),
+    Extra.OUTPUT_IMAGE: ("output_image_mtok", 1),
+    Extra.OUTPUT_VIDEO: ("output_video_mtok", 1),
+    Extra.AUDIO_MS: ("audio_hours", 1),
+    Extra.RERANKS: ("rerank_searches_kcount", 1000),
+    Extra.STORAGE_SEARCHES: ("storage_searches_kcount", 1000),
+    Extra.WEB_SEARCHES: ("web_searches_kcount", 1000),
+}
+"""The data's name of each price, and for how many of ours it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +107,7 @@ class GenaiPriceBook:
         day = datetime.fromtimestamp(at, UTC).date().isoformat()
         shown = "" if tier in STANDARD_TIERS else tier
         name = self._list_name if book == GENAI_PRICES else book
-        return Price(cost, book, prices.used(tier=shown, dated=day, book=name))
+        return Price(cost, book, prices.used(tier=shown, dated=day, book=name, usage=usage))
 
     def unit_prices(
         self, channel: Channel, usage: Usage, at: float, *, tier: str = ""
@@ -137,9 +157,10 @@ def _find(channel: Channel) -> "ModelInfo | None":
 
 
 def _sheet_of(price: "ModelPrice") -> PriceSheet | None:
-    """None for a model that is not sold by text tokens (by the hour of audio, by the page)."""
-    found = {bucket: getattr(price, key) for bucket, key in _KEYS.items()}
-    if found["input"] is None and found["output"] is None:
+    """None for a model that is sold in units that no answer reports: by the page, by the character."""
+    keys = (*_KEYS.values(), *(key for key, _ in _EXTRAS.values()))
+    found = {key: value for key in keys if (value := getattr(price, key)) is not None}
+    if not found.keys() & _SOLD_BY:
         return None
     starts = sorted({tier.start for value in found.values() for tier in getattr(value, "tiers", ())})
     tiers = tuple(PriceTier(start, _unit_prices(price, start)) for start in starts)
@@ -158,7 +179,9 @@ def _unit_prices(price: "ModelPrice", start: int | None) -> UnitPrices:
 
     per_thousand = at_tier("requests_kcount")
     buckets: dict[str, Any] = {bucket: at_tier(key) for bucket, key in _KEYS.items()}
+    extras = {extra: (at_tier(key), many) for extra, (key, many) in _EXTRAS.items()}
     return UnitPrices(
         **buckets,
+        extras={extra: price / many for extra, (price, many) in extras.items() if price is not None},
         request=Decimal(0) if per_thousand is None else per_thousand / 1000,
     )

@@ -12,9 +12,9 @@ from foreroute.core.keys import KeyBook
 from foreroute.core.ports import CostStore
 from foreroute.cost.budget_list import Heading, Owned, Scoped, budgets_of, heading
 from foreroute.cost.calendar import Window
+from foreroute.cost.hours import so_far
 from foreroute.cost.period_forecast import Hours, RequestPrice
 from foreroute.cost.report_rows import plain
-from foreroute.dashboard.cost_hours import so_far
 
 Row = dict[str, Any]
 _MICRO: Final = Decimal("0.000001")

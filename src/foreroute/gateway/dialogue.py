@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from foreroute.core.attempt import Outcome, Usage
+from foreroute.core.attempt import NO_USAGE, Outcome, Usage
 from foreroute.core.failure import FailureClass, FailureEvidence
 from foreroute.core.ids import ChannelId
 from foreroute.gateway.breaker import Permit
@@ -90,13 +90,11 @@ class Dialogue:
         return ending
 
     def lose(self, winner: "Dialogue | None") -> None:
-        """Another attempt was faster, or the client has left. What was asked for is billed all the same.
+        """Another attempt was faster, or the client has left.
 
         To be overtaken by one that began much later speaks against the channel.
         """
         now = self._loop.time()
-        if self.answer is None:
-            self.trial.usage = Usage(input_tokens=self._request.input_tokens)
         if winner is not None and self.trial.age_s(now) >= _OVERTAKEN * winner.trial.age_s(now):
             self.trial.was_overtaken = True
 
@@ -111,7 +109,10 @@ class Dialogue:
         self._permit = None
         works, trial, now = self._works, self.trial, self._loop.time()
         if self.answer is not None:
+            trial.tier = self.answer.tier
             trial.usage = self.answer.usage
+        if trial.was_left and trial.usage == NO_USAGE:
+            trial.usage = Usage(input_tokens=self._request.input_tokens)
         if trial.outcome is Outcome.SUCCESS:
             works.suspects.answered(self._request.body)
         works.fleet.leave(trial, permit, stream=self._origin.stream, at=now)

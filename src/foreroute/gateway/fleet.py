@@ -141,14 +141,17 @@ class Fleet:
             return Standing.OPEN
         if state.throttled_until > at or state.pace.wait_s(at) > 0.0:
             return Standing.THROTTLED
-        if state.must_sound and state.sounding is not None:
-            return Standing.FULL
         factor = target.policy.admission
         if factor is not None and luck < state.admission.refusal_ratio(factor, target.policy.patience_s, at):
             return Standing.THROTTLED
-        limits = (self.channels[target.channel].concurrency_max, target.policy.concurrency_max)
-        full = any(limit is not None and state.in_flight >= limit for limit in limits)
-        return Standing.FULL if full else Standing.FREE
+        # Spelt out: this is asked of every channel of a route for every attempt.
+        own, planned = self.channels[target.channel].concurrency_max, target.policy.concurrency_max
+        is_full = (
+            (state.must_sound and state.sounding is not None)
+            or (own is not None and state.in_flight >= own)
+            or (planned is not None and state.in_flight >= planned)
+        )
+        return Standing.FULL if is_full else Standing.FREE
 
     def note_asked(self, channel: ChannelId, asked: Asked) -> None:
         self._states[channel].asked = asked

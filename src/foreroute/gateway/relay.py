@@ -51,6 +51,11 @@ class Answer(Protocol):
     @property
     def usage(self) -> Usage: ...
 
+    @property
+    def tier(self) -> str:
+        """The service tier that answers; empty: it does not say."""
+        ...
+
     async def reach(self) -> FailureEvidence | None: ...
 
     async def relay(self, delivery: Delivery) -> Ending: ...
@@ -105,6 +110,7 @@ class WholeAnswer:
     def __init__(self, endpoint: Endpoint, upstream: UpstreamResponse, trial: Trial, bytes_max: int) -> None:
         self.answer_id: str | None = None
         self.usage = NO_USAGE
+        self.tier = ""
         self._endpoint = endpoint
         self._upstream = upstream
         self._trial = trial
@@ -123,7 +129,7 @@ class WholeAnswer:
         answer = read_answer(self._endpoint, self._upstream.status, self._upstream.headers, body)
         if isinstance(answer, Hollow):
             return answer.evidence
-        self._body, self.answer_id, self.usage = body, answer.answer_id, answer.usage
+        self._body, self.answer_id, self.usage, self.tier = body, answer.answer_id, answer.usage, answer.tier
         self._trial.succeeded(answer.usage)
         return None
 
@@ -137,6 +143,7 @@ class OpaqueAnswer:
     def __init__(self, upstream: UpstreamResponse, trial: Trial) -> None:
         self.answer_id: str | None = None
         self.usage = NO_USAGE
+        self.tier = ""
         self._upstream = upstream
         self._trial = trial
         self._chunks = upstream.chunks()
@@ -153,7 +160,7 @@ class OpaqueAnswer:
         self._read = b"".join(parts)
         if self._over:
             answer = read_opaque(self._read)
-            self.answer_id, self.usage = answer.answer_id, answer.usage
+            self.answer_id, self.usage, self.tier = answer.answer_id, answer.usage, answer.tier
             self._trial.succeeded(answer.usage)
         return None
 
@@ -210,6 +217,10 @@ class StreamedAnswer:
     @property
     def usage(self) -> Usage:
         return self._watch.usage
+
+    @property
+    def tier(self) -> str:
+        return self._watch.tier
 
     async def reach(self) -> FailureEvidence | None:
         watch = self._watch

@@ -63,6 +63,8 @@ class Trial:
         self.outcome = Outcome.IGNORED
         self.status: int | None = None
         self.usage: Usage = NO_USAGE
+        self.tier = ""
+        """The service tier that the channel says has answered."""
         self.phase = Phase.SEND
         self.evidence: FailureEvidence | None = None
         self.failure_class: FailureClass | None = None
@@ -114,6 +116,11 @@ class Trial:
     def age_s(self, at: float) -> float:
         return at - self._at
 
+    @property
+    def was_left(self) -> bool:
+        """Nobody waited for its end. What was asked for is billed all the same."""
+        return self.outcome is Outcome.IGNORED and self.failure_class is None
+
     def verdict(self) -> Verdict:
         """What the breaker is told."""
         if self.outcome is Outcome.SUCCESS:
@@ -159,6 +166,7 @@ class Trial:
             error="" if evidence is None else evidence.message[:200],
             trace=origin.trace,
             asked=origin.asked,
+            served_tier=self.tier,
             arms=origin.arms,
             connect_s=self.connect_s,
             gap_max_s=self._gap_s(at),

@@ -27,6 +27,7 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_twice("experiments", "id", [one.id for one in settings.experiments]),
         *budget_problems(settings),
         *_hooks(settings),
+        *_reports(settings),
         *alert_problems(settings),
         *experiment_problems(settings),
         *region_problems(settings),
@@ -40,6 +41,7 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_ages(settings),
         *_open_doors(settings),
         *_forecasts(settings),
+        *_optimum(settings),
     ]
 
 
@@ -173,12 +175,28 @@ def _zones(settings: Settings) -> Iterator[Problem]:
         for index, budget in enumerate(settings.budgets)
         if budget.time_zone is not None
     ]
+    named += [
+        (("channels", index, "free", "time_zone"), one.free.time_zone)
+        for index, one in enumerate(settings.channels)
+        if one.free is not None
+    ]
     for where, zone in named:
         try:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             message = f"there is no time zone {zone!r}"
             yield Problem(where, message, "for example: UTC or Asia/Seoul")
+
+
+def _reports(settings: Settings) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, one in enumerate(settings.cost.reports):
+        if first.setdefault(one.name, index) != index:
+            message = f"{one.name!r} is taken already by cost.reports[{first[one.name]}]"
+            yield Problem(("cost", "reports", index, "name"), message, "give each one a name of its own")
+    if settings.cost.reports and settings.store.kind != "sqlite":
+        hint = "set store.kind: sqlite; a store in memory would send them again after each start"
+        yield Problem(("cost", "reports"), "need a store that remembers what was sent", hint)
 
 
 def _open_doors(settings: Settings) -> Iterator[Problem]:
@@ -205,3 +223,14 @@ def _forecasts(settings: Settings) -> Iterator[Problem]:
         wanted = ", ".join(write_seconds(horizon) for horizon in settings.forecast.horizons)
         message = f"{write_seconds(settings.loop.horizon)} is not one of the forecast horizons"
         yield Problem(("loop", "horizon"), message, f"forecast.horizons has {wanted}")
+
+
+def _optimum(settings: Settings) -> Iterator[Problem]:
+    asked = settings.cost.optimum
+    if asked.enabled and settings.loop.fit_workers == 0:
+        message = "the optimum is found in a fit worker, and there is none"
+        yield Problem(("cost", "optimum", "enabled"), message, "set loop.fit_workers: 1, or enabled: false")
+    if asked.valid < asked.every:
+        message = f"{write_seconds(asked.valid)} is less than every, {write_seconds(asked.every)}"
+        hint = f"keep it valid for {write_seconds(2 * asked.every)} or longer"
+        yield Problem(("cost", "optimum", "valid"), message, hint)

@@ -130,12 +130,17 @@ def _beside(path: FilePath, settings: Settings) -> Settings:
         for one in settings.alerts.receivers
     )
     alerts = settings.alerts.model_copy(update={"receivers": receivers})
+    reports = tuple(
+        one.model_copy(update={"apprise_urls_file": found(one.apprise_urls_file)})
+        for one in settings.cost.reports
+    )
+    cost = settings.cost.model_copy(update={"reports": reports})
     gcp = tuple(
         one.model_copy(update={"credentials_file": found(one.credentials_file)})
         for one in settings.clouds.gcp
     )
     clouds = settings.clouds.model_copy(update={"gcp": gcp})
-    return settings.model_copy(update={"heal": heal, "alerts": alerts, "clouds": clouds})
+    return settings.model_copy(update={"heal": heal, "alerts": alerts, "cost": cost, "clouds": clouds})
 
 
 def beside(path: FilePath, given: FilePath | None) -> FilePath | None:

@@ -49,6 +49,22 @@ class PriceSettings(Section):
     """Unset: as output."""
     request_usd: Usd = Decimal(0)
     """Each request, beside its tokens."""
+    input_audio_usd_per_mtok: Usd | None = None
+    """A million audio tokens of the prompt. Unset, as for all the parts below: as the tokens around them."""
+    output_audio_usd_per_mtok: Usd | None = None
+    """A million audio tokens of the answer."""
+    input_image_usd_per_mtok: Usd | None = None
+    """A million image tokens of the prompt."""
+    output_image_usd_per_mtok: Usd | None = None
+    """A million image tokens of the answer."""
+    image_usd: Usd | None = None
+    """Each picture of an answer that reports no tokens. Unset, as for all the pieces below: such an answer is unpriced."""
+    audio_usd_per_hour: Usd | None = None
+    """An hour of audio that is sold by its length."""
+    rerank_usd: Usd | None = None
+    """Each search unit of a reranker."""
+    web_search_usd: Usd | None = None
+    """Each web search that the provider makes for an answer."""
     usd_per_hour: Usd | None = None
     """A machine of your own. An attempt pays for the time that it took one of its `limits.concurrency` places (unset:
     one); what nobody uses is in no report."""
@@ -59,9 +75,36 @@ class PriceSettings(Section):
     @model_validator(mode="after")
     def _is_a_price(self) -> "PriceSettings":
         known = [self.input_usd_per_mtok is not None, self.output_usd_per_mtok is not None]
-        if any(known) != all(known) or (self.usd_per_hour is None and not any(known)):
+        others = (self.usd_per_hour, self.image_usd, self.audio_usd_per_hour, self.rerank_usd)
+        if any(known) != all(known) or not (any(known) or any(one is not None for one in others)):
             raise ValueError(
-                "a price is input_usd_per_mtok and output_usd_per_mtok, or usd_per_hour, or all three"
+                "a price is input_usd_per_mtok and output_usd_per_mtok, or usd_per_hour, or both; or that of what is "
+                "sold in other units: image_usd, audio_usd_per_hour or rerank_usd"
+            )
+        return self
+
+
+class FreeSettings(Section):
+    """What a channel gives away before it charges. Every attempt in the ledger counts, and every token of it."""
+
+    requests_per_day: int | None = Field(None, ge=1)
+    """Attempts of a day that cost nothing."""
+    tokens_per_day: int | None = Field(None, ge=1)
+    """Tokens of a day, input and output together, that cost nothing. Of an attempt that goes beyond, the rest is paid."""
+    requests_per_month: int | None = Field(None, ge=1)
+    """Attempts of a calendar month that cost nothing."""
+    tokens_per_month: int | None = Field(None, ge=1)
+    """Tokens of a calendar month that cost nothing."""
+    time_zone: str = "UTC"
+    """Whose midnight begins a day and a month."""
+
+    @model_validator(mode="after")
+    def _gives(self) -> "FreeSettings":
+        if not any(
+            (self.requests_per_day, self.tokens_per_day, self.requests_per_month, self.tokens_per_month)
+        ):
+            raise ValueError(
+                "says nothing that is free: give requests_per_day, tokens_per_day, requests_per_month or tokens_per_month"
             )
         return self
 
@@ -94,6 +137,8 @@ class ChannelSettings(Section):
     """The provider's quota."""
     price: PriceSettings | None = None
     """Unset: the price book's."""
+    free: FreeSettings | None = None
+    """What is free of charge before the price holds."""
     quality: Ratio = 1.0
     """Your own rating of its answers."""
     timeouts: TimeoutSettings | None = None

@@ -5,15 +5,17 @@ together. Requests have no preferences and fit every channel of their route. Hed
 not simulated: a channel that was left out is tried again by a request.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from foreroute.core.attempt import Attempt, Outcome
+from foreroute.core.attempt import ArmMark, Attempt, Outcome
 from foreroute.core.channel import Channel
+from foreroute.core.experiment import Unit
 from foreroute.core.failure import FailureEvidence
 from foreroute.core.ids import ChannelId, RequestId
-from foreroute.core.plan import Target
+from foreroute.core.plan import Select, Target
 from foreroute.gateway import retry, select
+from foreroute.gateway.arms import Arms
 from foreroute.gateway.breaker import Permit
 from foreroute.gateway.fleet import ChannelStanding, Fleet
 from foreroute.gateway.plan_cell import PlanCell, ServedRoute
@@ -37,6 +39,7 @@ class _Talk:
     """On the present route."""
     hold_until: float = 0.0
     picked: select.Pick | None = None
+    marks: tuple[ArmMark, ...] = ()
 
     @property
     def served(self) -> ServedRoute:
@@ -56,6 +59,7 @@ class GatewayRouter:
         self._settings = GatewaySettings() if settings is None else settings
         self._fleet = Fleet(channels)
         self._budget = RetryBudget(ratio=self._settings.retry_ratio, floor=self._settings.retry_floor)
+        self._arms = Arms(plans)
         self._talks: dict[RequestId, _Talk] = {}
         self._trials: dict[tuple[RequestId, int], tuple[Trial, Permit]] = {}
         self._waiting = 0
@@ -63,6 +67,11 @@ class GatewayRouter:
     def standings(self, at: float) -> Mapping[ChannelId, ChannelStanding]:
         """Breaker, load and trust of every channel, as the gateway shows them."""
         return self._fleet.snapshot(at)
+
+    def marks(self, request: RequestId) -> tuple[ArmMark, ...]:
+        """The experiments that a request is in, until its last attempt has ended."""
+        talk = self._talks.get(request)
+        return () if talk is None else talk.marks
 
     def pick(self, asking: Asking) -> Pick | Hold | None:
         talk = self._talks.get(asking.request.id)
@@ -128,6 +137,9 @@ class GatewayRouter:
         first = self._plans.route(asking.request.route, asking.at)
         if first is None:
             return None
+        enrolled = self._arms.enrol(asking.request.route, (first,), _unit_of(asking.request), asking.at)
+        if enrolled is not None:
+            first = enrolled.routes[0]
         names = dict.fromkeys(first.route.fallbacks)
         others = (self._plans.route(name, asking.at) for name in names)
         routes = [first, *(other for other in others if other is not None)]
@@ -135,6 +147,8 @@ class GatewayRouter:
         talk = _Talk([one for one in routes if one.route.targets], asking.at + self._settings.deadline_s)
         if not talk.routes:
             return None
+        if enrolled is not None:
+            talk.marks = enrolled.marks
         self._talks[asking.request.id] = talk
         return talk
 
@@ -214,6 +228,7 @@ class GatewayRouter:
 
     def _choice(self, talk: _Talk, asking: Asking) -> Choice:
         at, chance, fleet, served = asking.at, asking.chance, self._fleet, talk.served
+        explore_ratio = 1.0 if served.route.select is Select.SHARES else self._settings.explore_ratio
 
         def standing(target: Target) -> select.Standing:
             return fleet.standing(target, at)
@@ -228,5 +243,11 @@ class GatewayRouter:
             slowdown=lambda channel: fleet.slowdown(channel, at),
             trust=lambda channel: fleet.trust(channel, at),
             prefix=asking.request.prefix if served.route.sticky else None,
-            explore=chance.random() < self._settings.explore_ratio,
+            explore=chance.random() < explore_ratio,
         )
+
+
+def _unit_of(request: Request) -> Callable[[Unit], str | None]:
+    """Simulated users say nothing of themselves but their request, and their key where they have one."""
+    known: dict[Unit, str | None] = {Unit.REQUEST: request.id, Unit.KEY: request.key_id}
+    return known.get

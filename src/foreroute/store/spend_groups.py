@@ -60,8 +60,8 @@ def check_windows(windows: Sequence[tuple[float, float]]) -> None:
 
 def _kind(entry: LedgerEntry) -> str:
     attempt = entry.attempt
-    if attempt.reason is PickReason.PROBE:
-        return "probe"
+    if attempt.reason in (PickReason.PROBE, PickReason.SHADOW):
+        return attempt.reason.value
     if attempt.hedge:
         return "hedge"
     return "retry" if attempt.number > 1 else ""

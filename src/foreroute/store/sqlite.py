@@ -20,6 +20,7 @@ from foreroute.store import rows
 from foreroute.store.memory import newest_request
 from foreroute.store.spans import HOUR_S, Merge
 from foreroute.store.sqlite_budgets import SqliteBudgets
+from foreroute.store.sqlite_cost_record import SqliteCostRecord
 from foreroute.store.sqlite_costs import SqliteCosts, corrected
 from foreroute.store.sqlite_experiments import SqliteExperiments
 from foreroute.store.sqlite_incidents import SqliteIncidents
@@ -45,6 +46,7 @@ class SqliteStore:
         self.costs = SqliteCosts(self._writer, self._reader)
         self.budgets = SqliteBudgets(self._writer, self._reader)
         self.playbook_runs = SqliteRunJournal(self._writer, self._reader)
+        self.cost_record = SqliteCostRecord(self._writer, self._reader)
         self.incidents = SqliteIncidents(self._writer, self._reader)
 
     @classmethod

@@ -17,8 +17,8 @@ from foreroute.core.keys import TeamId, VirtualKey
 from foreroute.core.ledger import LedgerEntry, Seller
 from foreroute.core.plan import Route, Target
 from foreroute.core.windows import Window
+from foreroute.cost.hours import recent_hours
 from foreroute.cost.period_forecast import RequestPrice
-from foreroute.dashboard.cost_hours import recent_hours
 from foreroute.monitor.fold import merge_rollups
 from foreroute.store.memory import MemoryStore
 from foreroute.testing.check_store import an_attempt

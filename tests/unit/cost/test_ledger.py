@@ -1,14 +1,15 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from foreroute.core.attempt import NO_USAGE, Attempt, Outcome, PickReason, Usage
+from foreroute.core.attempt import NO_USAGE, Asked, Attempt, Outcome, PickReason, Usage
 from foreroute.core.channel import Channel
 from foreroute.core.failure import FailureClass, Phase
 from foreroute.core.ids import ChannelId, RegionId, RequestId, RouteName
 from foreroute.core.ledger import Spend
 from foreroute.cost.ledger import price_attempts, total_spend
-from foreroute.cost.pricebook import GenaiPriceBook
+from foreroute.cost.pricebook import GenaiPriceBook, OwnPrices
 from foreroute.cost.unit_prices import UnitPrices
 
 
@@ -101,3 +102,18 @@ def test_spends_add_up():
     assert total_spend(parts) == Spend(
         attempts=3, cost_usd=Decimal("0.1"), unpriced_attempts=1, input_tokens=3, output_tokens=0
     )
+
+
+def test_the_tier_that_answered_is_billed_not_the_one_that_was_asked_for():
+    own = OwnPrices(standard=UnitPrices(input=Decimal(2), output=Decimal(8)), tiers={"priority": Decimal(2)})
+    book = GenaiPriceBook({ChannelId("paid"): own})
+    asked, usage = Asked(tier="priority"), Usage(1_000_000)
+
+    def paid(**more: Any) -> Decimal | None:
+        return price_attempts([attempt(usage=usage, asked=asked, **more)], CHANNELS, book)[0].cost_usd
+
+    assert paid() == 4, "nobody says what answered"
+    assert paid(served_tier="default") == 2
+    assert paid(served_tier="scale") is None, "a tier without a price is unpriced"
+    asked = Asked()
+    assert paid(served_tier="priority") == 4

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from foreroute.core.attempt import Usage
 from foreroute.core.channel import Channel
+from foreroute.core.extras import Extra, extras_of
 from foreroute.core.ids import ChannelId, RegionId
 from foreroute.core.ports import Price
 from foreroute.cost.pricebook import GenaiPriceBook, OwnPrices
@@ -162,6 +163,57 @@ def test_the_buckets_add_up(usage, prices):
 def test_the_price_data_is_loaded_only_when_a_list_price_is_asked_for():
     code = "import sys, foreroute.cost.pricebook as p; p.GenaiPriceBook(); assert 'genai_prices' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "theirs"),
+    [
+        (
+            "openai", "gpt-audio",
+            Usage(1000, 0, 0, 500, 0, extras=extras_of({Extra.INPUT_AUDIO: 400, Extra.OUTPUT_AUDIO: 300})),
+            {"input_tokens": 1000, "input_audio_tokens": 400, "output_tokens": 500, "output_audio_tokens": 300},
+        ),
+        (
+            "google", "gemini-2.5-flash",
+            Usage(900, 100, 0, 50, 0, extras=extras_of({Extra.INPUT_AUDIO: 300, Extra.CACHED_AUDIO: 80})),
+            {"input_tokens": 1000, "cache_read_tokens": 100, "input_audio_tokens": 380,
+             "cache_audio_read_tokens": 80, "output_tokens": 50},
+        ),
+        (
+            "openai", "gpt-image-1.5",
+            Usage(200, 0, 0, 4000, 0, extras=extras_of({Extra.INPUT_IMAGE: 150, Extra.OUTPUT_IMAGE: 4000})),
+            {"input_tokens": 200, "input_image_tokens": 150, "output_tokens": 4000, "output_image_tokens": 4000},
+        ),
+        (
+            "anthropic", "claude-sonnet-4-5",
+            Usage(10, 0, 900, 5, 0, extras=extras_of({Extra.WRITTEN_1H: 700, Extra.WEB_SEARCHES: 2})),
+            {"input_tokens": 910, "cache_write_tokens": 900, "cache_write_1h_tokens": 700, "output_tokens": 5,
+             "web_searches": 2},
+        ),
+        (
+            "openai", "whisper-1", Usage(extras=((Extra.AUDIO_MS, 90_000),)),
+            {"audio_seconds": 90, "input_audio_seconds": 90},
+        ),
+    ],
+)  # fmt: skip
+def test_the_library_agrees_on_audio_images_and_searches(provider, model, usage, theirs):
+    ours = GenaiPriceBook().cost_usd(channel(provider, model), usage, AT)
+    at = datetime.fromtimestamp(AT, UTC)
+    expected = calc_price(
+        TheirUsage(**theirs), model, provider_id=provider, genai_request_timestamp=at
+    ).total_price
+    assert ours.cost_usd == expected
+    assert expected > 0
+    assert ours.used is not None
+    assert ours.used.extras, "the row keeps the prices of its extras"
+
+
+def test_pictures_without_tokens_need_a_price_of_the_operators_own():
+    drawn, dalle = Usage(extras=((Extra.IMAGES, 3),)), channel("openai", "dall-e-3")
+    assert GenaiPriceBook().cost_usd(dalle, drawn, AT).cost_usd is None
+    own = GenaiPriceBook({ChannelId("one"): UnitPrices(extras={Extra.IMAGES: Decimal("0.04")})})
+    assert own.cost_usd(dalle, drawn, AT).cost_usd == Decimal("0.12")
+    assert own.cost_usd(dalle, Usage(5), AT).cost_usd is None, "tokens have no price here"
 
 
 def test_a_service_tier_has_its_own_list_price():

@@ -13,10 +13,10 @@ from foreroute.control.budgets import BudgetSources, BudgetWatch
 from foreroute.control.decision_log import AUDIT
 from foreroute.core.budgets import BudgetScope, ScopedBudget
 from foreroute.core.keys import Role, Team, TeamId
+from foreroute.cost.hours import recent_hours
 from foreroute.dashboard.answers import refused
 from foreroute.dashboard.budget_desk import BudgetDesk, DeskSources
 from foreroute.dashboard.budgets import budget_routes
-from foreroute.dashboard.cost_hours import recent_hours
 from foreroute.dashboard.door import Door
 from foreroute.monitor.fold import merge_rollups
 from foreroute.store.memory import MemoryStore

@@ -7,6 +7,7 @@ import { icon, spanBar } from './charts.js';
 import { burnChart, frontierChart } from './cost-charts.js';
 import { NONE, clock, count, day, known, msUnit, percent, usd } from './format.js';
 import { rich, t } from './i18n.js';
+import { loadSavings, savingsCard } from './cost-savings.js';
 import { askForKey, wireKeyForm, wireShell } from './shell.js';
 
 const POLL_MS = 15_000;
@@ -15,7 +16,7 @@ const BY = ['channel', 'model', 'provider', 'cloud', 'region', 'route', 'key', '
 
 const state = {
   period: 'month', by: 'channel', route: null, report: null, forecast: null, frontier: null, optimum: null,
-  refusal: null, budgets: null, width: { burn: 520, frontier: 520 }, lost: false,
+  refusal: null, budgets: null, record: null, savings: { row: null, refusal: null }, width: { burn: 520, frontier: 520 }, lost: false,
 };
 
 /* ---- what comes in ---- */
@@ -23,11 +24,12 @@ const state = {
 async function load() {
   const period = state.period;
   try {
-    const [report, forecast, frontier, budgets] = await Promise.all([
+    const [report, forecast, frontier, budgets, record] = await Promise.all([
       get(`/api/cost/report?period=${period}`), get('/api/cost/forecast'), get('/api/cost/frontier'), get('/api/cost/budgets'),
+      get('/api/cost/forecast/record'),
     ]);
     if (period !== state.period) return 'ok';
-    Object.assign(state, { report, forecast, frontier, budgets, lost: false });
+    Object.assign(state, { report, forecast, frontier, budgets, record, lost: false });
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) {
       askForKey();
@@ -36,6 +38,7 @@ async function load() {
     state.lost = true;
   }
   await loadOptimum();
+  state.savings = await loadSavings();
   draw();
   return 'ok';
 }
@@ -65,9 +68,11 @@ function draw() {
   $('clock').textContent = t('clock', { day: day(report.at), time: clock(report.at) });
   patch($('burn'), burnCard(report, row));
   patch($('budgets'), budgetsCard(state.budgets.budgets));
+  patch($('record'), recordCard(state.record));
   patch($('spend'), spendCard(report));
   patch($('frontier'), frontierCard(state.frontier.routes));
   patch($('optimum'), optimumCard(state.optimum));
+  patch($('savings'), savingsCard(state.savings));
   for (const select of document.querySelectorAll('select')) select.value = state[select.dataset.of];
 }
 
@@ -123,6 +128,25 @@ function budgetState(one) {
   const bad = one.state === 'at_limit' || one.state === 'spent';
   const held = one.state === 'at_limit' && one.at_limit ? t(`cost.held.${one.at_limit}`) : t(`cost.state.${one.state}`);
   return h('span', { class: bad ? 'worse' : one.state === 'pacing' ? 'em' : '' }, held, price);
+}
+
+/** How well the ends of such periods were foreseen: of those that are over, and of the one that is three quarters over. */
+function recordCard(record) {
+  const mine = (rows, live) => rows.filter((one) => one.period === state.period).map((one) => ({ ...one, live }));
+  const rows = [...mine(record.ended, false), ...mine(record.live, true)];
+  return [
+    h('header', {}, h('h2', {}, t('cost.record'))),
+    h('div', { class: 'body wide-scroll' },
+      rows.length === 0 && h('p', { class: 'note' }, t('cost.record.none')),
+      rows.length > 0 && h('table', { class: 'cost' },
+        h('thead', {}, h('tr', {}, ['of', 'over', 'graded', 'error', 'inside'].map((head) => h('th', { class: head === 'of' ? 'l' : '' }, t(`cost.record.${head}`))))),
+        h('tbody', {}, rows.map((one) => h('tr', {},
+          h('td', { class: 'name' }, t(`cost.record.${one.division}`), one.live && [' ', h('span', { class: 'muted' }, t('cost.record.live'))]),
+          h('td', {}, percent(one.elapsed)),
+          h('td', {}, count(one.graded)),
+          h('td', {}, known(one.error_ratio) ? percent(one.error_ratio) : NONE),
+          h('td', {}, percent(one.coverage_ratio))))))),
+  ];
 }
 
 /** When it is crossed, with the interval that holds 80 %. */

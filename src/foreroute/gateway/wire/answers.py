@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import orjson
 
-from foreroute.core.attempt import Usage
+from foreroute.core.attempt import NO_USAGE, Usage
 from foreroute.core.failure import FailureEvidence, Phase
 from foreroute.gateway.wire.evidence import error_fields
+from foreroute.gateway.wire.opaque import opaque_usage
 from foreroute.gateway.wire.paths import Endpoint
-from foreroute.gateway.wire.readings import usage_of
+from foreroute.gateway.wire.units import searched, tier_of, usage_of
 
 _CONTENT: Final = {
     Endpoint.CHAT: "choices",
@@ -29,6 +30,8 @@ class Whole:
 
     usage: Usage
     answer_id: str | None
+    tier: str = ""
+    """The service tier that answered; empty: it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ def read_answer(endpoint: Endpoint, status: int, headers: Mapping[str, str], bod
     if not has_content and not _ends_empty(endpoint, payload):
         return Hollow(_evidence(status, content_type, f"the answer has no {key}"))
     answer_id = payload.get("id")
-    return Whole(usage_of(endpoint, payload.get("usage")), answer_id if isinstance(answer_id, str) else None)
+    usage = searched(usage_of(endpoint, payload.get("usage")), payload)
+    return Whole(usage, answer_id if isinstance(answer_id, str) else None, tier_of(payload))
 
 
 def read_opaque(body: bytes) -> Whole:
@@ -66,10 +70,9 @@ def read_opaque(body: bytes) -> Whole:
     except orjson.JSONDecodeError:
         payload = None
     if not isinstance(payload, dict):
-        return Whole(usage_of(Endpoint.OPAQUE, None), None)
+        return Whole(NO_USAGE, None)
     answer_id = payload.get("id")
-    usage = usage_of(Endpoint.OPAQUE, payload.get("usage"))
-    return Whole(usage, answer_id if isinstance(answer_id, str) else None)
+    return Whole(opaque_usage(payload), answer_id if isinstance(answer_id, str) else None, tier_of(payload))
 
 
 def error_evidence(payload: Any, status: int, content_type: str, phase: Phase) -> FailureEvidence:

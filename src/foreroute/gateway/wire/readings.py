@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from foreroute.core.attempt import NO_USAGE, Usage
+from foreroute.core.extras import extras_of
 from foreroute.gateway.wire.paths import Endpoint
+from foreroute.gateway.wire.units import chat_usage, count, details, messages_usage, responses_usage, searched
+from foreroute.gateway.wire.units import tier_of as _tier_of
 
 
 class Reading(Protocol):
@@ -16,6 +19,8 @@ class Reading(Protocol):
     """A part of the answer has come: text, a tool call, reasoning, or an end without any."""
     content_events: int
     answer_id: str | None
+    tier: str
+    """The service tier that answers, as far as the channel says; empty: it does not."""
 
     def note(self, payload: Mapping[str, Any]) -> bool:
         """Takes an event in; True if all that it carries is the usage report."""
@@ -39,6 +44,7 @@ class ChatReading:
         self.has_content = False
         self.content_events = 0
         self.answer_id: str | None = None
+        self.tier = ""
         self._unfinished: set[int] = set()
         self._finished: set[int] = set()
 
@@ -51,6 +57,8 @@ class ChatReading:
 
     def note(self, payload: Mapping[str, Any]) -> bool:
         usage, choices = payload.get("usage"), payload.get("choices")
+        if payload.get("service_tier"):
+            self.tier = _tier_of(payload) or self.tier
         if usage and isinstance(usage, dict):
             self.usage = chat_usage(usage)
         if not choices:
@@ -62,7 +70,7 @@ class ChatReading:
         return False
 
     def _note_choice(self, choice: dict[str, Any]) -> None:
-        index = _count(choice, "index")
+        index = count(choice, "index")
         if choice.get("finish_reason"):
             self._finished.add(index)
             self._unfinished.discard(index)
@@ -82,6 +90,7 @@ class ResponsesReading:
         self.has_content = False
         self.content_events = 0
         self.answer_id: str | None = None
+        self.tier = ""
         self._ended = False
 
     @property
@@ -99,8 +108,9 @@ class ResponsesReading:
             self.content_events += 1
         if isinstance(response, dict):
             self.answer_id = _text(response.get("id")) or self.answer_id
-            if usage := _details(response, "usage"):
-                self.usage = responses_usage(usage)
+            self.tier = _tier_of(response) or self.tier
+            if usage := details(response, "usage"):
+                self.usage = searched(responses_usage(usage), response)
         if kind in _RESPONSES_ENDS:
             self._ended = True
             self.has_content |= kind != "response.completed" or bool(
@@ -117,6 +127,7 @@ class MessagesReading:
         self.has_content = False
         self.content_events = 0
         self.answer_id: str | None = None
+        self.tier = ""
         self._stop_reason = False
         self._stopped = False
 
@@ -151,6 +162,7 @@ class MessagesReading:
         """Later reports are totals, and may leave out what has not changed."""
         if not isinstance(payload, dict):
             return
+        self.tier = _tier_of(payload) or self.tier
         late, early = messages_usage(payload), self.usage or NO_USAGE
         self.usage = Usage(
             input_tokens=late.input_tokens or early.input_tokens,
@@ -158,11 +170,10 @@ class MessagesReading:
             cache_write_tokens=late.cache_write_tokens or early.cache_write_tokens,
             output_tokens=late.output_tokens or early.output_tokens,
             reasoning_tokens=late.reasoning_tokens or early.reasoning_tokens,
+            extras=extras_of(dict(early.extras) | dict(late.extras)),
         )
 
 
-_COUNT_MAX: Final = 10**12
-"""An answer that reports more tokens reports nothing; they would not fit into a store either."""
 _RESPONSES_ENDS: Final = frozenset({"response.completed", "response.incomplete"})
 _RESPONSES_FAULTS: Final = frozenset({"response.failed", "error"})
 
@@ -177,67 +188,6 @@ def reading_of(endpoint: Endpoint) -> Reading:
             return ChatReading()
 
 
-def usage_of(endpoint: Endpoint, payload: Any) -> Usage:
-    """A usage report in the words of the endpoint, in disjoint buckets; odd reports are no report."""
-    if not isinstance(payload, dict):
-        return NO_USAGE
-    match endpoint:
-        case Endpoint.MESSAGES:
-            return messages_usage(payload)
-        case Endpoint.RESPONSES:
-            return responses_usage(payload)
-        case Endpoint.OPAQUE:
-            return responses_usage(payload) if "input_tokens" in payload else chat_usage(payload)
-        case _:
-            return chat_usage(payload)
-
-
-def chat_usage(payload: Any) -> Usage:
-    """OpenAI counts cached and cache-written tokens inside the prompt's."""
-    return _inclusive(payload, "prompt_tokens", "completion_tokens")
-
-
-def responses_usage(payload: Any) -> Usage:
-    """As chat, under other names."""
-    return _inclusive(payload, "input_tokens", "output_tokens")
-
-
-def messages_usage(payload: Mapping[str, Any]) -> Usage:
-    """Anthropic counts cached and cache-written tokens beside the input's."""
-    return Usage(
-        input_tokens=_count(payload, "input_tokens"),
-        cached_input_tokens=_count(payload, "cache_read_input_tokens"),
-        cache_write_tokens=_count(payload, "cache_creation_input_tokens"),
-        output_tokens=_count(payload, "output_tokens"),
-        reasoning_tokens=_count(_details(payload, "output_tokens_details"), "thinking_tokens"),
-    )
-
-
-def _inclusive(payload: Any, input_key: str, output_key: str) -> Usage:
-    if not isinstance(payload, dict):
-        return NO_USAGE
-    details = _details(payload, f"{input_key}_details")
-    cached = _count(details, "cached_tokens") or _count(payload, "prompt_cache_hit_tokens")
-    written, told = _count(details, "cache_write_tokens"), _count(payload, input_key)
-    # More from the cache than in the prompt: this provider counts them beside it, as Anthropic does.
-    fresh = told if cached + written > told else told - cached - written
-    output, thought = (
-        _count(payload, output_key),
-        _count(_details(payload, f"{output_key}_details"), "reasoning_tokens"),
-    )
-    # Gemini and xAI count reasoning in the total alone, and bill it as output.
-    beside = max(0, _count(payload, "total_tokens") - told - output)
-    if cached + written > told:
-        beside = 0
-    return Usage(
-        input_tokens=fresh,
-        cached_input_tokens=cached,
-        cache_write_tokens=written,
-        output_tokens=output + beside,
-        reasoning_tokens=min(max(thought, beside), output + beside),
-    )
-
-
 def _says_something(choice: Mapping[str, Any]) -> bool:
     """Whether the choice carries a part of the answer: text, a tool call, reasoning; not the bare role."""
     delta = choice.get("delta")
@@ -245,16 +195,6 @@ def _says_something(choice: Mapping[str, Any]) -> bool:
         return bool(choice.get("text"))
     said = delta.get("content") or choice.get("text")
     return bool(said) or any(delta[key] for key in delta if key != "role")
-
-
-def _count(payload: Mapping[str, Any], key: str) -> int:
-    value = payload.get(key)
-    return value if type(value) is int and 0 < value <= _COUNT_MAX else 0
-
-
-def _details(payload: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = payload.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str | None:

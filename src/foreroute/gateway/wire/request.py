@@ -14,13 +14,13 @@ from foreroute.gateway.wire.members import LARGE_BYTES, in_turns, parse_members,
 from foreroute.gateway.wire.paths import Call, Endpoint
 from foreroute.gateway.wire.preferences import NO_PREFERENCES, OURS, Preferences, read_preferences
 from foreroute.gateway.wire.spans import BadBody, NotJson, TooMany, spans_of, without
+from foreroute.gateway.wire.units import tier_named
 
 _USAGE_ON_DEMAND: Final = frozenset({Endpoint.CHAT, Endpoint.COMPLETIONS})
 _NEVER_STREAMED: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.COUNT_TOKENS})
 _OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _OBJECT: Final = re.compile(rb"[ \t\r\n]*\{")
 _TOKENS_MAX: Final = 10**9
-_TIER: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _TOOLS: Final = b'"tools"'
 _LOOK_BYTES: Final = 64 * 1024
 _READ: Final = frozenset(
@@ -201,7 +201,7 @@ def _request(
         follows=_text(fields.get("previous_response_id")),
         preferences=preferences,
         user=_user(fields),
-        tier=_tier(fields.get("service_tier")),
+        tier=tier_named(fields.get("service_tier")),
     )
 
 
@@ -225,10 +225,6 @@ def _positive(value: Any) -> int | None:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _tier(value: Any) -> str:
-    return value if isinstance(value, str) and _TIER.fullmatch(value) else ""
 
 
 def _object_in(path: str) -> str | None:

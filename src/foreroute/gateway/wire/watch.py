@@ -48,6 +48,11 @@ class StreamWatch:
         return self._reading.answer_id
 
     @property
+    def tier(self) -> str:
+        """The service tier that answers, as far as the channel has said."""
+        return self._reading.tier
+
+    @property
     def over(self) -> bool:
         """Nothing more is to come. A chat may go on after its finish reason: with its usage, with [DONE]."""
         return self.done or (self._typed and self._reading.finished)

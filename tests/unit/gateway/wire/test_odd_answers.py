@@ -5,7 +5,7 @@ import pytest
 from foreroute.core.attempt import NO_USAGE
 from foreroute.gateway.wire.answers import Hollow, read_answer
 from foreroute.gateway.wire.paths import Endpoint
-from foreroute.gateway.wire.readings import chat_usage
+from foreroute.gateway.wire.units import chat_usage
 from foreroute.gateway.wire.watch import StreamWatch
 
 

@@ -6,8 +6,8 @@ from foreroute.core.failure import Phase
 from foreroute.gateway.wire.answers import Hollow, read_answer
 from foreroute.gateway.wire.errors import ErrorAnswer
 from foreroute.gateway.wire.paths import Call, Endpoint
-from foreroute.gateway.wire.readings import chat_usage as usage_of
 from foreroute.gateway.wire.request import ModelRequest, read_small_request
+from foreroute.gateway.wire.units import chat_usage as usage_of
 from foreroute.gateway.wire.watch import StreamWatch
 
 

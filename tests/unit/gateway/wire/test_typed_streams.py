@@ -12,7 +12,7 @@ from foreroute.core.attempt import NO_USAGE, Usage
 from foreroute.core.failure import Phase
 from foreroute.gateway.wire.answers import Hollow, Whole, read_answer
 from foreroute.gateway.wire.paths import Endpoint
-from foreroute.gateway.wire.readings import chat_usage, messages_usage, responses_usage, usage_of
+from foreroute.gateway.wire.units import chat_usage, messages_usage, responses_usage, usage_of
 from foreroute.gateway.wire.watch import StreamWatch
 
 R, M = Endpoint.RESPONSES, Endpoint.MESSAGES
