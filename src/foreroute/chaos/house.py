@@ -160,6 +160,7 @@ class House:
         thread.start()
         await standing_still(self.loop, plane.ready.wait)
         if plane.loop is None:
+            await standing_still(self.loop, thread.join, _JOIN_S)
             raise RuntimeError(f"the control loop did not start: {thread.error!r}")
         return self.control
 
