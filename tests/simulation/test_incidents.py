@@ -26,7 +26,8 @@ def test_a_lost_region_of_several_clouds_is_one_incident(
 ) -> None:
     house, reports = told
     region = {channel.id for channel in house.simulation._plane.channels if channel.region == REGION}
-    about = [one for one in reports if one.opened_at >= house.lost_at and one.channels & region]
+    since = [one for one in reports if one.opened_at >= house.lost_at and one.kind != "slow"]
+    about = [one for one in since if one.channels & region]
     assert len(about) == 1
     (report,) = about
     assert (report.scope, report.name) == ("region", REGION)
@@ -50,7 +51,7 @@ def test_its_phases_follow_the_loss(told: tuple[IncidentHouse, list[IncidentRepo
     times = [at - house.lost_at for _, at in phases.known()]
     assert times == sorted(times)
     first, detected, decided, shifted, verified, _ = times
-    assert 0.0 <= first < 10.0, "to the attempt, not to the minute"
+    assert 0.0 < first < 35.0, "the end of an attempt, not the start of a minute"
     assert detected <= 60.0
     assert decided <= 60.0
     assert shifted < 300.0

@@ -6,7 +6,7 @@ from typing import Final
 
 from foreroute.control.incidents import acts as done
 from foreroute.control.incidents.clocks import RATIO_MAX, settled_at
-from foreroute.control.incidents.grouping import same_trouble
+from foreroute.control.incidents.grouping import Place, same_trouble
 from foreroute.control.incidents.guards import guards_of
 from foreroute.control.incidents.seen import BookSettings, Seen, Trouble, routes_of, share_of
 from foreroute.control.incidents.watch import SLOT_S, AttemptWatch, Tens
@@ -48,7 +48,7 @@ def told(
 ) -> IncidentReport:
     mine = [one for one in troubles if one.channel in report.channels and same_trouble(one.kind, report.kind)]
     with_ = Told(seen, watch, settings, routes_of(seen.configured, report.channels), mine)
-    report = replace(report, phases=replace(report.phases, first_bad_at=_first_bad_at(report, watch)))
+    report = replace(report, phases=replace(report.phases, first_bad_at=_first_bad_at(report, seen, watch)))
     report = _with_felt(report, with_)
     report = _with_acts(report, with_)
     report = _with_phases(report, with_)
@@ -156,13 +156,17 @@ def _with_phases(report: IncidentReport, with_: Told) -> IncidentReport:
     return replace(report, phases=phases)
 
 
-def _first_bad_at(report: IncidentReport, watch: AttemptWatch) -> float | None:
-    """Earlier than thought, where a channel that has joined began before."""
+def _first_bad_at(report: IncidentReport, seen: Seen, watch: AttemptWatch) -> float | None:
+    """Earlier than thought, where a channel that has joined began before; on any channel of the scope, also one that is
+    asked too seldom to be diagnosed.
+    """
     known = report.phases.first_bad_at
     since_at = min((one.since_at for one in report.members), default=None)
     if since_at is None:
         return known
-    found = watch.first_bad_at(report.channels, since_at=since_at, slow=report.kind == SLOW)
+    place = Place(report.scope, report.name)
+    there = report.channels | {one.id for one in seen.channels if report.kind != SLOW and place.holds(one)}
+    found = watch.first_bad_at(there, since_at=since_at, slow=report.kind == SLOW)
     times = [at for at in (known, found) if at is not None]
     return min(times, default=since_at)
 
