@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from foreroute.chaos.certificates import can_make
-from foreroute.chaos.fault import Fault
+from foreroute.chaos.fault import Course, Fault
 from foreroute.chaos.house import House, open_house
 from foreroute.chaos.judge import Finding, judge
 from foreroute.chaos.seen import Seen
@@ -22,7 +22,7 @@ def play(fault: Fault, *, quick: bool = False) -> Finding:
     """`quick`: the fault is over sooner, where it only comes and goes."""
     if fault.course.secure and not can_make():
         return _untested(fault, "needs `openssl`, to make certificates")
-    if quick and fault.play is None:
+    if quick and fault.play is None and fault.course.fault_s <= Course().fault_s:
         length_s = min(fault.course.fault_s, _QUICK_FAULT_S)
         fault = replace(fault, course=replace(fault.course, fault_s=length_s))
     with _quiet(), tempfile.TemporaryDirectory(prefix="foreroute-chaos-") as folder:
