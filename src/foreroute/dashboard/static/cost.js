@@ -1,6 +1,7 @@
 // The cost page: the same report, forecast, frontier and optimum that the command line shows.
 
 import './cost-text.js';
+import './cost-savings-text.js';
 import { $, h, patch } from './dom.js';
 import { ApiError, get } from './api.js';
 import { icon, spanBar } from './charts.js';
