@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from openai import AsyncOpenAI
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from tests.e2e.visit import FLAGS, Visit
 
 from foreroute.serving import serve_asgi
@@ -25,6 +25,7 @@ WORDS = ("Still", " here", ",", " whatever", " happens", ".")
 HELLO: Any = [{"role": "user", "content": "Hello?"}]
 END_S = 60.0
 """Nothing here takes that long, on whatever machine."""
+expect.set_options(timeout=20_000)
 
 
 class Serve:
