@@ -23,6 +23,8 @@ _NUMBER: Final = r"-?\d[\d,]*(?:\.\d+)?"
 _MARK: Final = re.compile(
     rf"(?P<shown>{_NUMBER}|\?)<!--(?P<id>[a-z]\w*(?:\.[\w.+-]+)+)(?P<how>(?: [^\s>-][^\s>]*)*)-->"
 )
+_ALONE: Final = rf"(?<![\w.,]){_NUMBER}"
+"""Not the number in a word, such as p95."""
 _COMMENT: Final = re.compile(r"<!--.*?-->")
 _LINK: Final = re.compile(r"\]\([^)]*\)|`[^`]*`")
 _WANTED: Final = re.compile(r"wanted: [^;|)]*")
@@ -60,7 +62,7 @@ def unmarked(table: str) -> Iterator[str]:
         for cell in cells:
             rest = _WANTED.sub("", _LINK.sub("", _MARK.sub("", cell)))
             yield from (
-                f"{number} in {cell.strip()!r}" for number in re.findall(_NUMBER, _COMMENT.sub("", rest))
+                f"{number} in {cell.strip()!r}" for number in re.findall(_ALONE, _COMMENT.sub("", rest))
             )
 
 

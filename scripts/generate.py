@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks are no part of the package
+
 from bench.figures import Figures, read
 from bench.marks import filled
 from bench.policies_tables import forecasts, scenarios

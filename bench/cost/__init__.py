@@ -6,9 +6,9 @@ settings of the method were chosen on the half of the clients whose name has an 
 here. Skipped, and said so, where the data are absent.
 """
 
-from bench.cost import forecast, ledger, solve
+from bench.cost import forecast, ledger, market, solve
 from bench.report import Row
 
 
 def run(*, quick: bool) -> list[Row]:
-    return [*forecast.rows(), *solve.rows(quick=quick), *ledger.rows(quick=quick)]
+    return [*forecast.rows(), *solve.rows(quick=quick), *market.rows(), *ledger.rows(quick=quick)]

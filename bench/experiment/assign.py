@@ -54,7 +54,7 @@ def _microseconds(cell: PlanCell) -> float:
 
     def once() -> None:
         if cell.current().experiments:
-            arms.enrol(request, routes, unit_reader(request, {}, None, "req_7a1b"), 1.0)
+            arms.enrol(request.model, routes, unit_reader(request, {}, None, "req_7a1b"), 1.0)
 
     return min(timeit.repeat(once, number=_TIMES, repeat=7, timer=time.process_time)) / _TIMES * 1e6
 

@@ -7,8 +7,9 @@ from enum import StrEnum
 from statistics import median
 from typing import Final
 
-from bench.faults.answer import Answer, Verdict, verdict_of
 from bench.faults.catalogue import RETRY_AFTER_S, Fault, Kind
+from foreroute.chaos.answer import Answer, Verdict, verdict_of
+from foreroute.chaos.fault import is_right
 
 _FAST_S: Final = 2.0
 _AT_ONCE_S: Final = 1.0
@@ -81,7 +82,7 @@ def texts(fault: Fault) -> list[str]:
 def cell_of(fault: Fault, answers: Sequence[Answer], attempts: Sequence[Attempt], bad: str) -> Cell:
     """`bad` is the id of the faulty channel."""
     judged = [(answer, verdict_of(answer, stream=fault.stream)) for answer in answers]
-    lost = [answer for answer, verdict in judged if not _is_right(fault.kind, answer, verdict)]
+    lost = [answer for answer, verdict in judged if not is_right(fault.kind, answer, verdict)]
     asked = texts(fault)
     late = set(asked[len(asked) // 2 :])
     times = [answer.seconds for answer in answers]
@@ -104,25 +105,6 @@ def cell_of(fault: Fault, answers: Sequence[Answer], attempts: Sequence[Attempt]
 
 def _counts(names: Iterable[str]) -> dict[str, int]:
     return dict(Counter(names).most_common())
-
-
-def _is_right(kind: Kind, answer: Answer, verdict: Verdict) -> bool:
-    match kind:
-        case Kind.SERVABLE:
-            return verdict is Verdict.COMPLETE
-        case Kind.BROKEN:
-            return verdict is Verdict.COMPLETE or (verdict is Verdict.TOLD and answer.status == 200)
-        case Kind.LIMITED:
-            return verdict is Verdict.TOLD and answer.status == 429 and _is_sane(answer.retry_after)
-        case Kind.DOWN:
-            return verdict is Verdict.TOLD and answer.status >= 500
-
-
-def _is_sane(retry_after: str | None) -> bool:
-    try:
-        return 1.0 <= float(retry_after or "") <= RETRY_AFTER_S
-    except ValueError:
-        return False
 
 
 def _grade(kind: Kind, judged: Sequence[tuple[Answer, Verdict]], lost: int) -> Grade:

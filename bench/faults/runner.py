@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.faults.answer import Answer
 from bench.faults.catalogue import PATIENCE_S, Fault
-from bench.faults.client import ask
 from bench.faults.grade import Cell, Grade, cell_of, texts
 from bench.faults.upstream import BAD, GOOD, WARM, Upstream
 from bench.peers import Channel, Gateway, Model, Serving
+from foreroute.chaos.answer import Answer
+from foreroute.chaos.client import ask
 
 _WARM_UPS: Final = 3
 _ROUNDS_MAX: Final = 3

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any, Final
+from typing import Final
 
-from bench.faults.acts import Act, act_for, sound
-from bench.faults.catalogue import Fault
-from bench.faults.exchange import Exchange
+from bench.faults.catalogue import FAULTS, Fault
 from bench.faults.grade import Attempt
+from foreroute.chaos.acts import Act, sound
+from foreroute.chaos.exchange import Exchange
+from foreroute.chaos.refusals import overloaded
+from foreroute.chaos.station import question
 
 BAD: Final = "bad"
 GOOD: Final = "good"
@@ -42,7 +44,7 @@ class Upstream:
 def upstream(faults: Sequence[Fault]) -> Iterator[Upstream]:
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, list(faults)), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, [fault.id for fault in faults]), daemon=True)
     process.start()
     try:
         yield Upstream(mine, mine.recv())
@@ -64,15 +66,15 @@ class _Scene:
         if fault is None:
             return sound
         if fault.id == "503_once":
-            return act_for("permanent_503") if len(self.attempts) == 1 else sound
+            return overloaded if len(self.attempts) == 1 else sound
         is_faulty = not fault.healthy and (channel == BAD or fault.everywhere)
-        return act_for(fault.id) if is_faulty else sound
+        return fault.act if is_faulty else sound
 
 
-def _serve(pipe: Connection, faults: list[Fault]) -> None:
+def _serve(pipe: Connection, names: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_main(pipe, faults))
+        asyncio.run(_main(pipe, [fault for fault in FAULTS if fault.id in names]))
 
 
 async def _main(pipe: Connection, faults: list[Fault]) -> None:
@@ -107,7 +109,7 @@ async def _connection(
                 )
                 continue
             request = json.loads(await reader.readexactly(_length(head)))
-            scene.attempts.append((channel, _question(request)))
+            scene.attempts.append((channel, question(request)))
             await scene.act(channel)(exchange, request)
             if exchange.is_over:
                 return
@@ -129,7 +131,3 @@ def _length(head: str) -> int:
         if line.startswith("content-length:"):
             return int(line.partition(":")[2])
     raise OSError("a request without content-length")
-
-
-def _question(request: dict[str, Any]) -> str:
-    return next((str(one["content"]) for one in request["messages"] if one.get("role") == "user"), "")

@@ -1,4 +1,7 @@
-"""How well the causes of failures are named, and how fast: `make bench NAME=heal`.
+"""How well the causes of failures are named, and how well and how fast what has failed heals: `make bench NAME=heal`.
+
+Healing is measured by seeded injections against the reactive baseline (`healing`), by quiet hours (`quiet`), and by trouble
+that recurs (`recurrence`). What follows is about names.
 
 Three estimates, because rules are written by people who have read failures. *Cut back*: every failure judged by rules
 without the needles that only its own group speaks for, and by a text model fitted without its group: what rules written
@@ -12,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from bench.heal import healing, quiet, recurrence
 from bench.heal.failures import SHARED, Labelled, own, read
 from bench.heal.fit import Judged, cross_validated, nested, pooled_reliability
 from bench.heal.score import accuracy, action_accuracy, calibration_error, macro_f1
@@ -26,6 +30,15 @@ _CUT = "the same with rules cut back to what the other folds speak for: a lower 
 
 
 def run(*, quick: bool) -> list[Row]:
+    return [
+        *_diagnosis(quick=quick),
+        *healing.rows(quick=quick),
+        *quiet.rows(quick=quick),
+        *recurrence.rows(),
+    ]
+
+
+def _diagnosis(*, quick: bool) -> list[Row]:
     mine = own()
     rows = [*_timed(mine, 3 if quick else 20)]
     if not SHARED.exists():

@@ -1,12 +1,15 @@
-"""Runs the benchmarks behind a scorecard, one after the other, and keeps what each has said: an interrupted run goes on
-where it stopped, for as long as the code is the same.
+"""Runs the benchmarks behind a scorecard and keeps what each has said: an interrupted run goes on where it stopped, for as
+long as the code is the same. Two run at a time where there are two cores; those whose figures are times run alone.
 """
 
+import heapq
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,23 +34,55 @@ class Measured:
 
 
 def measure(
-    instruments: Sequence[Instrument], *, quick: bool, folder: Path, fresh: bool = False, say: Say
+    instruments: Sequence[Instrument],
+    *,
+    quick: bool,
+    folder: Path,
+    fresh: bool = False,
+    say: Say,
+    cores: int | None = None,
+    run: Callable[[Instrument], Measured] | None = None,
 ) -> dict[str, Measured]:
-    """Each benchmark's figures, from `folder` if this version has been measured before, unless `fresh`."""
-    left_s = sum(_expected_s(one, quick=quick) for one in instruments)
-    found: dict[str, Measured] = {}
-    for number, one in enumerate(instruments, start=1):
-        say(f"[{number}/{len(instruments)}] {one.name}, about {left_s / 60:.0f} min left")
-        kept = folder / f"{one.name}.json"
-        earlier = None if fresh else _read(kept)
-        measured = earlier or _run(one, quick=quick)
-        if earlier is None and not measured.problem:
-            _write(kept, measured)
-        if measured.problem:
-            say(f"    {one.name}: {measured.problem}")
-        found[one.name] = measured
-        left_s -= _expected_s(one, quick=quick)
-    return found
+    """Each benchmark's figures, from `folder` if this version has been measured before, unless `fresh`.
+
+    `cores`: of this machine, if it is None. `run`: who measures instead of `python -m bench`.
+    """
+    measured: Callable[[Instrument], Measured] = run or (lambda one: _run(one, quick=quick))
+    kept = {} if fresh else {one.name: _read(folder / f"{one.name}.json") for one in instruments}
+    found = {name: one for name, one in kept.items() if one is not None}
+    due = [one for one in instruments if one.name not in found]
+    if found:
+        say(f"measured before: {', '.join(found)}")
+
+    def done(one: Instrument) -> tuple[str, Measured]:
+        say(f"{one.name}: about {_expected_s(one, quick=quick):.0f} s")
+        result = measured(one)
+        if not result.problem:
+            _write(folder / f"{one.name}.json", result)
+        say(f"{one.name}: {result.problem or f'done after {result.took_s:.0f} s'}")
+        return one.name, result
+
+    for lanes, part in _timetable(due, cores=cores or os.cpu_count() or 1, quick=quick):
+        say(f"{len(part)} to go, {lanes} at a time, about {_left_s(part, lanes, quick=quick) / 60:.0f} min")
+        with ThreadPoolExecutor(lanes) as pool:
+            found |= dict(pool.map(done, part))
+    return {one.name: found[one.name] for one in instruments}
+
+
+def _timetable(due: Sequence[Instrument], *, cores: int, quick: bool) -> list[tuple[int, list[Instrument]]]:
+    """Who is measured beside whom: (how many at a time, in which order). The longest first, so that lanes end together."""
+    longest = sorted(due, key=lambda one: -_expected_s(one, quick=quick))
+    together = [one for one in longest if not one.alone]
+    parts = [(min(2, cores), together), (1, [one for one in longest if one.alone])]
+    return [(lanes, part) for lanes, part in parts if part]
+
+
+def _left_s(part: Sequence[Instrument], lanes: int, *, quick: bool) -> float:
+    """When the last one will be done, if each lane takes the next as soon as it is free."""
+    free_at = [0.0] * lanes
+    for one in part:
+        heapq.heapreplace(free_at, free_at[0] + _expected_s(one, quick=quick))
+    return max(free_at)
 
 
 def _expected_s(instrument: Instrument, *, quick: bool) -> float:
@@ -62,6 +97,8 @@ def _run(instrument: Instrument, *, quick: bool) -> Measured:
         done = subprocess.run(
             command,
             cwd=ROOT,
+            # One thread of arithmetic each: the other core may be somebody else's.
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             check=False,
             capture_output=True,
             text=True,

@@ -48,7 +48,14 @@ def _direct(stack: ExitStack, net: Network, folder: Path, seconds: float) -> dic
     for region in REGIONS:
         url = f"http://{net.address(f'p-{region}')}:9000/v1/chat/completions"
         argv = [*net.inside(f"g-{region}"), sys.executable, "-m", "bench.wan.users", url, str(_RATE)]
-        process = stack.enter_context(Process(argv, environment={}, log=folder / f"direct-{region}.log"))
+        process = stack.enter_context(
+            Process(
+                argv,
+                environment={},
+                log=folder / f"direct-{region}.log",
+                out=folder / f"direct-{region}.jsonl",
+            )
+        )
         time.sleep(seconds)
         found[region] = read_users(process)
     return found
@@ -57,7 +64,14 @@ def _direct(stack: ExitStack, net: Network, folder: Path, seconds: float) -> dic
 def _users(stack: ExitStack, net: Network, place: Place, folder: Path) -> Process:
     url = f"http://127.0.0.1:{place.port}/v1/chat/completions"
     argv = [*net.inside(f"g-{place.region}"), sys.executable, "-m", "bench.wan.users", url, str(_RATE)]
-    return stack.enter_context(Process(argv, environment={}, log=folder / f"users-{place.region}.log"))
+    return stack.enter_context(
+        Process(
+            argv,
+            environment={},
+            log=folder / f"users-{place.region}.log",
+            out=folder / f"users-{place.region}.jsonl",
+        )
+    )
 
 
 def _lose(net: Network, count: int) -> Sequence[Loss]:

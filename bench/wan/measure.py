@@ -47,8 +47,9 @@ class Loss:
 
 def read_users(process: Process) -> list[Seen]:
     """Tells the users to go home and takes down what they saw."""
-    out, _ = process.process.communicate()
-    return [Seen(*json.loads(line)) for line in out.splitlines()]
+    process.process.communicate()
+    assert process.out is not None
+    return [Seen(*json.loads(line)) for line in process.out.read_text().splitlines()]
 
 
 def latency_rows(

@@ -124,12 +124,16 @@ def open_device(name: str) -> int:
 
 
 class Process:
-    """A program in one of the places, ended with it. What it prints is read line by line."""
+    """A program in one of the places, ended with it. What it prints goes into a file, or is read line by line."""
 
-    def __init__(self, argv: Sequence[str], *, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, argv: Sequence[str], *, environment: Mapping[str, str], log: Path, out: Path | None = None
+    ) -> None:
+        self.out = out
         self._log: IO[bytes] = log.open("wb")
+        self._out: IO[bytes] | None = None if out is None else out.open("wb")
         self.process = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, cwd=ROOT,
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE if self._out is None else self._out, stderr=self._log, text=True, cwd=ROOT,
             env=os.environ | dict(environment),
         )  # fmt: skip
 
@@ -146,6 +150,8 @@ class Process:
             self.process.kill()
             self.process.wait()
         self._log.close()
+        if self._out is not None:
+            self._out.close()
 
     def line(self) -> str:
         assert self.process.stdout is not None

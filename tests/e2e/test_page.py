@@ -103,7 +103,7 @@ def test_a_capability_is_lowered_and_raised_beside_the_other_levers(visit: Visit
     page = visit.page
     expect(page.locator("#rollout")).to_be_hidden()
     page.locator("#rollout-show").click()
-    expect(page.locator("#rollout li")).to_have_count(4)
+    expect(page.locator("#rollout li")).to_have_count(5)
     routing = page.locator("#rollout li").first
     routing.locator("[data-roll=lower]").click()
     expect(routing.locator(".steps .on")).to_have_text("Suggest")

@@ -30,7 +30,7 @@ class Various:
         self._seed = seed
 
     def answer(self, request: ProviderRequest) -> ProviderAnswer:
-        rng = Random(f"{self._seed}/{request.body['user']}/{request.model}")
+        rng = Random(f"{self._seed}/{request.body.get('user', 'probe')}/{request.model}")
         answer = ProviderAnswer(
             time_to_first_chunk_s=rng.uniform(0.1, 0.5),
             seconds_per_chunk=0.05,

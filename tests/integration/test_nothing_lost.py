@@ -38,6 +38,8 @@ class Troubled:
         self._channel = channel
 
     def answer(self, request: ProviderRequest) -> ProviderAnswer:
+        if "user" not in request.body:
+            return ANSWERS["fine"]  # the gateway asks whether the channel is back
         chance = Random(f"{self._channel}/{request.body['user']}").random()
         for trouble, part in TROUBLES[self._channel].items():
             if chance < part:

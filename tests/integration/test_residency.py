@@ -128,7 +128,7 @@ def test_no_request_ever_leaves_where_it_has_to_stay(open_house: Any, at_pace: A
             assert sum(ends.values()) == REQUESTS
             assert seen["failed"] > REQUESTS / 20, "there was trouble"
             assert seen["hedges"], "and some were asked twice"
-            assert ends[200] > REQUESTS / 2
+            assert ends[200] > REQUESTS / 3
             assert ends[403], "some may be served nowhere"
 
     run_virtual(main)

@@ -17,6 +17,7 @@ names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,20}", fullmatch=True)
 durations = st.floats(min_value=1e-6, max_value=1e7, allow_nan=False).map(write_seconds)
 ratios = st.floats(min_value=0, max_value=1, allow_nan=False)
 dollars = st.decimals(min_value=0, max_value=10**6, places=6, allow_nan=False).map(str)
+limits = st.decimals(min_value=Decimal("1e-6"), max_value=10**6, places=6, allow_nan=False).map(str)
 prices = st.fixed_dictionaries(
     {"input_usd_per_mtok": dollars, "output_usd_per_mtok": dollars},
     optional={"cache_write_usd_per_mtok": dollars},
@@ -52,7 +53,7 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
         optional={
             "autopilot": st.sampled_from(["observe", "suggest", "act"]),
             "breaker": st.fixed_dictionaries({"failure_ratio_max": ratios, "window": durations}),
-            "budgets": st.just([{"limit_usd": draw(dollars), "time_zone": "UTC"}]),
+            "budgets": st.just([{"limit_usd": draw(limits), "time_zone": "UTC"}]),
             "gateway": st.fixed_dictionaries(
                 {"port": st.integers(0, 65535), "region": st.sampled_from(regions)}
             ),
@@ -86,7 +87,7 @@ def test_no_bytes_at_all_lead_to_anything_but_a_config_error(raw: bytes) -> None
         parse_settings(raw, name="f.yaml", environment={})
 
 
-@given(st.decimals(min_value=0, max_value=10**9, places=9, allow_nan=False))
+@given(st.decimals(min_value=Decimal("1e-9"), max_value=10**9, places=9, allow_nan=False))
 def test_money_loses_no_digit(amount: Decimal) -> None:
     data = {
         "channels": [

@@ -51,5 +51,20 @@ def test_reading_often_changes_nothing(
             if forgets:
                 history.forget(START_AT + STEP_S * minute)
         told(often, minute)
+        summed(often, minute)
     last = rounds[-1][0] if rounds else 0
     assert [shown(one) for one in told(often, last)] == [shown(one) for one in told(once, last)]
+    end_at = START_AT + STEP_S * last
+    rollups = often.rollups(start_at=end_at - STEP_S * STEPS, end_at=end_at)
+    assert rollups == once.rollups(start_at=end_at - STEP_S * STEPS, end_at=end_at)
+    sums = {
+        channel: sum(one.attempts for one in rollups if one.channel == channel)
+        for channel in {one.channel for one in rollups}
+    }
+    assert summed(often, last) == sums
+
+
+def summed(history: History, minute: int) -> dict[ChannelId, int]:
+    end_at = START_AT + STEP_S * minute
+    found = history.totals(start_at=end_at - STEP_S * STEPS, end_at=end_at)
+    return {one.channel: one.attempts for one in found}

@@ -41,13 +41,31 @@ def drawn(choice: Choice) -> dict[ChannelId, float]:
         stretches.append((at + part / 2.0, part))
         at += part
     found: dict[ChannelId, float] = {}
-    for first, one in stretches:
-        for second, other in stretches:
+    for index, (first, one) in enumerate(stretches):
+        # Where both draws fall on a slow one, its stretch is divided among those that are not.
+        quick = [
+            t.weight for t in free if choice.slowdown(free[index].channel) >= 2.0 * choice.slowdown(t.channel)
+        ]
+        for second, other in _with_parts(stretches, index, quick):
             for explore, weight in ((True, choice.explore_ratio), (False, 1.0 - choice.explore_ratio)):
                 pick = choose(replace(choice, draws=(first, second), explore=explore))
                 assert pick is not None
                 found[pick.target.channel] = found.get(pick.target.channel, 0.0) + one * other * weight
     return found
+
+
+def _with_parts(
+    stretches: list[tuple[float, float]], index: int, weights: list[float]
+) -> list[tuple[float, float]]:
+    if not weights:
+        return stretches
+    middle, length = stretches[index]
+    at, parts = middle - length / 2.0, []
+    for weight in weights:
+        part = length * weight / sum(weights)
+        parts.append((at + part / 2.0, part))
+        at += part
+    return [*stretches[:index], *parts, *stretches[index + 1 :]]
 
 
 @given(choices(), st.tuples(st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True)))

@@ -265,7 +265,7 @@ async def over_the_wire(loop: VirtualTimeLoop, case: Case) -> list[Attempt]:
             model=CHAT,
             stream=request.stream,
             wants_usage=True,
-            body=b"{}",
+            body=orjson.dumps({"x": request.id}),
             input_tokens=request.input_tokens,
         )
         origin = Origin(request_id=request.id, route=CHAT, stream=request.stream)

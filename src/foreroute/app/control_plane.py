@@ -16,7 +16,7 @@ from foreroute.app.config_watch import ReloadResult
 from foreroute.app.cost_desk import watch_costs
 from foreroute.app.cost_reports import PlannedReport, planned_reports
 from foreroute.app.dashboard import serve_dashboard
-from foreroute.app.experiments import Experiments, build_experiments
+from foreroute.app.experiments import Experiments, build_experiments, build_savings
 from foreroute.app.grouping import run_any
 from foreroute.app.incidents import build_incidents
 from foreroute.app.keys import load_keys
@@ -279,6 +279,10 @@ class ControlPlane:
         assert self.stages is not None  # noqa: S101 - made just before
         if self.steering is None:
             self.steering = Steering(autopilot=self.settings.autopilot, stages=stages_of(self.settings))
+        savings = build_savings(self.settings, self.data, store, self.stages, self.steering)
+        self.stages = replace(self.stages, savings=savings)
+        if savings is None:
+            self.steering.held_out = {}  # a reload may have switched it off
         self.experiments = build_experiments(
             self.settings, self.data, store, self.stages, self.steering, self.clock
         )

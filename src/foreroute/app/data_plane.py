@@ -31,6 +31,7 @@ from foreroute.gateway.budgets import BudgetBook
 from foreroute.gateway.door import Door
 from foreroute.gateway.fleet import ChannelStanding
 from foreroute.gateway.keyring import Keyring
+from foreroute.gateway.network import SYSTEM, Network
 from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.settings import GatewaySettings
 from foreroute.gateway.till import Till
@@ -134,6 +135,7 @@ def build_data_plane(
     render_metrics: Callable[[], Awaitable[bytes]] | None = None,
     locked: bool = False,
     queue: bool = True,
+    network: Network = SYSTEM,
 ) -> DataPlane:
     """For the running event loop; without one, for whoever calls. `gauges` are added to the gateway's own, unless
     `render_metrics` asks somebody else for all of them. Raises ForerouteError for extras that are missing.
@@ -143,7 +145,9 @@ def build_data_plane(
     configured = configured_plan(settings, at=clock.now(), rank=topology_of(settings).rank)
     plans = PlanCell(configured)
     intake, clouds = Intake(Collector() if queue else None), CloudAccounts(clock.now)
-    transport = ChannelTransports(by_id, credentials_of(settings), authorizers=clouds.prepare(settings))
+    transport = ChannelTransports(
+        by_id, credentials_of(settings), authorizers=clouds.prepare(settings), network=network
+    )
     door = Door(key_hashes_of(settings), locked=settings.gateway.require_key, shut=locked)
     books = MemoryAccounts() if accounts is None else accounts
     till = Till(books, *_prices(settings, by_id))

@@ -8,13 +8,17 @@ from foreroute.control.controls import Steering
 from foreroute.control.experiments.book import Book, House
 from foreroute.control.experiments.counting import Counting
 from foreroute.control.experiments.desk import ExperimentDesk
+from foreroute.control.experiments.held_out import HeldOut, HeldOutSettings
 from foreroute.control.experiments.operator import Controls, Operator
 from foreroute.control.experiments.scoring import Scoring
+from foreroute.control.overrides import in_force
 from foreroute.control.stages import Stages
 from foreroute.core.attempt import Usage
 from foreroute.core.experiment_ports import ExperimentedStore
 from foreroute.core.ids import ChannelId
 from foreroute.core.ports import Clock, Store
+from foreroute.cost.budget import zone_of
+from foreroute.cost.calendar import Period, period_of
 from foreroute.dashboard.experiments import ExperimentSources
 from foreroute.settings.experiments import definition_of, read_experiment
 from foreroute.settings.model import Settings
@@ -59,6 +63,24 @@ def build_experiments(
     book = Book(house, kept.runs)
     counting = Counting(kept, lambda: stages.expectations({}))
     return Experiments(ExperimentDesk(book, counting, steering, store.records), book, clock)
+
+
+def build_savings(
+    settings: Settings, data: Plane, store: Store, stages: Stages, steering: Steering
+) -> HeldOut | None:
+    """None where the optimum is off, nobody is held out, or the store keeps no experiments."""
+    asked = settings.cost.savings
+    if stages.optimum is None or asked.control_share <= 0 or not isinstance(store, ExperimentedStore):
+        return None
+    zone = zone_of(settings.cost.time_zone)
+    return HeldOut(
+        settings=HeldOutSettings(control_share=asked.control_share, unit=asked.unit),
+        counting=Counting(store.experiments, lambda: stages.expectations({})),
+        runs=store.experiments.runs,
+        steering=steering,
+        routes=lambda: in_force(steering, data.configured),
+        month=lambda at: period_of(Period.MONTH, at, zone).name,
+    )
 
 
 def _unpriced(settings: Settings, data: Plane, clock: Clock) -> frozenset[ChannelId]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from foreroute.control.stages import FitSource
 from foreroute.core.errors import MissingExtra
+from foreroute.cost.aims import AimJob, aims
 from foreroute.forecast.experts import run_job
 from foreroute.heal.clusters import ClusterJob, Clusters, cluster
 from foreroute.heal.learning import FailureLearning
@@ -17,6 +18,8 @@ _NIGHT_S: Final = 3 * 3600.0
 
 def run_any(job: Any) -> Any:
     """What the fit pool does with a job, whoever's it is."""
+    if isinstance(job, AimJob):
+        return aims(job)
     if not isinstance(job, ClusterJob):
         return run_job(job)
     try:

@@ -1,7 +1,9 @@
 """`foreroute serve`: until a signal says stop; SIGHUP reads the configuration again."""
 
 import asyncio
+import resource
 import signal
+from contextlib import suppress
 
 from rich.console import Console
 
@@ -14,7 +16,15 @@ from foreroute.settings.model import Settings
 def serve(settings: Settings, source: ConfigSource) -> int:
     """Runs until SIGINT or SIGTERM; returns the exit code. Raises ForerouteError when it cannot start."""
     set_up_logs(settings.log)
+    allow_files()
     return asyncio.run(_serve(settings, source))
+
+
+def allow_files() -> None:
+    """As many open files as the system lets this process have: every connection is one, and the usual 1,024 are few."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # some systems say "no limit" and mean less
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(settings: Settings, source: ConfigSource) -> int:

@@ -9,8 +9,9 @@ import orjson
 
 from foreroute.app.data_plane import gateway_settings
 from foreroute.app.incidents import build_incidents
+from foreroute.app.optimum import solved_at_once
 from foreroute.app.simulated_plane import SteppedClock, build_plane, settings_of
-from foreroute.app.simulated_stages import NoForecast, NoSpend
+from foreroute.app.simulated_stages import NoForecast, NoSpend, rollups_alone
 from foreroute.app.stages import build_stages, guardrails, loop_settings
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
@@ -219,9 +220,12 @@ class LiveSimulation:
 
     def _build_stages(self) -> Stages:
         stages = build_stages(self.settings, self._plane, self._store, source="simulation", prices=self.world)
-        if not self.settings.budgets:
+        solved_at_once(stages.optimum)
+        if not self.settings.budgets and stages.optimum is None:
             # Nobody asks, and adding it up takes time in every tick.
-            stages = replace(stages, ledger=NoSpend())
+            # An incident's story looks requests up in the ledger.
+            append = stages.append if self._options.incidents else rollups_alone(self._store.rollups)
+            stages = replace(stages, ledger=NoSpend(), append=append)
         if self._options.incidents:
             self.incidents = build_incidents(self.settings, self._store, stages, self._clock)
             stages = replace(stages, incidents=self.incidents)

@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from foreroute.app.data_plane import gateway_settings
+from foreroute.app.experiments import build_savings
+from foreroute.app.optimum import solved_at_once
 from foreroute.app.simulated_plane import SteppedClock, build_plane
-from foreroute.app.simulated_stages import NoForecast
-from foreroute.app.stages import build_stages, guardrails, loop_settings
+from foreroute.app.simulated_stages import NoForecast, NoSpend, rollups_alone
+from foreroute.app.stages import build_stages, guardrails, loop_settings, stages_of
 from foreroute.control.collect import Collection as Collected
 from foreroute.control.controls import Steering
 from foreroute.control.loop import ControlLoop
@@ -39,7 +41,14 @@ class SimulatedForeroute:
         self._clock = SteppedClock(start_at)
         self._live_at = live_at
         plane = build_plane(settings, start_at)
-        stages = build_stages(settings, plane, MemoryStore(merge_rollups), source=_SOURCE)
+        store = MemoryStore(merge_rollups)
+        stages = build_stages(settings, plane, store, source=_SOURCE)
+        solved_at_once(stages.optimum)
+        steering = Steering(autopilot=settings.autopilot, stages=stages_of(settings))
+        stages = replace(stages, savings=build_savings(settings, plane, store, stages, steering))
+        if not settings.budgets and stages.optimum is None:
+            # Nobody asks, and adding it up takes time in every tick.
+            stages = replace(stages, ledger=NoSpend(), append=rollups_alone(store.rollups))
         self._stages = stages if forecasts else replace(stages, forecast=NoForecast())
         self._listening: Collected | None = Collected(self._stages)
         self._intake = plane.intake
@@ -51,10 +60,11 @@ class SimulatedForeroute:
             guardrails(settings),
             self._stages,
             clock=self._clock,
-            steering=Steering(autopilot=settings.autopilot),
+            steering=steering,
             configured=plane.configured,
             objectives=objectives_of(settings),
         )
+        self.store = store
         self.tick_s = settings.loop.tick
         if live_at <= start_at:
             self._go_live()
@@ -66,8 +76,9 @@ class SimulatedForeroute:
         self._gateway.started(pick, request, number, at)
 
     def ended(self, attempt: Attempt, limits: LimitsLeft | None) -> None:
+        marks = self._gateway.marks(attempt.request_id)
         self._gateway.ended(attempt, limits)
-        self._intake.record(attempt)
+        self._intake.record(replace(attempt, arms=marks) if marks else attempt)
 
     def tick(self, at: float) -> None:
         self._clock.at = at

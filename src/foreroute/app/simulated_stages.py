@@ -1,11 +1,13 @@
 """Stand-ins for stages of which a simulation wants to hear nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from foreroute.core.attempt import Attempt
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
+from foreroute.core.ports import RollupStore
+from foreroute.core.rollup import Rollup
 
 
 class NoSpend:
@@ -21,6 +23,17 @@ class NoSpend:
 
     async def missing(self, attempts: Sequence[Attempt]) -> list[Attempt]:
         return list(attempts)
+
+
+def rollups_alone(
+    store: RollupStore,
+) -> Callable[[Sequence[LedgerEntry], Sequence[Rollup]], Awaitable[None]]:
+    """The `append` of a store whose ledger nobody reads."""
+
+    async def append(entries: Sequence[LedgerEntry], rollups: Sequence[Rollup]) -> None:  # noqa: ARG001 - the port
+        await store.append(rollups)
+
+    return append
 
 
 class NoForecast:

@@ -6,6 +6,7 @@ from typing import Final
 
 from foreroute.app.forecasting import build_forecasting
 from foreroute.app.grouping import NightlyGroups
+from foreroute.app.optimum import build_optimum
 from foreroute.app.plane import Plane
 from foreroute.app.playbooks import simulated_playbooks
 from foreroute.app.prices import LedgerPricer, allowances_of, price_book
@@ -88,6 +89,8 @@ def build_stages(
         asked = {rollup.channel for rollup in rollups if rollup.attempts}
         return Healed(incidents=blamed(found.incidents, data.channels, asked), remedies=found.remedies)
 
+    groups = NightlyGroups(fitting, learning)
+    finding = build_optimum(settings, data, store, prices=prices, fits=groups)
     return Stages(
         channels=data.channels,
         intake=data.intake,
@@ -103,10 +106,11 @@ def build_stages(
             **({} if tuning is None else {"tuning": tuning.tuner}),
         },
         forecast=forecast,
-        fits=NightlyGroups(fitting, learning),
+        fits=groups if finding is None else finding,
+        optimum=finding,
         learning=learning,
         tuning=tuning,
-        capabilities=frozenset(DECIDED if tuning is None else (*DECIDED, Capability.TUNING)),
+        capabilities=_made_here(optimum=finding is not None, tuning=tuning is not None),
         forecast_record=lambda: _record(forecast),
         past_predictions=forecast.past_predictions,
         windows=forecast.windows,
@@ -125,6 +129,12 @@ def build_stages(
         playbooks=desk,
         spread=spread_of(settings, guardrails(settings)),
     )
+
+
+def _made_here(*, optimum: bool, tuning: bool) -> frozenset[Capability]:
+    """The capabilities that something here makes moves of."""
+    found = frozenset(DECIDED) - ({Capability.OPTIMUM} if not optimum else set())
+    return found | {Capability.TUNING} if tuning else found
 
 
 def mutes_of(settings: Settings, records: RecordStore) -> Mutes:
@@ -186,6 +196,8 @@ def guardrails(settings: Settings) -> Guardrails:
         dwell_s=section.dwell,
         actions_per_hour_max=section.actions_per_hour_max,
         plan_valid_s=section.plan_valid,
+        optimum_gain_min=settings.cost.optimum.gain_min,
+        optimum_valid_s=settings.cost.optimum.valid,
         young_measured_min=section.young_measured_min,
         young_samples_min=section.young_samples_min,
         young_breach_probability_min=section.young_breach_probability_min,
@@ -198,6 +210,7 @@ def stages_of(settings: Settings) -> dict[Capability, Autopilot]:
     named = {
         Capability.ROUTING: section.routing,
         Capability.BUDGET: section.budget,
+        Capability.OPTIMUM: section.optimum,
         Capability.TUNING: section.tuning,
         Capability.PLAYBOOKS: section.playbooks,
     }

@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from foreroute.app.prices import price_book
-from foreroute.app.routes_settings import floors_of
+from foreroute.app.market import market_sources
 from foreroute.cli.options import config_path
 from foreroute.cli.say import CommandError, console, table, text
 from foreroute.cli.series_store import duration_of, on_file
 from foreroute.clock import SystemClock
 from foreroute.cost.linear_highs import optimise
-from foreroute.dashboard.cost_market import MarketSources, RouteMarket, market_of, programme_of
+from foreroute.dashboard.cost_foreseen import foreseen
+from foreroute.dashboard.cost_market import RouteMarket, market_of, programme_of
 from foreroute.dashboard.cost_rows import frontier_rows, optimum_row
 from foreroute.settings import Settings, load_settings
-from foreroute.settings.convert import channels_of, configured_plan, objectives_of
+from foreroute.settings.convert import channels_of
 from foreroute.store.sqlite import SqliteStore
 
 Row = dict[str, Any]
@@ -38,21 +38,11 @@ def optimum(config: Path | None, since: str, budget: str | None, *, fastest: boo
 def _markets(settings: Settings, since: str) -> tuple[RouteMarket, ...]:
     now = SystemClock().now()
     start = now - duration_of(since, "--since")
-    plan = configured_plan(settings, at=now, rank=lambda _: 0)
-    quality_min, regions = floors_of(settings)
 
     async def work(store: SqliteStore) -> tuple[RouteMarket, ...]:
-        sources = MarketSources(
-            costs=store.costs,
-            rollups=store.rollups,
-            prices=price_book(settings),
-            channels=channels_of(settings),
-            routes=plan.routes,
-            objectives=objectives_of(settings),
-            quality_min=quality_min,
-            regions=regions,
-        )
-        return await market_of(sources, start_at=start, end_at=now)
+        sources = market_sources(settings, store.costs, store.rollups, at=now)
+        ahead = await foreseen(store.records, sources, now, horizon_s=settings.loop.horizon)
+        return await market_of(sources, start_at=start, end_at=now, ahead=ahead)
 
     return on_file(settings, work)
 
@@ -76,12 +66,18 @@ def show_frontiers(rows: list[Row]) -> None:
             made.add_row(
                 text(one["channel"], "bold" if one["on_frontier"] else ""),
                 "unpriced" if one["usd_per_request"] is None else f"{one['usd_per_request']:.6f}",
-                "–" if one["p95_s"] is None else f"{one['p95_s']:.3f} s",
+                _p95(one),
                 f"{one['success_ratio']:.2%}",
                 f"{one['quality']:g}",
                 text(_place(one)),
             )
         out.print(made)
+
+
+def _p95(one: Row) -> str:
+    if one["p95_s"] is None:
+        return "–"
+    return f"{one['p95_s']:.3f} s{' (forecast)' if one['forecast_by'] else ''}"
 
 
 def _place(one: Row) -> str:

@@ -1,6 +1,7 @@
 # ruff: noqa: PLC0415 - Plotly is loaded when a page is made
 """The report of a period: one HTML file that needs nothing else, drawn with Plotly (extra `report`)."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any, Final
 
@@ -18,13 +19,15 @@ def check() -> None:
     page_file.check_extra("`foreroute cost report --format html`")
 
 
-def page(report: SpendReport) -> str:
+def page(report: SpendReport, savings: Sequence[str] = ()) -> str:
+    """`savings`: what is to be said of them, in sentences."""
     check()
+    saved = "".join(f"<p>{escape(line)}</p>" for line in savings)
     shown = [by for by in By if by is not By.DAY and report.by[by]]
     parts = "".join(_section(report, by) for by in shown)
     return page_file.page_of(
         f"Foreroute cost report {report.window.name}",
-        f"<h1>Cost of {escape(report.window.name)}</h1>{_summary(report)}"
+        f"<h1>Cost of {escape(report.window.name)}</h1>{_summary(report)}{saved}"
         f"<section><h2>By day</h2>{_drawn(_days(report), 'days', 340)}</section>{parts}",
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from foreroute.cli import page_file
+from foreroute.cli.cost_savings import month_row, said_of
 from foreroute.cli.options import config_path
 from foreroute.cli.say import CommandError, console, print_json, table, text
 from foreroute.cli.series_store import on_file
@@ -30,6 +31,12 @@ class Found:
     report: SpendReport
     cells: tuple[SpendCell, ...]
     asked: Asked
+    savings: dict[str, Any] | None = None
+    """Of a month in which some were measured."""
+
+    @property
+    def row(self) -> dict[str, Any]:
+        return report_row(self.report) | ({} if self.savings is None else {"savings": self.savings})
 
 
 def by_named(name: str) -> By:
@@ -47,11 +54,12 @@ def load(config: Path | None, period: str, back: int) -> Found:
     zone = settings.cost.time_zone
     wanted = asked(Period(period), SystemClock().now(), zone_of(zone), zone, back=back)
 
-    async def work(store: SqliteStore) -> tuple[list[SpendCell], KeyBook]:
-        return await store.costs.cells(wanted.windows), await store.keys.read()
+    async def work(store: SqliteStore) -> tuple[list[SpendCell], KeyBook, dict[str, Any] | None]:
+        saved = None if period != Period.MONTH.value else await month_row(settings, store, back)
+        return await store.costs.cells(wanted.windows), await store.keys.read(), saved
 
-    cells, book = on_file(settings, work)
-    return Found(named(spend_report(wanted, cells), book), tuple(cells), wanted)
+    cells, book, saved = on_file(settings, work)
+    return Found(named(spend_report(wanted, cells), book), tuple(cells), wanted, saved)
 
 
 def division(report: SpendReport, by: By) -> dict[str, Any]:
@@ -63,7 +71,7 @@ def division(report: SpendReport, by: By) -> dict[str, Any]:
 def put(found: Found, form: str, output: Path | None) -> None:
     """To the file, or to stdout."""
     if form == "json" and output is None:
-        print_json(report_row(found.report))
+        print_json(found.row)
         return
     written = _text(found, form)
     if output is None:
@@ -83,31 +91,34 @@ def _text(found: Found, form: str) -> str:
         case "html":
             from foreroute.cli.cost_page import page  # noqa: PLC0415 - Plotly is loaded when a page is made
 
-            return page(found.report)
+            return page(found.report, said_of(found.savings))
         case "json":
             import json  # noqa: PLC0415
 
-            return json.dumps(report_row(found.report), ensure_ascii=False) + "\n"
+            return json.dumps(found.row, ensure_ascii=False) + "\n"
         case _:
-            return _plain(found.report)
+            return _plain(found)
 
 
-def _plain(report: SpendReport) -> str:
+def _plain(found: Found) -> str:
     from io import StringIO  # noqa: PLC0415
 
     from rich.console import Console  # noqa: PLC0415
 
     out = StringIO()
-    _print_report(Console(file=out, width=160, highlight=False), report)
+    _print_report(Console(file=out, width=160, highlight=False), found)
     return out.getvalue()
 
 
-def show_report(report: SpendReport) -> None:
-    _print_report(console(), report)
+def show_report(found: Found) -> None:
+    _print_report(console(), found)
 
 
-def _print_report(out: Any, report: SpendReport) -> None:
+def _print_report(out: Any, found: Found) -> None:
+    report = found.report
     _head(out, report)
+    for line in said_of(found.savings):
+        out.print(text(line))
     for by in By:
         lines = report.by[by]
         if by is By.DAY or any(line.metered.attempts for line in lines):

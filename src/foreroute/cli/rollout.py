@@ -10,7 +10,7 @@ from foreroute.cli.say import print_json
 from foreroute.core.decision import Capability
 
 Which = Annotated[
-    Capability, typer.Argument(metavar="CAPABILITY", help="routing, budget, tuning or playbooks.")
+    Capability, typer.Argument(metavar="CAPABILITY", help="routing, budget, optimum, tuning or playbooks.")
 ]
 Named = Annotated[
     str, typer.Argument(metavar="SUGGESTION", help="Its name, as `foreroute rollout show` lists it.")

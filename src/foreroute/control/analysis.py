@@ -1,9 +1,11 @@
 """What is known at a tick: recent minutes to series, series to forecasts, anomalies, incidents and costs."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from foreroute.control.ahead import Ahead, ahead_of, attempts_of
 from foreroute.control.boundary import Boundary
 from foreroute.control.explained import explained
 from foreroute.control.history import History
@@ -15,7 +17,7 @@ from foreroute.core.findings import Anomaly, BudgetStatus, ChannelCost, Findings
 from foreroute.core.ids import ChannelId
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, Series
-from foreroute.decide.snapshot import ChannelState
+from foreroute.decide.snapshot import ChannelState, Outlook
 
 _DAY_S: Final = 86400.0
 _HOUR_S: Final = 3600.0
@@ -59,9 +61,9 @@ class Analysis:
         self.look(at, past)
 
     def look(self, at: float, rollups: Sequence[Rollup]) -> None:
-        """Fills in what was seen of late."""
+        """Fills in what was seen of late. `rollups` in order of time."""
         window_s, metrics, merge = self._settings.observe_s, self._stages.metrics, self._stages.merge
-        recent = [rollup for rollup in rollups if at - window_s <= rollup.window_start < at]
+        recent = rollups[_first(rollups, at - window_s) : _first(rollups, at)]
         self.seen = observe(recent, metrics, merge, window_s=window_s)
         self.total = observe_all(recent, metrics, merge, window_s=window_s)
 
@@ -73,10 +75,11 @@ class Analysis:
             "detect", lambda: stages.detect.update(self._watched(series)), ()
         )
         anomalies = guard("detect", lambda: explained(anomalies, rollups, stages.merge), anomalies)
-        recent = [rollup for rollup in rollups if rollup.window_start >= at - self._settings.heal_s]
+        recent = rollups[_first(rollups, at - self._settings.heal_s) :]
         healed = guard("heal", lambda: stages.heal(at, recent), Healed())
+        totals = self._history.totals(start_at=at - self._settings.history_s, end_at=at)
         costs: tuple[ChannelCost, ...] = guard(
-            "cost", lambda: tuple(stages.cost.channel_costs(at, rollups)), ()
+            "cost", lambda: tuple(stages.cost.channel_costs(at, totals)), ()
         )
         return Findings(
             forecasts=forecasts,
@@ -92,9 +95,24 @@ class Analysis:
     def states(self, findings: Findings) -> dict[ChannelId, ChannelState]:
         """What a decision may know of each channel."""
         metrics = self._stages.metrics
-        ahead = outlooks(metrics, self._foreseen, findings, horizon_s=self._settings.horizon_s)
+        ahead = self._outlooks(findings)
         measured = {name: sum(map(math.isfinite, one.values)) for name, one in self.shown.items()}
         return channel_states(self.seen, metrics, findings, ahead, measured)
+
+    def ahead(self, at: float, findings: Findings, *, span_s: float) -> Ahead:
+        """What is to come, beside what was seen over the span."""
+        return ahead_of(
+            at,
+            self._outlooks(findings),
+            self.shown,
+            attempts_of(self._foreseen, findings.forecasts),
+            span_s=span_s,
+            horizon_s=self._settings.horizon_s,
+        )
+
+    def _outlooks(self, findings: Findings) -> Mapping[ChannelId, Outlook]:
+        horizon_s = self._settings.horizon_s
+        return outlooks(self._stages.metrics, self._foreseen, findings, horizon_s=horizon_s)
 
     def _series(self, at: float) -> list[Series]:
         wanted = [(channel, metric) for channel, found in self._stages.foreseen.items() for metric in found]
@@ -131,3 +149,8 @@ class Analysis:
         while not await ledger.spend(start_at=start_at, end_at=start_at + _HOUR_S):
             start_at += _HOUR_S
         return start_at
+
+
+def _first(rollups: Sequence[Rollup], at: float) -> int:
+    """Where the first of these begins that starts at an instant or after it; they are in order of time."""
+    return bisect_left(rollups, at, key=lambda rollup: rollup.window_start)

@@ -2,6 +2,7 @@
 
 from foreroute.control.stages import Stages
 from foreroute.core.attempt import Attempt
+from foreroute.core.errors import StoreUnavailable
 from foreroute.core.ledger import LedgerEntry
 from foreroute.core.rollup import Rollup
 from foreroute.core.work import NO_RATIO
@@ -25,8 +26,11 @@ class Collection:
 
         Rollups of segments are stored with them; no stage looks at them.
         """
-        attempts = self._stages.intake.drain()
-        error = None
+        error: Exception | None = None
+        try:
+            attempts = self._stages.intake.drain()
+        except OSError as failure:  # no file can be opened, for one: what waits is taken the next time
+            attempts, error = [], failure
         try:
             entries = list(self._stages.cost.price(attempts))
         except Exception as failure:  # noqa: BLE001 - stage boundary: an unpriced attempt is better than a lost one
@@ -63,7 +67,10 @@ class Collection:
                 key: value for key, value in self._rollups.items() if rollups.get(key) is not value
             }
         if not self._entries:
-            self._stages.intake.saved()
+            try:
+                self._stages.intake.saved()
+            except OSError as error:
+                raise StoreUnavailable(f"what is stored could not be cleared away: {error}") from error
 
 
 def _unpriced(attempt: Attempt) -> LedgerEntry:

@@ -44,6 +44,8 @@ class Steering:
     """What was promoted, by the decision that did it, oldest first."""
     experiments: Planned = field(default_factory=dict)
     """What runs now."""
+    held_out: Planned = field(default_factory=dict)
+    """Whose requests keep the configured weights, so that savings can be measured."""
     applied: list[tuple[RoutingPlan, Decision]] = field(default_factory=list)
     """Applied decisions, newest last, each with the plan before it."""
 

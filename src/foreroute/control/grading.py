@@ -38,7 +38,7 @@ class GradingRules:
     effect_ratio_min: float = 0.1
     """Relative difference of the mean that matters."""
     saving_ratio_min: float = 0.02
-    """Relative difference of the price that matters to a budget."""
+    """Relative difference of the price that matters to a budget and to the cost optimum."""
     z_min: float = 1.64
     """One-sided 95 %."""
 
@@ -155,7 +155,7 @@ def _grade(move: Move, source: Side, sink: Side, came: bool | None, rules: Gradi
     bad = _differs(source, sink, rules)
     better = bad < 0 or (bad == 0 and _relative(source.mean_s, sink.mean_s) <= -rules.effect_ratio_min)
     worse = bad > 0 or (bad == 0 and _relative(source.mean_s, sink.mean_s) >= rules.effect_ratio_min)
-    if move.capability is Capability.BUDGET:
+    if move.capability in (Capability.BUDGET, Capability.OPTIMUM):
         saving = _relative(source.usd_per_request, sink.usd_per_request)
         better, worse = saving <= -rules.saving_ratio_min and bad <= 0, saving > 0 or bad > 0
     if better or worse:

@@ -7,9 +7,10 @@ from foreroute.control.controls import Steering, undo
 from foreroute.control.overrides import impose, in_force, with_overrides, withdraw
 from foreroute.control.spread import Spread
 from foreroute.core.decision import Autopilot, Capability, Cause, Decision
-from foreroute.core.experiment import Override
+from foreroute.core.experiment import Override, Planned
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
 from foreroute.core.limits import ChannelLimits
+from foreroute.core.optimum import Pursuit
 from foreroute.core.patterns import Refusals
 from foreroute.core.plan import Route, RoutingPlan
 from foreroute.core.work import Expectation
@@ -31,6 +32,8 @@ class Helm:
         self.served = configured
         """As the gateways have it."""
         self.causes: tuple[Cause, ...] = ()
+        self.pursued: Mapping[RouteName, Pursuit] = {}
+        """The cost optimum that each route aims at."""
         self.last_change: Decision | None = None
         """The newest decision that changed something, or proposed to."""
         self.expectations: Mapping[ChannelId, Expectation] = {}
@@ -50,14 +53,14 @@ class Helm:
     def act(self, decision: Decision) -> None:
         if decision.changes and decision.applied:
             self.steering.remember(self.plan, decision)
-        self.causes = decision.causes
+        self.causes, self.pursued = decision.causes, decision.pursued
         if decision.changes:
             self.last_change = decision
         self._steer(decision.plan, step=True)
 
     def hold(self, at: float, valid_s: float) -> None:
         """The configured weights at once."""
-        self.causes = ()
+        self.causes, self.pursued = (), {}
         self.begin(self.plan.version + 1, at, valid_s)
 
     def let_go(self) -> None:
@@ -107,11 +110,19 @@ class Helm:
                 replace(
                     told,
                     refusals=self.refusals,
-                    experiments=self.steering.experiments,
+                    experiments=self._experiments(),
                     limits=self.limits,
                 )
             )
         self._publish(told)
+
+    def _experiments(self) -> Planned:
+        """An experiment's arm comes after the control of the savings, and so has the last word."""
+        held_out, running = self.steering.held_out, self.steering.experiments
+        if not held_out:
+            return running
+        names = [*held_out, *(name for name in running if name not in held_out)]
+        return {name: (*held_out.get(name, ()), *running.get(name, ())) for name in names}
 
     def _across_regions(self, plan: RoutingPlan, *, step: bool) -> RoutingPlan:
         acts = self.steering.stage(Capability.ROUTING) is Autopilot.ACT and not self.steering.kill_switch

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from foreroute.alerts.evidence import Evidence
+from foreroute.control.ahead import OPTIMUM_SPAN_S
 from foreroute.control.analysis import Analysis
 from foreroute.control.boundary import Boundary
 from foreroute.control.collect import Collection
@@ -153,6 +154,7 @@ class ControlLoop:
         self._helm.refusals = self._refusals(at)
         await self._tune(at, findings, rollups)
         self._analysis.look(at, rollups)
+        await self._look_for_optimum(at, findings)
         if (spread := self._stages.spread) is not None:
             self._boundary.guard(
                 "regions", lambda: spread.look(self._analysis.seen, findings.forecasts), None
@@ -192,11 +194,9 @@ class ControlLoop:
         self._analysis.forget(at)
         self._stages.fold.forget(at - self._settings.heal_s)
         await self._boundary.wait("store", self._collection.save(), None)
-        experiments = self._stages.experiments
-        if experiments is not None and await self._boundary.wait(
-            "experiments", experiments.update(at), False
-        ):
-            self._helm.publish_again()
+        for name, stage in (("experiments", self._stages.experiments), ("savings", self._stages.savings)):
+            if stage is not None and await self._boundary.wait(name, stage.update(at), False):
+                self._helm.publish_again()
 
     def _snapshot(self, at: float, findings: Findings) -> Snapshot:
         steering, helm = self._steering, self._helm
@@ -217,7 +217,15 @@ class ControlLoop:
             missing_stages=findings.missing,
             stages=dict(steering.stages),
             approved=(*steering.approved, *self._treating.approvals()),
+            aims=None if self._stages.optimum is None else self._stages.optimum.newest(),
+            pursued=helm.pursued,
         )
+
+    async def _look_for_optimum(self, at: float, findings: Findings) -> None:
+        optimum = self._stages.optimum
+        if optimum is not None:
+            ahead = self._analysis.ahead(at, findings, span_s=OPTIMUM_SPAN_S)
+            await self._boundary.wait("optimum", optimum.look(ahead, findings.budgets), None)
 
     def _reckon(self, snapshot: Snapshot, decision: Decision) -> list[Move]:
         self._newest = snapshot
@@ -242,6 +250,7 @@ class ControlLoop:
             approved=(*steering.approved, *self._treating.approvals()),
             channels=self._treating.states(known.channels, at),
             stages=dict(steering.stages),
+            pursued=self._helm.pursued,
         )
         decision = decide(snapshot, self._rails)
         self._helm.act(decision)

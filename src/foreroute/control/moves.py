@@ -33,6 +33,7 @@ TROUBLES: Final = frozenset(
         ReasonCode.FAILING,
         ReasonCode.REMEDY,
         ReasonCode.BUDGET,
+        ReasonCode.OPTIMUM,
         ReasonCode.BUDGET_PACE,
         ReasonCode.TUNED,
     }
@@ -85,7 +86,7 @@ class Verdict:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """Shares of one route before and after, 0…1, by channel; only those that changed. `channel` is the one that caused
-    it, None for a budget.
+    it, None for a budget and for the cost optimum.
     """
 
     id: str
@@ -175,7 +176,7 @@ def _move(
         id=f"{occasion.decision.id}/{route}{kind}",
         capability=capability,
         route=route,
-        channel=None if capability is Capability.BUDGET else main.reason.channel,
+        channel=None if capability in (Capability.BUDGET, Capability.OPTIMUM) else main.reason.channel,
         code=main.reason.code,
         detail=main.reason.detail,
         at=occasion.at,

@@ -73,7 +73,7 @@ def _outlook(
     *,
     model: str | None,
 ) -> Outlook | None:
-    if forecast is None or not forecast.mean:
+    if forecast is None or not (forecast.windows or forecast.mean):
         return None
     point = forecast.at_horizon(horizon_s)
     if not all(map(math.isfinite, (point.mean, point.lower, point.upper))):

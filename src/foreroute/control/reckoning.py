@@ -116,6 +116,8 @@ class Reckoning:
         }
         if overrun:
             standing.add(Approval(Capability.BUDGET))
+        if any(one.shares for one in decision.pursued.values()):
+            standing.add(Approval(Capability.OPTIMUM))
         self.steering.approved = tuple(one for one in self.steering.approved if one in standing)
 
     def _tell_expired(self, expired: Iterable[Suggestion]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from foreroute.alerts.evidence import Evidence
+from foreroute.control.ahead import Ahead
 from foreroute.control.incidents.seen import Seen
 from foreroute.control.learnt import Learner
 from foreroute.control.spread import Spread
@@ -26,6 +27,7 @@ from foreroute.core.findings import (
 )
 from foreroute.core.ids import ChannelId, IncidentId
 from foreroute.core.ledger import LedgerEntry, Spend
+from foreroute.core.optimum import Aims
 from foreroute.core.patterns import Refusals, Told
 from foreroute.core.plan import RoutingPlan
 from foreroute.core.ports import LedgerStore, PlanPublisher, RecordStore, RollupStore, Store
@@ -109,6 +111,16 @@ class AlertStage(Protocol):
     async def update(self, evidence: Evidence) -> None:
         """Tells people what is worth it. Waits for nobody but the store."""
         ...
+
+
+class OptimumStage(Protocol):
+    """Finds the cheapest shares, beside the tick."""
+
+    async def look(self, ahead: Ahead, budgets: Sequence[BudgetStatus]) -> None:
+        """Takes up what is known; what it comes to is in `newest` when it has been solved."""
+        ...
+
+    def newest(self) -> Aims | None: ...
 
 
 class BudgetStage(Protocol):
@@ -221,6 +233,9 @@ class Stages:
     alerts: AlertStage | None = None
     playbooks: PlaybookStage | None = None
     experiments: ExperimentStage | None = None
+    optimum: OptimumStage | None = None
+    savings: ExperimentStage | None = None
+    """Holds a part of the requests out of everything that the loop moves, and counts what all of them cost."""
     budgets: BudgetStage | None = None
     """None: only what `cost` says of budgets of everybody."""
     learning: LearnStage | None = None

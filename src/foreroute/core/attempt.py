@@ -31,6 +31,8 @@ class PickReason(StrEnum):
     """By a plan whose shares observed failures or slowness have moved."""
     BUDGET = "budget"
     """By a plan whose shares a budget has moved."""
+    OPTIMUM = "optimum"
+    """By a plan whose shares the cost optimum has moved."""
     MANUAL = "manual"
     """By a plan that an operator pinned or drained."""
     ONLY = "only"

@@ -1,10 +1,12 @@
 """What was decided, and why: a plan, the actions that lead to it, and a reason for each change."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
+from foreroute.core.optimum import Pursuit
 from foreroute.core.plan import RoutingPlan
 
 
@@ -25,6 +27,12 @@ class ReasonCode(StrEnum):
     """Observed trouble is over; the share returns in steps."""
     BUDGET = "budget"
     """The budget is projected to overrun; traffic moves to cheaper channels."""
+    OPTIMUM = "optimum"
+    """The cheapest shares that keep every promise."""
+    OPTIMUM_OVER = "optimum_over"
+    """There is no such optimum to aim at any more; the share returns."""
+    OPTIMUM_IGNORED = "optimum_ignored"
+    """The optimum is too old, or there is none that keeps every promise: it moves nothing."""
     BUDGET_PACE = "budget_pace"
     """Spending is ahead of a budget's pace: its shadow price moves traffic to cheaper channels a little at a time."""
     TUNED = "tuned"
@@ -54,13 +62,15 @@ class Capability(StrEnum):
     """Moves shares by forecasts and by what is seen."""
     BUDGET = "budget"
     """Moves shares to cheaper channels when a budget is going to overrun."""
+    OPTIMUM = "optimum"
+    """Moves shares towards the cheapest ones that keep every promise."""
     TUNING = "tuning"
     """Sets timeouts, breakers and limits."""
     PLAYBOOKS = "playbooks"
     """Bounds a channel's share while a playbook treats it."""
 
 
-DECIDED: Final = (Capability.ROUTING, Capability.BUDGET, Capability.PLAYBOOKS)
+DECIDED: Final = (Capability.ROUTING, Capability.BUDGET, Capability.OPTIMUM, Capability.PLAYBOOKS)
 """Those whose moves `decide` makes. The others are known by name until something makes theirs."""
 
 _CAPABILITIES: Final = {
@@ -71,6 +81,8 @@ _CAPABILITIES: Final = {
     ReasonCode.RECOVERED: Capability.ROUTING,
     ReasonCode.REMEDY: Capability.PLAYBOOKS,
     ReasonCode.BUDGET: Capability.BUDGET,
+    ReasonCode.OPTIMUM: Capability.OPTIMUM,
+    ReasonCode.OPTIMUM_OVER: Capability.OPTIMUM,
     ReasonCode.BUDGET_PACE: Capability.BUDGET,
     ReasonCode.TUNED: Capability.TUNING,
 }
@@ -168,3 +180,5 @@ class Decision:
     actions: tuple[Action, ...] = field(default=())
     proposals: tuple[Proposal, ...] = ()
     """Of the capabilities that observe or suggest."""
+    pursued: Mapping[RouteName, Pursuit] = field(default_factory=dict)
+    """The optimum that each route aims at, also of one that is only proposed."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, NewType
 
+from foreroute.core.attempt import PickReason
 from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.routes import CallPolicy, Route, Select, Target, Timeouts
 
@@ -137,6 +138,8 @@ def treated(route: Route, treatment: Treatment, routes: Mapping[RouteName, Route
         base,
         name=route.name,
         targets=targets,
+        # Whatever has moved the plan's shares, it has not moved these.
+        reason=PickReason.CONFIGURED if treatment.targets else base.reason,
         attempts_max=base.attempts_max if treatment.attempts_max is None else treatment.attempts_max,
         sticky=base.sticky if treatment.sticky is None else treatment.sticky,
         select=base.select if treatment.select is None else treatment.select,

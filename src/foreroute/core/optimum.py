@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from foreroute.core.ids import ChannelId, RouteName
+
 
 class Promise(StrEnum):
     """What a solution must keep."""
@@ -62,3 +64,49 @@ class Optimum:
 
 
 NO_OPTIMUM: Final = Optimum(feasible=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """The cheapest shares of one route, and what a decision needs to know to judge any others beside them.
+
+    All are by channel, and of the channels that the operator has given a weight in the first priority.
+    """
+
+    shares: Mapping[ChannelId, float]
+    """Adding up to 1; a channel that is not named gets nothing."""
+    usd_per_hour: Mapping[ChannelId, float]
+    """What all requests of the route would cost there."""
+    late_ratio: Mapping[ChannelId, float]
+    """The share of them that is expected to be later than `limit_s`, 0…1."""
+    limit_s: float | None = None
+    late_max: float = 0.05
+    room: Mapping[ChannelId, float] = field(default_factory=dict)
+    """The share that a channel's quota and places let it serve; a channel that is not named has no bound."""
+    barred: frozenset[ChannelId] = frozenset()
+    """Channels that no request of the route may go to: quality or residency."""
+    held_by: str = ""
+    """What keeps it from being cheaper, in words; empty: nothing does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aims:
+    """An optimum as a decision may aim at it. Not `feasible`: `why` says what would have to give."""
+
+    solved_at: float
+    """The instant whose knowledge it is made of."""
+    feasible: bool
+    routes: Mapping[RouteName, Aim] = field(default_factory=dict)
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pursuit:
+    """The shares that a route's decisions aim at, kept from tick to tick: an optimum that is hardly better is not chased."""
+
+    shares: Mapping[ChannelId, float]
+    since_at: float
+    detail: str
+    """What it is worth and what holds it, in one sentence with the numbers."""
+    in_force: bool = False
+    """Its shares are served, not only proposed."""

@@ -57,8 +57,8 @@ class BreakerPolicy:
     """The ratio speaks only when the window holds this many attempts."""
     window_s: float = 30.0
     open_s: float = 10.0
-    open_s_max: float = 120.0
-    """Each further opening doubles the wait, up to this."""
+    open_s_max: float = 30.0
+    """Each further opening doubles the wait, up to this: the longest that a channel may be well without being asked."""
     half_open_successes_min: int = 2
     outlier_ratio_min: float = 0.3
     """A channel whose failures prove at least this ratio, and twice that of its peers, is left out at once."""

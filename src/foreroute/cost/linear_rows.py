@@ -2,15 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foreroute.core.optimum import Concession, Promise
-from foreroute.cost.programme import Choice, Programme, RequestClass
-
-MINUTES: Final = 60.0
+from foreroute.cost.programme import MINUTES_AN_HOUR, Choice, Programme, RequestClass
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +44,7 @@ class Table:
         self._channel = np.array([choice.channel for _, choice in self.cells])
         self._rate = np.array([one.requests_per_minute for one in classes])[self._class]
         self._tokens = self._rate * np.array([one.tokens_per_request for one in classes])[self._class]
-        self.usd = self._rate * MINUTES * np.array([choice.usd for _, choice in self.cells])
+        self.usd = self._rate * MINUTES_AN_HOUR * np.array([choice.usd for _, choice in self.cells])
         """US dollars an hour of each whole share."""
         total = sum(one.requests_per_minute for one in classes) or 1.0
         self.latency = self._rate / total * np.array([choice.latency_s for _, choice in self.cells])

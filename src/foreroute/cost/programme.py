@@ -8,6 +8,9 @@ linear in the shares and exact, which the 95th percentile of a mixture itself is
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
+
+MINUTES_AN_HOUR: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,8 @@ class RequestClass:
     choices: tuple[Choice, ...]
     late_max: float = 0.05
     """5 %: the limit is one of the 95th percentile."""
+    limit_s: float | None = None
+    """The limit, for people; `late_ratio` of the choices is what is reckoned with."""
     success_min: float = 0.0
     quality_min: float = 0.0
     """No request goes to a channel below it."""

@@ -14,7 +14,7 @@ from foreroute.core.cost_record import CostRecord
 from foreroute.core.errors import MissingExtra, StoreError
 from foreroute.core.findings import BudgetStatus
 from foreroute.core.keys import KeyBook
-from foreroute.core.ports import Clock
+from foreroute.core.ports import Clock, RecordStore
 from foreroute.cost.budget import zone_of
 from foreroute.cost.calendar import Period, period_of
 from foreroute.cost.hours import recent_hours, so_far
@@ -26,10 +26,12 @@ from foreroute.cost.report_names import named
 from foreroute.cost.report_rows import report_row
 from foreroute.dashboard.answers import Refusal, json_of
 from foreroute.dashboard.cost_budgets import budget_rows
+from foreroute.dashboard.cost_foreseen import foreseen
 from foreroute.dashboard.cost_grades import no_record, record_row
 from foreroute.dashboard.cost_hours import forecast_row
-from foreroute.dashboard.cost_market import MarketSources, market_of, programme_of
+from foreroute.dashboard.cost_market import MarketSources, RouteMarket, market_of, programme_of
 from foreroute.dashboard.cost_rows import frontier_rows, optimum_row
+from foreroute.dashboard.cost_savings import SavingsSources, savings_of, savings_row
 
 Row = dict[str, Any]
 _DAY_S: Final = 86_400.0
@@ -52,6 +54,10 @@ class CostSources:
     """How those stand, as the control loop last saw them, by name."""
     record: CostRecord | None = None
     """What was forecast before; None: the store keeps no such thing."""
+    records: RecordStore | None = None
+    """Where forecasts are written down; None: latency is what was seen."""
+    horizon_s: float = 900.0
+    savings: SavingsSources | None = None
 
 
 def cost_routes(sources: CostSources) -> list[Route]:
@@ -63,6 +69,7 @@ def cost_routes(sources: CostSources) -> list[Route]:
         _get("/api/cost/budgets", api.budgets),
         _get("/api/cost/frontier", api.frontier),
         _get("/api/cost/optimum", api.optimum),
+        _get("/api/cost/savings", api.savings),
     ]
 
 
@@ -111,20 +118,34 @@ class _CostApi:
 
     async def frontier(self, _request: Request) -> Row:
         at = self._sources.clock.now()
-        return {
-            "routes": frontier_rows(await market_of(self._sources.market, start_at=at - _DAY_S, end_at=at))
-        }
+        return {"routes": frontier_rows(await self._markets(at))}
 
     async def optimum(self, request: Request) -> Row:
         """`?budget=25` US dollars a day; 501 without the solver."""
         at, market = self._sources.clock.now(), self._sources.market
-        markets = await market_of(market, start_at=at - _DAY_S, end_at=at)
+        markets = await self._markets(at)
         hourly = _budget(request)
         programme = programme_of(markets, market.channels, usd_per_hour_max=hourly)
         try:
             return optimum_row(await asyncio.to_thread(optimise, programme), markets)
         except MissingExtra as error:
             raise Refusal(501, str(error), "everything else on this page works without it") from None
+
+    async def savings(self, request: Request) -> Row:
+        """`?back=1` for the month before; 501 for a store that keeps no experiments."""
+        sources, at = self._sources, self._sources.clock.now()
+        month = period_of(Period.MONTH, at, zone_of(sources.time_zone), back=_back(request))
+        if sources.savings is None:
+            raise Refusal(501, "the store counts no held-out requests", "set store.kind: sqlite")
+        return savings_row(await savings_of(sources.savings, month, at), month)
+
+    async def _markets(self, at: float) -> Sequence[RouteMarket]:
+        """Of the last day, by the newest forecasts."""
+        sources = self._sources
+        ahead = None
+        if sources.records is not None:
+            ahead = await foreseen(sources.records, sources.market, at, horizon_s=sources.horizon_s)
+        return await market_of(sources.market, start_at=at - _DAY_S, end_at=at, ahead=ahead)
 
     async def _recent(self, at: float) -> Hours:
         """Read once an hour: whole hours hardly change any more."""

@@ -5,30 +5,33 @@ span. A channel of which nothing is known in that span is offered with what is m
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from foreroute.control.ahead import AS_SEEN, Ahead
 from foreroute.core.attempt import Usage
 from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.ledger import Metered, SpendCell
 from foreroute.core.plan import Objective, Route
 from foreroute.core.ports import CostStore, PriceBook, RollupStore
-from foreroute.core.rollup import LatencySummary, Rollup
+from foreroute.core.rollup import Rollup
 from foreroute.core.series import FIRST_CHUNK_METRICS, Metric
 from foreroute.cost.frontier import Offer
 from foreroute.cost.programme import Capacity, Choice, Programme, RequestClass
 from foreroute.cost.report import summed
-from foreroute.monitor.sketch import merge, quantiles
+from foreroute.dashboard.cost_record import LATE_MAX, Record, mixture_p95, record
 
 QUARTER_S: Final = 900.0
 LATENCY_RISE_MAX: Final = 1.10
 """The optimum's p95 is at most so much of that of the configured weights."""
-LATE_MAX: Final = 0.05
+SUCCESS_SLACK: Final = 0.005
+"""Half a point of success is what chance makes of an hour: an optimum that is to steer need not buy it."""
 PLACES_USED_MAX: Final = 0.8
 """Of a channel's places, on average: beyond that requests wait for one."""
-_STEPS: Final = 200
+LIMIT_USED_MAX: Final = 0.9
+"""Of a limit that a channel has shown and nobody has told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,19 +46,6 @@ class MarketSources:
     objectives: Mapping[RouteName, Objective]
     quality_min: Mapping[RouteName, float] = field(default_factory=dict)
     regions: Mapping[RouteName, frozenset[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """How a channel has done. None: it has not been asked."""
-
-    success: float | None
-    mean_s: float | None
-    p95_s: float | None
-    late: Callable[[float], float]
-    """The share of answers that took longer."""
-    held_s: float | None = None
-    """How long an answer takes one of its places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +64,26 @@ class RouteMarket:
     success_min: float
     held_s: Mapping[str, float | None]
     """By channel, how long an answer takes one of its places."""
+    learnt_per_minute: Mapping[str, float]
+    """Requests a minute, of the channels that have shown a limit."""
+    forecast_by: Mapping[str, str]
+    """Who has forecast the latency of each channel that is not as it was seen."""
     request_class: RequestClass | None
     """None: there is nothing to share out, or nothing is known."""
 
 
-async def market_of(sources: MarketSources, *, start_at: float, end_at: float) -> tuple[RouteMarket, ...]:
-    """The span is taken out to whole quarters of an hour."""
+async def market_of(
+    sources: MarketSources,
+    *,
+    start_at: float,
+    end_at: float,
+    ahead: Ahead | None = None,
+    steers: bool = False,
+) -> tuple[RouteMarket, ...]:
+    """The span is taken out to whole quarters of an hour. `ahead`: what is to come beside it; None: the same again.
+
+    `steers`: only channels to which the operator has given a weight in the first priority may get a share.
+    """
     start = start_at // QUARTER_S * QUARTER_S
     end = -(-end_at // QUARTER_S) * QUARTER_S
     edges = [start + QUARTER_S * n for n in range(round((end - start) / QUARTER_S))]
@@ -88,10 +92,34 @@ async def market_of(sources: MarketSources, *, start_at: float, end_at: float) -
     # A ledger that began in the middle of the span has seen so much less of it.
     began = min((cell.start_at for cell in cells), default=start)
     minutes = max(1.0, (min(end, end_at) - began) / 60.0)
+    by_channel: dict[str, list[Rollup]] = {}
+    for one in rollups:
+        if not one.segment:
+            by_channel.setdefault(one.channel, []).append(one)
+    asked = _Asked(by_channel, minutes, end_at, ahead or Ahead(at=end_at), steers)
     return tuple(
-        _route(sources, route, [c for c in cells if c.group.route == route.name], rollups, minutes, end_at)
+        _route(sources, route, [c for c in cells if c.group.route == route.name], asked)
         for route in sources.routes.values()
     )
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What is the same for all routes; a channel's record is made once for those that measure alike."""
+
+    rollups: Mapping[str, Sequence[Rollup]]
+    minutes: float
+    at: float
+    ahead: Ahead
+    steers: bool
+    _records: dict[tuple[str, bool], Record] = field(default_factory=dict)
+
+    def record(self, name: str, objective: Objective | None) -> Record:
+        key = name, objective is not None and objective.metric in FIRST_CHUNK_METRICS
+        if key not in self._records:
+            course = self.ahead.courses.get(ChannelId(name), AS_SEEN)
+            self._records[key] = record(self.rollups.get(name, ()), objective, course)
+        return self._records[key]
 
 
 def programme_of(
@@ -110,34 +138,32 @@ def programme_of(
 
 
 def _capacity(channel: Channel, markets: Sequence[RouteMarket]) -> Capacity:
-    """The quota, and what its places can serve: places ÷ time that each is taken (Little's law), with some to spare."""
+    """The quota, a limit that it has shown, and what its places can serve: places ÷ time that each is taken (Little's
+    law), with some to spare.
+    """
     held = [one.held_s.get(str(channel.id)) for one in markets]
     longest = max((one for one in held if one), default=None)
     bounds: list[float] = []
     if channel.requests_per_minute_max is not None:
         bounds.append(channel.requests_per_minute_max)
+    shown = [one.learnt_per_minute[channel.id] for one in markets if channel.id in one.learnt_per_minute]
+    bounds += [LIMIT_USED_MAX * one for one in shown]
     if channel.concurrency_max is not None and longest is not None:
         bounds.append(PLACES_USED_MAX * channel.concurrency_max * 60.0 / longest)
     return Capacity(min(bounds, default=None), channel.tokens_per_minute_max)
 
 
-def _route(
-    sources: MarketSources,
-    route: Route,
-    cells: Sequence[SpendCell],
-    rollups: Sequence[Rollup],
-    minutes: float,
-    at: float,
-) -> RouteMarket:
+def _route(sources: MarketSources, route: Route, cells: Sequence[SpendCell], asked: _Asked) -> RouteMarket:
     total = summed(cells)
     mix = _average(total) if total.attempts else None
-    requests = summed(cell for cell in cells if not cell.group.kind).attempts / minutes
     objective = sources.objectives.get(route.name)
     by_id = {one.id: one for one in sources.channels}
     weights = _weights(route)
-    records = {name: _record(name, rollups, objective) for name in weights}
+    seen = summed(cell for cell in cells if not cell.group.kind).attempts / asked.minutes
+    requests = seen * asked.ahead.demand_ratio(weights)
+    records = {name: asked.record(name, objective) for name in weights}
     prices = {
-        name: None if mix is None else _price(sources.prices, by_id[ChannelId(name)], mix, at)
+        name: None if mix is None else _price(sources.prices, by_id[ChannelId(name)], mix, asked.at)
         for name in weights
     }
     offers = tuple(
@@ -150,12 +176,14 @@ def _route(
         )
         for name in weights
     )
-    p95 = _mixture_p95(weights, records)
+    p95 = mixture_p95(weights, records)
     limits = [one for one in (_limit(objective), None if p95 is None else p95 * LATENCY_RISE_MAX) if one]
     limit = min(limits, default=None)
     success = _baseline(weights, {name: one.success for name, one in records.items()})
     usd = _baseline(weights, prices)
-    common = {"limit": limit, "success_min": success or 0.0}
+    slack = SUCCESS_SLACK if asked.steers else 0.0
+    common = {"limit": limit, "success_min": max(0.0, (success or 0.0) - slack)}
+    offered = [one for one in offers if not asked.steers or weights[one.channel] > 0]
     return RouteMarket(
         name=str(route.name),
         requests_per_minute=requests,
@@ -167,7 +195,13 @@ def _route(
         baseline_p95_s=p95,
         success_min=success or 0.0,
         held_s={name: one.held_s for name, one in records.items()},
-        request_class=_class(sources, route.name, requests, mix, offers, records, by_id, common),
+        learnt_per_minute={
+            name: one.requests_per_minute_max
+            for name, one in records.items()
+            if one.requests_per_minute_max is not None
+        },
+        forecast_by={name: one.model for name, one in records.items() if one.model},
+        request_class=_class(sources, route.name, requests, mix, offered, records, by_id, common),
     )
 
 
@@ -203,56 +237,11 @@ def _class(
             for one in known
         ),
         late_max=LATE_MAX,
+        limit_s=common["limit"],
         success_min=common["success_min"],
         quality_min=sources.quality_min.get(name, 0.0),
         regions=sources.regions.get(name, frozenset()),
     )
-
-
-def _record(name: str, rollups: Sequence[Rollup], objective: Objective | None) -> Record:
-    mine = [one for one in rollups if one.channel == name and not one.segment]
-    first_chunk = objective is not None and objective.metric in FIRST_CHUNK_METRICS
-    found = [one.first_chunk if first_chunk else one.latency for one in mine]
-    asked = sum(one.attempts - one.ignored for one in mine)
-    served = sum(one.successes for one in mine)
-    curve = _curve(found)
-    return Record(
-        success=served / asked if asked else None,
-        mean_s=_mean(found),
-        held_s=_mean([one.latency for one in mine]),
-        p95_s=None if curve is None else curve[round(0.95 * _STEPS)],
-        late=lambda limit: 0.0 if curve is None else sum(one > limit for one in curve) / len(curve),
-    )
-
-
-def _mean(found: Sequence[LatencySummary]) -> float | None:
-    count = sum(one.count for one in found)
-    return sum(one.total_s for one in found) / count if count else None
-
-
-def _curve(found: Sequence[LatencySummary]) -> list[float] | None:
-    """Evenly spaced quantiles of all answers together; None without any that can be merged."""
-    sketches = [one.sketch for one in found if one.sketch]
-    if not sketches:
-        return None
-    curve = quantiles(merge(sketches), [step / _STEPS for step in range(_STEPS + 1)])
-    return [one for one in curve if one is not None]
-
-
-def _mixture_p95(weights: Mapping[str, float], records: Mapping[str, Record]) -> float | None:
-    """Of the configured weights, over the channels of which something is known; by bisection."""
-    known = {
-        name: weight for name, weight in weights.items() if records[name].p95_s is not None and weight > 0
-    }
-    total = sum(known.values())
-    if not total:
-        return None
-    low, high = 0.0, 2.0 * max(_or(records[name].p95_s, 0.0) for name in known) + 1.0
-    for _ in range(40):
-        middle = (low + high) / 2.0
-        late = sum(weight * records[name].late(middle) for name, weight in known.items()) / total
-        low, high = (middle, high) if late > LATE_MAX else (low, middle)
-    return high
 
 
 def _baseline(weights: Mapping[str, float], values: Mapping[str, float | None]) -> float | None:

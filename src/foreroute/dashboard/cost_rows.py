@@ -1,9 +1,10 @@
 """Frontier and optimum as plain values, for JSON and for tables."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-from foreroute.core.optimum import Concession, Optimum, Promise
+from foreroute.core.optimum import Optimum
+from foreroute.cost.aims import says
 from foreroute.cost.frontier import frontier
 from foreroute.dashboard.cost_market import RouteMarket
 
@@ -22,6 +23,7 @@ def frontier_rows(markets: Sequence[RouteMarket]) -> list[Row]:
                     "channel": one.offer.channel,
                     "usd_per_request": one.offer.usd,
                     "p95_s": one.offer.latency_s,
+                    "forecast_by": market.forecast_by.get(one.offer.channel),
                     "success_ratio": one.offer.success,
                     "quality": one.offer.quality,
                     "share": market.baseline[one.offer.channel],
@@ -70,7 +72,7 @@ def optimum_row(found: Optimum, markets: Sequence[RouteMarket]) -> Row:
                 "of": one.of,
                 "bound": one.bound,
                 "needed": one.needed,
-                "says": _says(one),
+                "says": says(one),
             }
             for one in found.concessions
         ],
@@ -79,18 +81,3 @@ def optimum_row(found: Optimum, markets: Sequence[RouteMarket]) -> Row:
             for one in found.shadow_prices
         ],
     }
-
-
-_SAYS: Final = {
-    Promise.LATENCY: "{of}: {needed:.1%} of its requests would be slower than the limit, not {bound:.1%}",
-    Promise.AVAILABILITY: "{of}: {needed:.2%} of its requests would succeed, not {bound:.2%}",
-    Promise.QUALITY: "{of}: its quality floor is {bound:g}, and no channel that it may use has more than {needed:g}",
-    Promise.RESIDENCY: "{of}: none of its channels is in a region that it may use",
-    Promise.REQUESTS: "{of}: it would have to serve {needed:,.0f} requests a minute, not {bound:,.0f}",
-    Promise.TOKENS: "{of}: it would have to serve {needed:,.0f} tokens a minute, not {bound:,.0f}",
-    Promise.BUDGET: "the budget would have to be {needed:.4f} US dollars an hour, not {bound:.4f}",
-}
-
-
-def _says(one: Concession) -> str:
-    return _SAYS[one.promise].format(of=one.of, bound=one.bound, needed=one.needed)

@@ -21,7 +21,10 @@ from foreroute.core.decision import (
     ShareChange,
     capability_of,
 )
+from foreroute.core.ids import RouteName
+from foreroute.core.optimum import Pursuit
 from foreroute.core.plan import Route, RoutingPlan
+from foreroute.decide.aim import aimed, is_live, may_pursue, pursuit_of
 from foreroute.decide.causes import causes_of, held_back
 from foreroute.decide.explain import overrun_of, share_changes, shares_of
 from foreroute.decide.guardrails import Guardrails
@@ -46,8 +49,20 @@ def decide(snapshot: Snapshot, rails: Guardrails) -> Decision:
         return _decision(snapshot, rails, [_as_configured(snapshot, route) for route in routes], applied=True)
     may_act = acting(snapshot)
     if may_act.issuperset(DECIDED):
-        return _decision(snapshot, rails, _decide_routes(snapshot, rails), applied=True)
-    return _staged(snapshot, rails, may_act)
+        decision = _decision(snapshot, rails, _decide_routes(snapshot, rails), applied=True)
+    else:
+        decision = _staged(snapshot, rails, may_act)
+    return replace(decision, pursued=_pursued(snapshot, rails, in_force=may_pursue(snapshot, may_act)))
+
+
+def _pursued(snapshot: Snapshot, rails: Guardrails, *, in_force: bool) -> dict[RouteName, Pursuit]:
+    """What each route aims at, by all that is known: a proposal is no less steady than a move."""
+    found = {name: pursuit_of(snapshot, route, rails)[0] for name, route in snapshot.configured.items()}
+    return {
+        name: replace(one, in_force=in_force or not one.shares)
+        for name, one in found.items()
+        if one is not None
+    }
 
 
 def _staged(snapshot: Snapshot, rails: Guardrails, may_act: frozenset[Capability]) -> Decision:
@@ -93,11 +108,14 @@ def _decide_routes(snapshot: Snapshot, rails: Guardrails) -> list[_RouteDecision
 
 def _decide_route(snapshot: Snapshot, configured: Route, rails: Guardrails) -> _RouteDecision:
     causes = causes_of(snapshot, configured, rails)
+    pursuit, ignored = pursuit_of(snapshot, configured, rails)
     current = snapshot.current.routes.get(configured.name, configured)
     shares: Shares = {}
-    reasons = [*_without_vote(snapshot, configured), *_young(snapshot, configured, rails)]
-    for priority in sorted({target.priority for target in configured.targets}):
-        tier, tier_reasons = _decide_tier(snapshot, configured, current, priority, causes, rails)
+    reasons = [*_without_vote(snapshot, configured), *_young(snapshot, configured, rails), *ignored]
+    priorities = sorted({target.priority for target in configured.targets})
+    for priority in priorities:
+        aim = pursuit if priority == priorities[0] else None
+        tier, tier_reasons = _decide_tier(snapshot, configured, current, priority, causes, rails, aim)
         shares |= tier
         reasons += tier_reasons
     if not _worth_it(shares, current, causes, snapshot, rails):
@@ -107,9 +125,10 @@ def _decide_route(snapshot: Snapshot, configured: Route, rails: Guardrails) -> _
         targets=tuple(
             replace(target, weight=shares.get(target.channel, 0.0)) for target in configured.targets
         ),
-        reason=_pick_reason(snapshot, configured, causes),
+        reason=_pick_reason(snapshot, configured, causes, pursuit),
     )
-    return _RouteDecision(route, causes, share_changes(snapshot, route, current, causes), tuple(reasons))
+    changes = share_changes(snapshot, route, current, causes, pursuit)
+    return _RouteDecision(route, causes, changes, tuple(reasons))
 
 
 def _decide_tier(
@@ -119,15 +138,20 @@ def _decide_tier(
     priority: int,
     causes: Sequence[Cause],
     rails: Guardrails,
+    aim: Pursuit | None,
 ) -> tuple[Shares, list[Reason]]:
-    base = {t.channel: t.weight for t in configured.targets if t.priority == priority}
+    weights = {t.channel: t.weight for t in configured.targets if t.priority == priority}
+    base = aimed(weights, aim)
     if paces := paces_of(snapshot, configured.name):
         base = paced(base, snapshot, paces, rails)
     if overrun_of(snapshot) is not None:
         prices = {channel: snapshot.channels.get(channel, UNKNOWN_STATE).usd_per_request for channel in base}
         base = cheaper(base, prices, rails.budget_price_exponent)
     several_tiers = len({target.priority for target in configured.targets}) > 1
-    bounds, panic = bounds_of(base, causes, rails, may_empty=several_tiers)
+    # How much is healthy is a part of the configured weight: an optimum may lay nearly all on one channel.
+    bounds, panic = bounds_of(weights if is_live(aim) else base, causes, rails, may_empty=several_tiers)
+    if is_live(aim) and not any(base[channel] * bounds[channel] for channel in base):
+        base = weights
     desired = desired_shares(base, bounds, rails)
     shares, shortened = one_step(_tier_of(current, base), desired, rails)
     reasons = []
@@ -158,13 +182,16 @@ def _worth_it(
     return farthest >= rails.share_change_min and (forced or not spent)
 
 
-def _pick_reason(snapshot: Snapshot, route: Route, causes: Sequence[Cause]) -> PickReason:
-    """The newest standing cause names the plan; without one, a budget or the configuration does."""
+def _pick_reason(
+    snapshot: Snapshot, route: Route, causes: Sequence[Cause], pursuit: Pursuit | None
+) -> PickReason:
+    """The newest standing cause names the plan; without one, a budget, the optimum or the configuration does."""
     if causes:
         newest = max(causes, key=lambda cause: cause.since_at)
         return PickReason.FORECAST if newest.code is ReasonCode.FORECAST else PickReason.HEALTH
-    spares = overrun_of(snapshot) is not None or paces_of(snapshot, route.name)
-    return PickReason.BUDGET if spares else PickReason.CONFIGURED
+    if overrun_of(snapshot) is not None or paces_of(snapshot, route.name):
+        return PickReason.BUDGET
+    return PickReason.OPTIMUM if is_live(pursuit) else PickReason.CONFIGURED
 
 
 def _without_vote(snapshot: Snapshot, route: Route) -> list[Reason]:
@@ -203,6 +230,8 @@ def _general_reasons(snapshot: Snapshot) -> list[Reason]:
         Reason(None, ReasonCode.STAGE_MISSING, f"{stage} failed; decided without it")
         for stage in snapshot.missing_stages
     ]
+    if snapshot.aims is not None and snapshot.aims.feasible and snapshot.aims.why:
+        reasons.append(Reason(None, ReasonCode.OPTIMUM, snapshot.aims.why))
     if snapshot.kill_switch:
         reasons.append(Reason(None, ReasonCode.KILL_SWITCH, "the configured weights serve"))
     return reasons

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from foreroute.core.decision import Cause, Reason, ReasonCode, ShareChange
 from foreroute.core.findings import BudgetStatus
 from foreroute.core.ids import ChannelId
+from foreroute.core.optimum import Pursuit
 from foreroute.core.plan import Route
+from foreroute.decide.aim import reason_of
 from foreroute.decide.pace import pace_reason, paces_of
 from foreroute.decide.snapshot import UNKNOWN_STATE, Snapshot
 
@@ -29,25 +31,31 @@ def spares(snapshot: Snapshot) -> bool:
 
 
 def share_changes(
-    snapshot: Snapshot, route: Route, current: Route, causes: Sequence[Cause]
+    snapshot: Snapshot,
+    route: Route,
+    current: Route,
+    causes: Sequence[Cause],
+    pursuit: Pursuit | None = None,
 ) -> tuple[ShareChange, ...]:
-    """One entry for each channel of the route whose share is not what it was."""
+    """One entry for each channel of the route whose share is not what it was. `pursuit`: the optimum aimed at."""
     before, after = shares_of(current), shares_of(route)
     moves = {
         c: (before.get(c, 0.0), share) for c, share in after.items() if _differs(share, before.get(c, 0.0))
     }
     own = {cause.channel: cause for cause in causes}
-    returning = _returning(snapshot, route, moves, own)
+    gone = {cause.channel for cause in snapshot.causes if cause.route == route.name} - own.keys()
+    aims = pursuit is not None and not own and not gone
+    returning = None if aims else _returning(snapshot, route, moves, own)
     changes = []
     for channel, (was, share) in moves.items():
         if channel == returning:
-            reason = _without_trouble(snapshot, route, channel, share - was)
+            reason = _without_trouble(snapshot, route, channel, share - was, pursuit)
         elif returning and share < was and _is_crowded_out(channel, moves, snapshot, own):
             reason = Reason(
                 returning, ReasonCode.RECOVERED, f"makes room for {returning}, whose share returns"
             )
         else:
-            reason = _reason(snapshot, route, channel, share - was, own)
+            reason = _reason(snapshot, route, channel, share - was, own, pursuit)
         changes.append(ShareChange(route=route.name, channel=channel, before=was, after=share, reason=reason))
     return tuple(changes)
 
@@ -83,7 +91,12 @@ def _is_crowded_out(
 
 
 def _reason(
-    snapshot: Snapshot, route: Route, channel: ChannelId, change: float, own: Mapping[ChannelId, Cause]
+    snapshot: Snapshot,
+    route: Route,
+    channel: ChannelId,
+    change: float,
+    own: Mapping[ChannelId, Cause],
+    pursuit: Pursuit | None,
 ) -> Reason:
     cause = own.get(channel)
     if snapshot.kill_switch:
@@ -92,7 +105,7 @@ def _reason(
         return Reason(channel, cause.code, cause.detail)
     if change > 0 and (relieved := _newest(own, channel)):
         return Reason(relieved.channel, relieved.code, f"takes over from {relieved.channel}")
-    return _without_trouble(snapshot, route, channel, change)
+    return _without_trouble(snapshot, route, channel, change, pursuit)
 
 
 def _newest(causes: Mapping[ChannelId, Cause], apart_from: ChannelId) -> Cause | None:
@@ -100,7 +113,9 @@ def _newest(causes: Mapping[ChannelId, Cause], apart_from: ChannelId) -> Cause |
     return max(others, key=lambda cause: (cause.since_at, cause.channel), default=None)
 
 
-def _without_trouble(snapshot: Snapshot, route: Route, channel: ChannelId, change: float) -> Reason:
+def _without_trouble(
+    snapshot: Snapshot, route: Route, channel: ChannelId, change: float, pursuit: Pursuit | None
+) -> Reason:
     overrun = overrun_of(snapshot)
     if overrun is not None:
         where = "favours" if change > 0 else "spares"
@@ -113,5 +128,7 @@ def _without_trouble(snapshot: Snapshot, route: Route, channel: ChannelId, chang
     was = gone.get(channel)
     if was is not None and was.code is ReasonCode.FORECAST:
         return Reason(channel, ReasonCode.FORECAST_CLEARED, "the forecast trouble is over; its share returns")
+    if was is None and pursuit is not None:
+        return reason_of(pursuit, channel)
     detail = "healthy again; its share returns" if change > 0 else "gives back what it had taken over"
     return Reason(channel, ReasonCode.RECOVERED, detail)

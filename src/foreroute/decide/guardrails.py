@@ -30,6 +30,10 @@ class Guardrails:
     plan_valid_s: float = 600.0
     budget_price_exponent: float = 1.0
     """How strongly an expected overrun favours cheap channels: weight × (cheapest / price) ** exponent."""
+    optimum_gain_min: float = 0.02
+    """A cost optimum that is less than so much cheaper than what stands is not worth a move."""
+    optimum_valid_s: float = 1800.0
+    """An older optimum is ignored."""
     young_measured_min: int = 30
     """A channel with fewer measured windows is young: its forecasts know little but the last values."""
     young_samples_min: int = 10

@@ -7,6 +7,7 @@ from decimal import Decimal
 from foreroute.core.decision import Autopilot, Capability, Cause
 from foreroute.core.findings import BudgetStatus, Remedy
 from foreroute.core.ids import ChannelId, DecisionId, RouteName
+from foreroute.core.optimum import Aims, Pursuit
 from foreroute.core.plan import Objective, Route, RoutingPlan
 
 
@@ -73,3 +74,7 @@ class Snapshot:
     """How far each capability may go; those that are not named go as far as `autopilot`."""
     approved: tuple[Approval, ...] = ()
     """What may be done though its capability only suggests."""
+    aims: Aims | None = None
+    """The newest cost optimum; None: none is asked for, or none was found yet."""
+    pursued: Mapping[RouteName, Pursuit] = field(default_factory=dict)
+    """What the previous decision aimed at."""

@@ -43,6 +43,13 @@ def only(snapshot: Snapshot, capabilities: Collection[Capability]) -> Snapshot:
             for name, state in snapshot.channels.items()
         },
         budgets=snapshot.budgets if may(Capability.BUDGET, None) else (),
+        aims=snapshot.aims if may(Capability.OPTIMUM, None) else None,
+        # What was served and may not be pursued any more is on its way back.
+        pursued={
+            name: one
+            for name, one in snapshot.pursued.items()
+            if one.in_force or may(Capability.OPTIMUM, None)
+        },
         causes=tuple(
             cause
             for cause in snapshot.causes
@@ -75,6 +82,9 @@ def withdrawn(change: ShareChange, snapshot: Snapshot, may_act: Collection[Capab
         if cause.route == change.route and cause.channel == change.channel
     }
     lowered = sorted(owner for owner in owners if owner is not None and owner not in may_act)
+    if change.reason.code is ReasonCode.OPTIMUM_OVER and Capability.OPTIMUM not in may_act:
+        detail = f"{Capability.OPTIMUM} does not act any more; its share returns"
+        return replace(change, reason=Reason(change.channel, ReasonCode.AUTOPILOT_OFF, detail))
     if not lowered or change.after < change.before:
         return change
     detail = f"{lowered[0]} does not act any more; its share returns"
@@ -95,6 +105,7 @@ def idle_reasons(snapshot: Snapshot, proposing: Iterable[Capability]) -> list[Re
 _STAND_INS: Final = {
     Capability.ROUTING: "the configured weights stand in, and the gateway's breakers",
     Capability.BUDGET: "prices move nothing",
+    Capability.OPTIMUM: "the configured weights stand in",
     Capability.PLAYBOOKS: "the reactive policy stands in",
     Capability.TUNING: "the configured limits stand in",
 }

@@ -12,6 +12,7 @@ import numpy as np
 from foreroute.core.findings import Forecast, ForecastSkill, WindowForecast, WindowTarget
 from foreroute.core.ids import ChannelId
 from foreroute.core.series import Metric, Series
+from foreroute.forecast.bank.answer import Answers
 from foreroute.forecast.bank.archive import from_bytes, to_bytes
 from foreroute.forecast.bank.bank import ForecastBank, Key, Minute
 from foreroute.forecast.bank.record import Total, drifted, ensemble_skills, total
@@ -21,6 +22,8 @@ from foreroute.forecast.experts import AnswerJob, Experts, ExpertSettings
 from foreroute.forecast.past import Past
 from foreroute.forecast.values import Floats
 
+_BLOCK: Final = 256
+"""Series whose answers are taken out of the bank at a time."""
 _SLACK_S: Final = 1e-6
 """Instants are sums of floats."""
 
@@ -57,13 +60,18 @@ class Forecasts(Mapping[Key, Forecast]):
     def __init__(self, bank: ForecastBank, keys: Collection[Key]) -> None:
         self._bank = bank
         self._made: dict[Key, Forecast | None] = dict.fromkeys(keys)
+        self._places = {key: place for place, key in enumerate(self._made)}
+        self._answers: dict[int, Answers] = {}
 
     def __getitem__(self, key: Key) -> Forecast:
         """Raises KeyError for a series that is not forecast."""
         made = self._made[key]
         if made is None:
-            row = self._bank.find(*key)
-            made = None if row is None else self._bank.forecast(row)
+            block, place = divmod(self._places[key], _BLOCK)
+            if block not in self._answers:
+                keys = tuple(self._made)[block * _BLOCK : (block + 1) * _BLOCK]
+                self._answers[block] = self._bank.answers([self._bank.row(*one) for one in keys])
+            made = self._answers[block].forecast(place)
             if made is None:
                 raise KeyError(key)
             self._made[key] = made
@@ -131,8 +139,8 @@ class ForecastEngine:
 
     def skills(self, keys: Collection[Key]) -> tuple[ForecastSkill, ...]:
         """How good the mixed forecasts of these series have been of late, by the single window at each horizon."""
-        known = (key for key in keys if self._bank.find(*key) is not None)
-        return tuple(skill for key in known for skill in ensemble_skills(self._bank.memory, key))
+        known = [key for key in keys if self._bank.find(*key) is not None]
+        return tuple(ensemble_skills(self._bank.memory, known))
 
     def standings(self, channel: ChannelId, metric: Metric) -> tuple[Standing, ...]:
         """Whose word counts for how much in one series, and why; empty for one that is not forecast."""

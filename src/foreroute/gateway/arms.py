@@ -39,7 +39,7 @@ class Arms:
 
     def enrol(
         self,
-        request: ModelRequest,
+        model: str,
         routes: Sequence[ServedRoute],
         unit_of: Callable[[Unit], str | None],
         at: float,
@@ -47,7 +47,7 @@ class Arms:
         """None: the request takes part in nothing, which is the usual case."""
         first = routes[0]
         planned = self._plans.current().experiments
-        if not planned or first.static or first.route.name != request.model:
+        if not planned or first.static or first.route.name != model:
             return None
         experiments = planned.get(first.route.name)
         if not experiments or not (drawn := draw(experiments, unit_of, at)):

@@ -75,13 +75,11 @@ class Breaker:
 
     def admits(self, policy: BreakerPolicy, at: float) -> bool:
         """Whether an attempt may go through. Changes nothing; `enter` takes the place."""
-        match self.state(at):
-            case BreakerState.CLOSED:
-                return True
-            case BreakerState.OPEN:
-                return False
-            case BreakerState.HALF_OPEN:
-                return self._state is BreakerState.OPEN or self._probes < policy.half_open_successes_min
+        if self._state is BreakerState.CLOSED:
+            return True
+        if self._state is BreakerState.OPEN:
+            return at >= self._open_until
+        return self._probes < policy.half_open_successes_min
 
     def close(self, at: float) -> None:
         """A probe of the gateway's own has succeeded."""

@@ -75,7 +75,11 @@ class Dialogue:
             fault = await self.answer.reach()
         except TransportFailure as error:
             fault, trial.connect_s = error.evidence, call.connect_s
-        return None if fault is None else self._failed(fault)
+        if fault is not None:
+            return self._failed(fault)
+        if works.fleet.reached(self.channel):
+            works.line.open_up(self.channel)
+        return None
 
     async def relay(self, delivery: Delivery) -> Ending:
         """After `reach`: hands the answer over, but for the last bytes. A fault in the ending is noted here."""
@@ -109,6 +113,8 @@ class Dialogue:
             trial.usage = self.answer.usage
         if trial.was_left and trial.usage == NO_USAGE:
             trial.usage = Usage(input_tokens=self._request.input_tokens)
+        if trial.outcome is Outcome.SUCCESS:
+            works.suspects.answered(self._request.body)
         works.fleet.leave(trial, permit, stream=self._origin.stream, at=now)
         works.line.vacancy(self.channel)
         works.tally.attempts += 1
@@ -135,7 +141,13 @@ class Dialogue:
                 kind = FailureClass.INVALID_REQUEST  # of a path or an object, not of the channel's model
             # A channel that may not serve this path serves its model all the same.
             self.trial.speaks_of_channel = evidence.status not in _NOT_ALLOWED
+        works, now = self._works, self._loop.time()
+        if kind is FailureClass.SERVER_ERROR and evidence.status is not None:
+            is_to_blame = works.suspects.is_to_blame(self._request.body, self.channel, now)
+            self.trial.speaks_of_channel &= not is_to_blame
         self.trial.failed(kind, evidence)
         if evidence.retry_after_s:
-            self._works.fleet.throttle(self.channel, evidence.retry_after_s, self._loop.time())
+            works.fleet.throttle(self.channel, evidence.retry_after_s, now)
+        elif kind is FailureClass.RATE_LIMITED:
+            works.fleet.slow_down(self.channel, now)
         return Failure(kind, evidence, self.channel, answer)

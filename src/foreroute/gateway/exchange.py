@@ -17,6 +17,7 @@ from foreroute.gateway.able import able
 from foreroute.gateway.budgets import turned_away
 from foreroute.gateway.delivery import Delivery, passed_on
 from foreroute.gateway.dialogue import Dialogue, Failure
+from foreroute.gateway.fleet import Asked
 from foreroute.gateway.hedge import Race, race
 from foreroute.gateway.narrow import Wants, narrowed
 from foreroute.gateway.plan_cell import ServedRoute
@@ -74,6 +75,7 @@ class Exchange:
         self._tries: list[ChannelId] = []
         self._failures: list[Failure] = []
         self._trial: Trial | None = None
+        self._waited_s = 0.0
         self._retry_ratio = retry_ratio(works.plans.current(), works.settings.retry_ratio)
         self._luck = works.rng.random() if works.plans.current().limits else 1.0
         self._loop = asyncio.get_running_loop()
@@ -266,7 +268,7 @@ class Exchange:
             return None
         choice = self._choice(served)
         pick, wait_s = choose(choice), 0.0
-        if pick is None and retry.may_repeat(failure.kind):
+        if pick is None and retry.may_repeat(failure.kind) and not self._is_everybodys(failure):
             pick = again(choice)
             repeats = len(self._tries) - len(set(self._tries))
             wait_s = retry.backoff_s(served.route.backoff_s, repeats, self._works.rng.random())
@@ -278,6 +280,11 @@ class Exchange:
         if wait_s:
             await asyncio.sleep(wait_s)
         return pick
+
+    def _is_everybodys(self, failure: Failure) -> bool:
+        """Several servers have failed with this request: once more would tell nothing new."""
+        same = [one for one in self._failures if one.kind is FailureClass.SERVER_ERROR]
+        return failure.kind is FailureClass.SERVER_ERROR and len({one.channel for one in same}) > 1
 
     def _may_spend(self, pick: Pick, at: float) -> bool:
         """A request's first failover is free: no channel sees a request twice for it, and breakers bound it."""
@@ -312,7 +319,8 @@ class Exchange:
     def _begin(self, pick: Pick, plan_version: int, *, hedge: bool = False) -> Dialogue:
         self._tries.append(pick.target.channel)
         if self._request.endpoint is not Endpoint.OPAQUE:
-            self._works.fleet.note_asked(pick.target.channel, self._request.endpoint, self._route.name)
+            asked = Asked(self._request.endpoint, self._route.name, self._request.stream)
+            self._works.fleet.note_asked(pick.target.channel, asked)
         self._attempts += 1
         trial = Trial(
             number=self._attempts,
@@ -358,7 +366,7 @@ class Exchange:
     async def _queue(self, served: ServedRoute) -> Pick | None:
         """Waits for a place on a channel, if one is likely to come in time and the line is not too long."""
         works, settings = self._works, self._works.settings
-        until = min(self._loop.time() + settings.queue_s, self._deadline)
+        until = min(self._loop.time() + settings.queue_s - self._waited_s, self._deadline)
         gone = {*self._tries, *self._barred}
         untried = [t.channel for t in served.route.targets if t.weight > 0 and t.channel not in gone]
         while works.line.length < settings.queue_max:
@@ -367,6 +375,7 @@ class Exchange:
             if wait_s is None:
                 return None
             await works.line.wait(untried, wait_s)
+            self._waited_s += self._loop.time() - now
             if (pick := choose(self._choice(served))) is not None:
                 return pick
         return None

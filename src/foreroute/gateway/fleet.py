@@ -12,7 +12,8 @@ from foreroute.core.plan import BreakerPolicy, Route, Target
 from foreroute.core.work import Expectation, Work
 from foreroute.gateway.admission import Admission
 from foreroute.gateway.breaker import Breaker, BreakerState, Permit, Verdict
-from foreroute.gateway.outlier import is_outlier
+from foreroute.gateway.outlier import is_broken_off, is_outlier
+from foreroute.gateway.pace import Pace
 from foreroute.gateway.select import Standing
 from foreroute.gateway.slowdown import Slowdown, work_of
 from foreroute.gateway.trial import Trial
@@ -37,6 +38,15 @@ class ChannelStanding:
     trust: float
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a channel was asked last, and for which route."""
+
+    endpoint: Endpoint
+    route: RouteName
+    stream: bool
+
+
 @dataclass(slots=True)
 class _State:
     breaker: Breaker = field(default_factory=Breaker)
@@ -45,8 +55,13 @@ class _State:
     admission: Admission = field(default_factory=Admission)
     in_flight: int = 0
     throttled_until: float = float("-inf")
+    must_sound: bool = False
+    """It has asked for a pause, and nobody has been served since: one at a time finds out."""
+    sounding: Permit | None = None
+    """That one."""
+    pace: Pace = field(default_factory=Pace)
     seconds_per_token: float = float("inf")
-    asked: tuple[Endpoint, RouteName] | None = None
+    asked: Asked | None = None
 
 
 class Fleet:
@@ -124,34 +139,51 @@ class Fleet:
             return Standing.ABSENT
         if target.channel in self._left_to_probes or not state.breaker.admits(target.policy.breaker, at):
             return Standing.OPEN
-        if state.throttled_until > at:
+        if state.throttled_until > at or state.pace.wait_s(at) > 0.0:
             return Standing.THROTTLED
         factor = target.policy.admission
         if factor is not None and luck < state.admission.refusal_ratio(factor, target.policy.patience_s, at):
             return Standing.THROTTLED
-        limits = (self.channels[target.channel].concurrency_max, target.policy.concurrency_max)
-        full = any(limit is not None and state.in_flight >= limit for limit in limits)
-        return Standing.FULL if full else Standing.FREE
+        # Spelt out: this is asked of every channel of a route for every attempt.
+        own, planned = self.channels[target.channel].concurrency_max, target.policy.concurrency_max
+        is_full = (
+            (state.must_sound and state.sounding is not None)
+            or (own is not None and state.in_flight >= own)
+            or (planned is not None and state.in_flight >= planned)
+        )
+        return Standing.FULL if is_full else Standing.FREE
 
-    def note_asked(self, channel: ChannelId, endpoint: Endpoint, route: RouteName) -> None:
-        self._states[channel].asked = endpoint, route
+    def note_asked(self, channel: ChannelId, asked: Asked) -> None:
+        self._states[channel].asked = asked
 
-    def asked(self, channel: ChannelId) -> tuple[Endpoint, RouteName] | None:
-        """How the channel was asked last, and for which route."""
+    def asked(self, channel: ChannelId) -> Asked | None:
         return self._states[channel].asked
 
     def enter(self, target: Target, at: float) -> Permit:
         state = self._states[target.channel]
         state.in_flight += 1
+        state.pace.take(at)
         state.admission.sent(at)
-        return state.breaker.enter(at)
+        permit = state.breaker.enter(at)
+        if state.must_sound and state.sounding is None:
+            state.sounding = permit
+        return permit
+
+    def reached(self, channel: ChannelId) -> bool:
+        """The channel answers. Whether it takes everybody again, after a pause that it had asked for."""
+        state = self._states[channel]
+        was_sounded, state.must_sound, state.sounding = state.must_sound, False, None
+        return was_sounded
 
     def leave(self, trial: Trial, permit: Permit, *, stream: bool, at: float) -> None:
         target, verdict = trial.target, trial.verdict()
         state = self._states[target.channel]
         state.in_flight -= 1
+        if state.sounding is permit:
+            state.sounding = None
         state.admission.ended(trial.started_at, accepted=not _is_pushback(trial))
         if verdict is Verdict.SUCCESS:
+            state.pace.served(at)
             usage, delay_s = trial.usage, trial.delay_s(stream, at)
             inputs = usage.input_tokens + usage.cached_input_tokens
             state.slowdown.observe(delay_s, work_of(inputs, 0 if stream else usage.output_tokens), at)
@@ -176,6 +208,7 @@ class Fleet:
         breaker = self._states[channel].breaker
         if well:
             breaker.close(at)
+            self._states[channel].trust.begin(at)
             self._left_to_probes.discard(channel)
         elif not breaker.open_for_s(at):
             breaker.reopen(policy, at)
@@ -188,6 +221,11 @@ class Fleet:
     def throttle(self, channel: ChannelId, for_s: float, at: float) -> None:
         state = self._states[channel]
         state.throttled_until = max(state.throttled_until, at + min(for_s, _THROTTLE_S_MAX))
+        state.must_sound = True
+
+    def slow_down(self, channel: ChannelId, at: float) -> None:
+        """The channel has refused for its rate and has not said when to come back."""
+        self._states[channel].pace.refused(at)
 
     def wait_s(self, route: Route, at: float) -> float | None:
         """Seconds until the first channel of the route may be asked; None if one may be asked now."""
@@ -211,7 +249,7 @@ class Fleet:
 
     def _away_s(self, channel: ChannelId, at: float) -> float:
         state = self._states[channel]
-        return max(state.breaker.open_for_s(at), state.throttled_until - at, 0.0)
+        return max(state.breaker.open_for_s(at), state.throttled_until - at, state.pace.wait_s(at))
 
     def _is_outlier(self, target: Target, peers: Sequence[Target], at: float) -> bool:
         policy = target.policy.breaker
@@ -221,8 +259,11 @@ class Fleet:
             return False
         windows = [self._states[other].breaker.window(policy, at) for other in others]
         usual = sum(attempts for attempts, _ in windows), sum(failures for _, failures in windows)
-        own = self._states[target.channel].breaker.window(policy, at)
-        return is_outlier(own, usual, policy.outlier_ratio_min)
+        breaker = self._states[target.channel].breaker
+        own = breaker.window(policy, at)
+        return is_broken_off(own, breaker.consecutive_failures, usual) or is_outlier(
+            own, usual, policy.outlier_ratio_min
+        )
 
     def _view(self, state: _State, at: float) -> ChannelStanding:
         breaker = state.breaker
@@ -232,7 +273,7 @@ class Fleet:
             consecutive_failures=breaker.consecutive_failures,
             in_flight=state.in_flight,
             open_for_s=breaker.open_for_s(at),
-            throttled_for_s=max(0.0, state.throttled_until - at),
+            throttled_for_s=max(state.throttled_until - at, state.pace.wait_s(at)),
             slowdown=state.slowdown.ratio(at),
             trust=state.trust.share(at),
         )

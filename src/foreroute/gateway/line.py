@@ -30,7 +30,7 @@ class Line:
         finally:
             self.length -= 1
             for channel in channels:
-                with suppress(ValueError):
+                with suppress(KeyError, ValueError):
                     self._waiting[channel].remove(place)
             if not taken and place.done() and not place.cancelled():
                 self.vacancy(place.result())  # called upon, but its client has left: the next one
@@ -43,3 +43,9 @@ class Line:
             if not place.done():
                 return place.set_result(channel)
         return None
+
+    def open_up(self, channel: ChannelId) -> None:
+        """Tells everybody in line: the channel takes all that come."""
+        for place in self._waiting.pop(channel, ()):
+            if not place.done():
+                place.set_result(channel)

@@ -9,6 +9,8 @@ from typing import Final
 
 _Z: Final = 1.96
 _PEERS_FACTOR: Final = 2.0
+_CHANCE_MAX: Final = 1e-3
+_RUN_MIN: Final = 2
 
 
 def wilson_lower(failures: int, attempts: int) -> float:
@@ -29,3 +31,16 @@ def is_outlier(own: tuple[int, int], peers: tuple[int, int], ratio_min: float) -
     proven = wilson_lower(own[1], own[0])
     usual = peers[1] / peers[0] if peers[0] else 0.0
     return proven >= ratio_min and proven >= _PEERS_FACTOR * usual
+
+
+def is_broken_off(own: tuple[int, int], run: int, peers: tuple[int, int]) -> bool:
+    """Whether the last `run` failures in a row cannot be chance: a channel that did well has just stopped working.
+
+    By what the channel was like before them (Laplace's rule of succession), such a run comes by chance less than once in
+    a thousand times. Where the peers fail as often, it is left to them all.
+    """
+    before, failed = own[0] - run, own[1] - run
+    if run < _RUN_MIN or before <= 0 or failed < 0:
+        return False
+    usual = max((failed + 1) / (before + 2), (peers[1] + 1) / (peers[0] + 2))
+    return usual**run <= _CHANCE_MAX

@@ -11,10 +11,12 @@ from typing import Any, Final
 import orjson
 
 from foreroute.core.attempt import PickReason
-from foreroute.core.failure import FAILURE_ADVICE
+from foreroute.core.failure import FAILURE_ADVICE, FailureClass
 from foreroute.core.ids import ChannelId, RequestId
 from foreroute.core.plan import Target
+from foreroute.gateway.delivery import Delivery, Message
 from foreroute.gateway.dialogue import Dialogue
+from foreroute.gateway.fleet import Asked
 from foreroute.gateway.ports import UpstreamRequest
 from foreroute.gateway.trial import Origin, Trial
 from foreroute.gateway.wire.evidence import exception_evidence
@@ -23,6 +25,8 @@ from foreroute.gateway.wire.request import ModelRequest, read_small_request
 from foreroute.gateway.works import Works
 
 _SAYS: Final = [{"role": "user", "content": "ping"}]
+_STREAM_TOKENS: Final = 16
+"""Of a probe that streams: enough to see a stream go on."""
 _BODIES: Final[Mapping[Endpoint, Mapping[str, Any]]] = {
     Endpoint.CHAT: {"messages": _SAYS, "max_tokens": 1},
     Endpoint.COMPLETIONS: {"prompt": "ping", "max_tokens": 1},
@@ -31,6 +35,7 @@ _BODIES: Final[Mapping[Endpoint, Mapping[str, Any]]] = {
     Endpoint.MESSAGES: {"messages": _SAYS, "max_tokens": 1},
 }
 _PROBE_S: Final = 30.0
+_PAUSE_S: Final = 1.0
 
 
 class Prober:
@@ -50,7 +55,7 @@ class Prober:
     def _channel_is_out(self, target: Target, wait_s: float) -> bool:
         channel = target.channel
         asked = self._works.fleet.asked(channel)
-        if asked is None or asked[0] not in _BODIES:
+        if asked is None or asked.endpoint not in _BODIES:
             return False
         if channel not in self._tasks or self._tasks[channel].done():
             self._tasks[channel] = asyncio.get_running_loop().create_task(self._watch(target, wait_s))
@@ -64,8 +69,11 @@ class Prober:
                 await asyncio.sleep(wait_s)
                 if works.fleet.is_retired(target.channel):
                     return
+                began_at = loop.time()
                 well = await self._probe(target)
                 wait_s = works.fleet.probed(target.channel, target.policy.breaker, loop.time(), well=well)
+                if wait_s:  # a probe that was never answered has waited already
+                    wait_s = max(_PAUSE_S, wait_s - (loop.time() - began_at))
         finally:
             works.fleet.give_up_probing(target.channel)
 
@@ -73,10 +81,9 @@ class Prober:
         works, loop = self._works, asyncio.get_running_loop()
         asked = works.fleet.asked(target.channel)
         assert asked is not None  # noqa: S101 - else it would not be watched
-        endpoint, route = asked
         channel = works.fleet.channels[target.channel]
-        body = orjson.dumps({"model": channel.model, **_BODIES[endpoint]})
-        request = read_small_request(Call(endpoint, endpoint.value), body, depth_max=8)
+        body = orjson.dumps({"model": channel.model, **_body(asked)})
+        request = read_small_request(Call(asked.endpoint, asked.endpoint.value), body, depth_max=8)
         assert isinstance(request, ModelRequest)  # noqa: S101 - it is our own
         trial = Trial(
             number=1,
@@ -87,7 +94,9 @@ class Prober:
             at=loop.time(),
         )
         origin = Origin(
-            request_id=RequestId(f"probe_{works.rng.getrandbits(96):024x}"), route=route, stream=False
+            request_id=RequestId(f"probe_{works.rng.getrandbits(96):024x}"),
+            route=asked.route,
+            stream=asked.stream,
         )
         dialogue = Dialogue(works, request, origin, trial)
         try:
@@ -97,10 +106,13 @@ class Prober:
                         channel=channel,
                         path=request.path,
                         body=body,
-                        stream=False,
+                        stream=asked.stream,
                         timeouts=target.policy.timeouts,
                     )
                 )
+                if failure is None and asked.stream:
+                    ending = await dialogue.relay(Delivery(_discard, origin.request_id, ""))
+                    return ending.fault is None
         except TimeoutError as error:
             dialogue.overdue(
                 exception_evidence(error, trial.phase, f"no answer to a probe in {_PROBE_S:g} s")
@@ -108,5 +120,23 @@ class Prober:
             return False
         finally:
             await dialogue.aclose()
-        # A refusal of the probe itself, or a limit, comes from a channel that is there.
-        return failure is None or not FAILURE_ADVICE[failure.kind].counts_against_channel
+        # A refusal of the probe itself, or a limit, comes from a channel that is there; one that loads is not there yet.
+        if failure is None:
+            return True
+        is_loading = failure.kind is FailureClass.COLD_START
+        return not is_loading and not FAILURE_ADVICE[failure.kind].counts_against_channel
+
+
+def _body(asked: Asked) -> Mapping[str, Any]:
+    """A stream is asked for a little more: some channels answer well, and cut every stream."""
+    body = _BODIES[asked.endpoint]
+    if not asked.stream:
+        return body
+    return {
+        **{name: _STREAM_TOKENS if "tokens" in name else value for name, value in body.items()},
+        "stream": True,
+    }
+
+
+async def _discard(_message: Message) -> None:
+    pass

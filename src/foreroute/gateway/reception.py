@@ -83,7 +83,7 @@ class Reception:
         enrolled = None
         if works.plans.current().experiments:
             units = unit_reader(request, headers, caller.key_id, delivery.request_id)
-            enrolled = self._arms.enrol(request, routes, units, works.clock.now())
+            enrolled = self._arms.enrol(request.model, routes, units, works.clock.now())
             routes = routes if enrolled is None else enrolled.routes
         origin = Origin(
             request_id=RequestId(delivery.request_id),

@@ -3,7 +3,8 @@
 Power of two choices (Mitzenmacher 2001) over the cost of delay, within the plan's priorities and weights. The
 first draw goes by weight; the second, also by weight, takes over only if it would cost clearly less delay for
 its weight *after* taking the request: less load times slowdown, or the first has become twice as slow against
-its norm as the second. So a gateway whose channels are their usual selves follows the weights exactly; a channel
+its norm as the second. Where both draws fall on one that has become much slower, those that have not share the request.
+So a gateway whose channels are their usual selves follows the weights exactly; a channel
 that holds its requests longer than its peers gets fewer new ones; and none is ever left out altogether.
 """
 
@@ -89,10 +90,14 @@ def choose(choice: Choice) -> Pick | None:
     for group in _by_priority(weighted):
         free = [target for target in group if choice.standing(target) is Standing.FREE]
         if free:
-            wanted = _first(group, choice)
-            spilled = passed_over or wanted not in free
-            first = _first(free, choice) if len(free) < len(group) else wanted
-            target, rule = _less_delayed(first, free, choice)
+            shares = [_share(target, choice) for target in group]
+            wanted, spilled = _first(group, shares, choice), passed_over
+            first = wanted
+            if len(free) < len(group):
+                spilled = spilled or wanted not in free
+                shares = [_share(target, choice) for target in free]
+                first = _first(free, shares, choice)
+            target, rule = _less_delayed(first, free, shares, choice)
             reason, plain = _reason(choice, spilled=spilled), len(free) == len(weighted)
             return _pick(choice, target, reason, rule, plain=plain, likely=propensity(target, free, choice))
         passed_over = True
@@ -104,7 +109,8 @@ def again(choice: Choice) -> Pick | None:
     free = [t for t in choice.route.targets if t.weight > 0 and choice.standing(t) is Standing.FREE]
     for group in _by_priority(free):
         reason = PickReason.ONLY if len(choice.route.targets) == 1 else PickReason.FAILOVER
-        target, rule = _less_delayed(_first(group, choice), group, choice)
+        shares = [_share(target, choice) for target in group]
+        target, rule = _less_delayed(_first(group, shares, choice), group, shares, choice)
         return _pick(choice, target, reason, rule)
     return None
 
@@ -113,7 +119,7 @@ def propensity(target: Target, free: Sequence[Target], choice: Choice) -> float 
     """P(target) over both draws and over exploring, given how the channels stand; None where it is not all chance.
 
     The first draw stays unless the second is better, so a target is taken when it comes first and no better one
-    second, or second and better than the first.
+    second, or second and better than the first; and when both draws fell on another one that is much slower than usual.
     """
     if choice.tried or choice.prefix is not None or len(free) > _WEIGHED_MAX:
         return None
@@ -127,7 +133,9 @@ def propensity(target: Target, free: Sequence[Target], choice: Choice) -> float 
     if share <= 0.0:
         return None
     now, then = slow * load / share, slow * (load + 1) / share
-    total, kept = share, share
+    total = share
+    kept = 0.0 if _much_quicker(target, free, choice) else share
+    gained = 0.0
     for other in free:
         if other is target:
             continue
@@ -140,7 +148,10 @@ def propensity(target: Target, free: Sequence[Target], choice: Choice) -> float 
         other_wins = slow >= _MUCH_SLOWER * pace or pace * (running + 1) / part < now
         wins = pace >= _MUCH_SLOWER * slow or then < pace * running / part
         kept += part * (wins + (not other_wins))
-    return share / total * (choice.explore_ratio + (1.0 - choice.explore_ratio) * kept / total)
+        if pace >= _MUCH_SLOWER * slow:
+            gained += part * part / sum(_share(one, choice) for one in _much_quicker(other, free, choice))
+    chosen = kept / total + gained / total
+    return share / total * (choice.explore_ratio + (1.0 - choice.explore_ratio) * chosen)
 
 
 def _pick(
@@ -201,17 +212,41 @@ def _by_priority(targets: Sequence[Target]) -> list[Sequence[Target]]:
     return [[target for target in targets if target.priority == priority] for priority in priorities]
 
 
-def _less_delayed(first: Target, targets: Sequence[Target], choice: Choice) -> tuple[Target, PickRule]:
+def _less_delayed(
+    first: Target, targets: Sequence[Target], shares: Sequence[float], choice: Choice
+) -> tuple[Target, PickRule]:
     by = PickRule.WEIGHT if choice.prefix is None else PickRule.PREFIX
     if len(targets) == 1:
         return first, by
     if choice.explore:
         return first, PickRule.EXPLORE
-    second = _draw(targets, choice.draws[1], choice)
+    second = _draw(targets, shares, choice.draws[1])
     if second is first:
-        return first, by
+        quicker = _much_quicker(first, targets, choice)
+        if not quicker:
+            return first, by
+        theirs = [_share(target, choice) for target in quicker]
+        return _draw(quicker, theirs, _within(first, targets, shares, choice)), PickRule.SLOWDOWN
     rule = _better_by(second, first, choice)
     return (first, by) if rule is None else (second, rule)
+
+
+def _much_quicker(slow: Target, targets: Sequence[Target], choice: Choice) -> list[Target]:
+    """Those that are their usual selves while this one has become much slower: two draws of it do not make it better."""
+    pace = choice.slowdown(slow.channel)
+    if pace < _MUCH_SLOWER:
+        return []
+    return [
+        other
+        for other in targets
+        if pace >= _MUCH_SLOWER * choice.slowdown(other.channel) and _share(other, choice) > 0.0
+    ]
+
+
+def _within(drawn: Target, targets: Sequence[Target], shares: Sequence[float], choice: Choice) -> float:
+    """Where in this target's part of the whole the second draw fell, in [0, 1): a third draw that costs no chance."""
+    at = targets.index(drawn)
+    return min(1.0 - 1e-12, max(0.0, (choice.draws[1] * sum(shares) - sum(shares[:at])) / shares[at]))
 
 
 def _better_by(second: Target, first: Target, choice: Choice) -> PickRule | None:
@@ -226,20 +261,20 @@ def _better_by(second: Target, first: Target, choice: Choice) -> PickRule | None
     return PickRule.LOAD if cost_then < cost_now else None
 
 
-def _first(targets: Sequence[Target], choice: Choice) -> Target:
+def _first(targets: Sequence[Target], shares: Sequence[float], choice: Choice) -> Target:
     """By weight: at random, or by the prompt's prefix (weighted rendezvous hashing, which moves the fewest
     prompts when weights change; Schindelhauer & Schomaker 2005).
     """
     prefix = choice.prefix
     if prefix is None:
-        return _draw(targets, choice.draws[0], choice)
+        return _draw(targets, shares, choice.draws[0])
     return max(
-        targets, key=lambda target: _share(target, choice) / -math.log(_uniform(prefix, target.channel))
-    )
+        zip(targets, shares, strict=True),
+        key=lambda pair: pair[1] / -math.log(_uniform(prefix, pair[0].channel)),
+    )[0]
 
 
-def _draw(targets: Sequence[Target], uniform: float, choice: Choice) -> Target:
-    shares = [_share(target, choice) for target in targets]
+def _draw(targets: Sequence[Target], shares: Sequence[float], uniform: float) -> Target:
     left = uniform * sum(shares)
     for target, share in zip(targets, shares, strict=True):
         left -= share

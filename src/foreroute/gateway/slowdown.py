@@ -11,6 +11,8 @@ from typing import Final
 
 _FAST_S: Final = 10.0
 _NORM_S: Final = 600.0
+_RATIO_MAX: Final = 50.0
+"""However slow a channel was, it is looked at again within a minute."""
 _WARM_UP_ANSWERS: Final = 10
 """Before so many answers the norm is a plain mean, and no slowdown is claimed."""
 _INPUT_TOKENS_PER_UNIT: Final = 2000.0
@@ -53,5 +55,5 @@ class Slowdown:
         """≥ 1. Fades when nothing is heard, so that a channel that was slow is looked at again."""
         if self._answers < _WARM_UP_ANSWERS:
             return 1.0
-        now = max(1.0, self._fast / math.exp(self._log_norm))
+        now = min(_RATIO_MAX, max(1.0, self._fast / math.exp(self._log_norm)))
         return 1.0 + (now - 1.0) * math.exp(-max(0.0, at - self._at) / _FAST_S)

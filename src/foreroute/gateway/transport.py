@@ -8,7 +8,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
-from types import SimpleNamespace
+from ipaddress import ip_address
 from typing import Final
 
 import aiohttp
@@ -21,8 +21,10 @@ from foreroute.core.failure import FailureEvidence, Phase
 from foreroute.core.ids import ChannelId
 from foreroute.core.plan import Timeouts
 from foreroute.gateway.last_good import LastGoodResolver
-from foreroute.gateway.lookout import Lookout
+from foreroute.gateway.lookout import Address, Lookout, call
+from foreroute.gateway.network import SYSTEM, Network
 from foreroute.gateway.ports import Authorizer, TransportFailure, UpstreamRequest
+from foreroute.gateway.timed_connector import TimedConnector
 from foreroute.gateway.wire.evidence import exception_evidence
 from foreroute.gateway.wire.paths import Endpoint
 
@@ -38,15 +40,21 @@ class AiohttpTransport:
     """Sends requests with each channel's own credentials, which live here and nowhere else."""
 
     def __init__(
-        self, credentials: Mapping[ChannelId, str], authorizers: Mapping[ChannelId, Authorizer] | None = None
+        self,
+        credentials: Mapping[ChannelId, str],
+        authorizers: Mapping[ChannelId, Authorizer] | None = None,
+        network: Network = SYSTEM,
     ) -> None:
         self._credentials = dict(credentials)
         self._authorizers = dict(authorizers or {})
+        self._network = network
         self._usual_headers: dict[tuple[ChannelId, bool, str | None], CIMultiDict[str]] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._urls: dict[tuple[str, str], URL] = {}
         self._session: aiohttp.ClientSession | None = None
-        self._lookout = Lookout()
+        self._connector: TimedConnector | None = None
+        self._lookout = Lookout(self._is_there)
+        self._resolver: LastGoodResolver | None = None
 
     def adopt(
         self, credentials: Mapping[ChannelId, str], authorizers: Mapping[ChannelId, Authorizer] | None = None
@@ -69,6 +77,8 @@ class AiohttpTransport:
         deadline = now + limits.total_s
         first = min(deadline, now + limits.first_chunk_s) if request.stream else deadline
         session = self._session or self._open_session()
+        if self._connector is not None:
+            self._connector.wanted_by(request)
         url = self._url(request.channel.base_url, request.path)
         headers = self._headers(request)
         authorizer = self._authorizers.get(request.channel.id)
@@ -89,7 +99,6 @@ class AiohttpTransport:
                     headers=headers,
                     allow_redirects=False,
                     timeout=self._timeout(limits.connect_s),
-                    trace_request_ctx=request,
                 )
                 heard = True
         except _FAILURES as error:
@@ -114,18 +123,32 @@ class AiohttpTransport:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
+            network, loop = self._network, asyncio.get_running_loop()
+            inner = network.resolver or aiohttp.DefaultResolver()
+            self._resolver = LastGoodResolver(inner, now=loop.time)
+            self._connector = TimedConnector(
+                keepalive_s=_POOL_IDLE_S,
+                use_dns_cache=network.keep_names,
+                tls=network.tls,
+                resolver=self._resolver,
+            )
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0,
-                    keepalive_timeout=_POOL_IDLE_S,
-                    resolver=LastGoodResolver(aiohttp.DefaultResolver(), now=asyncio.get_running_loop().time),
-                ),
+                connector=self._connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("User-Agent",),
-                trace_configs=[_connection_trace()],
             )
         return self._session
+
+    async def _is_there(self, address: Address) -> bool:
+        """By the address that requests would use: a resolver in trouble says nothing about the host."""
+        host, port = address
+        if self._resolver is not None and not _is_address(host):
+            try:
+                host = (await self._resolver.resolve(host, port))[0]["host"]
+            except (OSError, IndexError):
+                return True
+        return await call((host, port))
 
     def _headers(self, request: UpstreamRequest) -> CIMultiDict[str]:
         """Those of a channel are the same from request to request, but for what the client adds."""
@@ -233,26 +256,18 @@ def _close(authorizers: Iterable[Authorizer]) -> None:
         one.close()
 
 
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _gone(host: tuple[str, int]) -> FailureEvidence:
     return exception_evidence(
         ConnectionError(f"{host[0]}:{host[1]} cannot be reached any more"), Phase.CONNECT
     )
-
-
-def _connection_trace() -> aiohttp.TraceConfig:
-    """Times new connections, on the request that wanted them; most requests find one that is open."""
-    trace = aiohttp.TraceConfig()
-
-    async def begin(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        context.began_at = asyncio.get_running_loop().time()
-
-    async def end(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        request = context.trace_request_ctx
-        request.connect_s = asyncio.get_running_loop().time() - context.began_at
-
-    trace.on_connection_create_start.append(begin)
-    trace.on_connection_create_end.append(end)
-    return trace
 
 
 def _body(body: bytes) -> bytes | AsyncIterator[bytes] | None:

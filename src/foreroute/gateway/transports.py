@@ -6,6 +6,7 @@ from foreroute.core.channel import Channel
 from foreroute.core.ids import ChannelId
 from foreroute.gateway.any_llm import AnyLlmTransport
 from foreroute.gateway.any_llm_library import Library, find_library
+from foreroute.gateway.network import SYSTEM, Network
 from foreroute.gateway.ports import Authorizer, UpstreamRequest, UpstreamResponse
 from foreroute.gateway.transport import AiohttpTransport
 
@@ -29,10 +30,11 @@ class ChannelTransports:
         find: Callable[[], Library] = find_library,
         *,
         authorizers: Mapping[ChannelId, Authorizer] | None = None,
+        network: Network = SYSTEM,
     ) -> None:
         """Raises MissingExtra and ConfigError."""
         self._find = find
-        self._plain = AiohttpTransport(credentials, authorizers)
+        self._plain = AiohttpTransport(credentials, authorizers, network)
         self._adapted: AnyLlmTransport | None = None
         self._library: Library | None = None
         self.prepare(channels)

@@ -129,6 +129,10 @@ class Trial:
             return Verdict.FAILURE
         if self.failure_class is None or not self.speaks_of_channel:
             return Verdict.NEUTRAL
+        if self.failure_class is FailureClass.COLD_START:
+            return (
+                Verdict.DOWN
+            )  # no failure of its own, but nobody is served until a completion of the gateway's is
         advice = FAILURE_ADVICE[self.failure_class]
         if not advice.counts_against_channel:
             return Verdict.NEUTRAL

@@ -9,7 +9,7 @@ from typing import Final
 _STEPS: Final = (0.05, 0.25, 1.0)
 _SUCCESSES: Final = 3
 _STEP_S: Final = 5.0
-_PATIENCE_S: Final = 60.0
+_PATIENCE_S: Final = 10.0
 """A step ends after this long even without traffic: nothing speaks against the channel."""
 
 
@@ -23,6 +23,11 @@ class Trust:
 
     def lose(self) -> None:
         self._step, self._successes, self._since = 0, 0, None
+
+    def begin(self, at: float) -> None:
+        """The channel is back: its steps are counted from now on, with traffic or without."""
+        if self._since is None:
+            self._since = at
 
     def earn(self, at: float) -> None:
         if self._step == len(_STEPS) - 1:

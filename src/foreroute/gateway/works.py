@@ -12,6 +12,7 @@ from foreroute.gateway.plan_cell import PlanCell
 from foreroute.gateway.ports import Transport
 from foreroute.gateway.retry import RetryBudget
 from foreroute.gateway.settings import GatewaySettings
+from foreroute.gateway.suspects import Suspects
 from foreroute.gateway.tuned import Tuned
 
 
@@ -49,4 +50,5 @@ class Works:
     affinity: Affinity
     knowledge: Knowledge
     tally: Tally
+    suspects: Suspects = field(default_factory=Suspects)
     tuned: Tuned = field(default_factory=Tuned)

@@ -3,6 +3,7 @@
 What is done about incidents is the playbooks' (`playbook_engine`); what they have done comes back as treatments.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from foreroute.core.rollup import Rollup
 from foreroute.heal.case import Case, closed, is_kin, opened, reopened
 from foreroute.heal.diagnose import DiagnoseSettings, Diagnosis, diagnose
 from foreroute.heal.runner import NOT_TREATED, RunSettings, advance, own_remedies
-from foreroute.heal.tally import Tally, windows_of
+from foreroute.heal.tally import Tallies, Tally
 from foreroute.heal.treatments import Treatments
 
 
@@ -47,6 +48,7 @@ class HealEngine:
     def __init__(self, settings: HealSettings, cases: Iterable[Case] = ()) -> None:
         self._settings = settings
         self._cases = tuple(cases)
+        self._tallies: defaultdict[ChannelId, Tallies] = defaultdict(Tallies)
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -65,7 +67,11 @@ class HealEngine:
 
         The same input at the same instant again changes nothing.
         """
-        known = {channel.id: windows_of(_of(rollups, channel.id, at)) for channel in channels}
+        mine: dict[ChannelId, list[Rollup]] = {}
+        for rollup in rollups:
+            if rollup.window_start < at:
+                mine.setdefault(rollup.channel, []).append(rollup)
+        known = {channel.id: self._tallies[channel.id].of(mine.get(channel.id, ())) for channel in channels}
         cases = tuple(case for case in self._cases if self._is_remembered(case, at))
         for channel, windows in known.items():
             peers = [seen for other, seen in known.items() if other != channel]
@@ -124,7 +130,3 @@ class HealEngine:
             incidents=tuple(case.incident for case in shown),
             remedies=tuple(remedy for case in shown for remedy in own_remedies(case)),
         )
-
-
-def _of(rollups: Iterable[Rollup], channel: ChannelId, at: float) -> list[Rollup]:
-    return [rollup for rollup in rollups if rollup.channel == channel and rollup.window_start < at]

@@ -37,10 +37,25 @@ class Tally:
 
 def windows_of(rollups: Iterable[Rollup]) -> tuple[Tally, ...]:
     """One tally per window, oldest first; rollups of one window by several writers are added up."""
-    by_start: dict[float, list[Rollup]] = {}
-    for rollup in rollups:
-        by_start.setdefault(rollup.window_start, []).append(rollup)
-    return tuple(_of_window(by_start[start]) for start in sorted(by_start))
+    return Tallies().of(rollups)
+
+
+class Tallies:
+    """`windows_of` for one channel, tick after tick: a window that is as it was is not counted again."""
+
+    def __init__(self) -> None:
+        self._known: dict[float, tuple[list[Rollup], Tally]] = {}
+
+    def of(self, rollups: Iterable[Rollup]) -> tuple[Tally, ...]:
+        by_start: dict[float, list[Rollup]] = {}
+        for rollup in rollups:
+            by_start.setdefault(rollup.window_start, []).append(rollup)
+        self._known = {start: self._tallied(start, by_start[start]) for start in sorted(by_start)}
+        return tuple(tally for _, tally in self._known.values())
+
+    def _tallied(self, start: float, rollups: list[Rollup]) -> tuple[list[Rollup], Tally]:
+        known = self._known.get(start)
+        return known if known is not None and known[0] == rollups else (rollups, _of_window(rollups))
 
 
 def total(tallies: Sequence[Tally]) -> Tally:

@@ -9,7 +9,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import repeat
 
@@ -127,14 +127,8 @@ class Folder:
             throttles=window.outcomes[Outcome.THROTTLED],
             ignored=window.outcomes[Outcome.IGNORED],
             failures=dict(sorted(window.failures.items())),
-            latency=replace(
-                summary(window.latencies), slowdown_total=window.slowdowns[0], slowdown_count=window.known[0]
-            ),
-            first_chunk=replace(
-                summary(window.first_chunks),
-                slowdown_total=window.slowdowns[1],
-                slowdown_count=window.known[1],
-            ),
+            latency=summary(window.latencies, window.slowdowns[0], window.known[0]),
+            first_chunk=summary(window.first_chunks, window.slowdowns[1], window.known[1]),
             usage=window.usage.buckets,
             cost_usd=window.cost_usd,
             unpriced_attempts=window.unpriced,
@@ -193,7 +187,8 @@ def _told(rollups: Sequence[Rollup]) -> tuple[str, ...]:
     return tuple(sorted({name for rollup in rollups for name in rollup.metrics}))
 
 
-def summary(values: Sequence[float]) -> LatencySummary:
+def summary(values: Sequence[float], slowdown_total: float = 0.0, slowdown_count: int = 0) -> LatencySummary:
+    """Of latencies in any order; the slowdowns are as in `LatencySummary`."""
     if not values:
         return NO_LATENCY
     ordered = sorted(values)
@@ -205,6 +200,8 @@ def summary(values: Sequence[float]) -> LatencySummary:
         p95_s=p95,
         p99_s=p99,
         sketch=sketch.encode(ordered),
+        slowdown_total=slowdown_total,
+        slowdown_count=slowdown_count,
     )
 
 

@@ -6,6 +6,7 @@ the merged values. About two bytes per bin: a format byte, then bin numbers as g
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Final
 
@@ -14,14 +15,15 @@ from ddsketch.mapping import LogarithmicMapping
 RELATIVE_ACCURACY: Final = 0.01
 _FORMAT: Final = 1
 _SMALLEST: Final = 1e-9
+_BINS: Final = LogarithmicMapping(RELATIVE_ACCURACY)
+"""Which bin a value belongs to, and what a bin stands for; it never changes."""
 
 
 def encode(values: Iterable[float]) -> bytes:
     """A sketch of positive values (seconds); empty bytes for no values."""
-    mapping = LogarithmicMapping(RELATIVE_ACCURACY)
     counts: dict[int, int] = {}
     for value in values:
-        key = mapping.key(max(value, _SMALLEST))
+        key = _BINS.key(max(value, _SMALLEST))
         counts[key] = counts.get(key, 0) + 1
     return _pack(counts)
 
@@ -40,11 +42,10 @@ def quantiles(sketch: bytes, ranks: Sequence[float]) -> list[float | None]:
     bins = _unpack(sketch)
     if not bins:
         return [None] * len(ranks)
-    mapping = LogarithmicMapping(RELATIVE_ACCURACY)
     ends = list(accumulate(count for _, count in bins))
 
     def nth(index: int) -> float:
-        return float(mapping.value(bins[bisect_right(ends, index)][0]))
+        return _value(bins[bisect_right(ends, index)][0])
 
     found: list[float | None] = []
     for rank in ranks:
@@ -60,32 +61,45 @@ def share_above(sketch: bytes, limit: float) -> float | None:
     bins = _unpack(sketch)
     if not bins:
         return None
-    mapping = LogarithmicMapping(RELATIVE_ACCURACY)
-    above = sum(count for key, count in bins if mapping.value(key) > limit)
+    above = sum(count for key, count in bins if _BINS.value(key) > limit)
     return above / sum(count for _, count in bins)
+
+
+@lru_cache(maxsize=4096)
+def _value(key: int) -> float:
+    """What a bin stands for."""
+    return float(_BINS.value(key))
 
 
 def _pack(counts: dict[int, int]) -> bytes:
     if not counts:
         return b""
-    packed, before = bytearray((_FORMAT,)), None
-    for key in sorted(counts):
-        # The first bin may be negative (values under a second): zigzag. All others follow it.
-        _put(packed, (key << 1 if key >= 0 else ~(key << 1)) if before is None else key - before)
-        _put(packed, counts[key])
+    keys = sorted(counts)
+    # The first bin may be negative (values under a second): zigzag. All others follow it.
+    numbers = [keys[0] << 1 if keys[0] >= 0 else ~(keys[0] << 1), counts[keys[0]]]
+    before = keys[0]
+    for key in keys[1:]:
+        numbers += (key - before, counts[key])
         before = key
+    packed = bytearray((_FORMAT,))
+    for number in numbers:
+        _put(packed, number)
     return bytes(packed)
 
 
-def _unpack(sketch: bytes) -> list[tuple[int, int]]:
+@lru_cache(maxsize=1024)
+def _unpack(sketch: bytes) -> tuple[tuple[int, int], ...]:
+    """(bin, count), ascending. Remembered: a loop that looks at the last minutes asks for the same ones again and again."""
     if not sketch:
-        return []
+        return ()
     if sketch[0] != _FORMAT:
         raise ValueError(f"a quantile sketch of format {sketch[0]}, not {_FORMAT}")
-    numbers = list(_numbers(sketch))
-    zigzag = numbers[0]
-    keys = accumulate(numbers[2::2], initial=(zigzag >> 1) ^ -(zigzag & 1))
-    return list(zip(keys, numbers[1::2], strict=True))
+    zigzag, counted = _first(sketch)
+    # Nearly always, gaps and counts are single bytes: then the bytes are the numbers.
+    rest = sketch[counted:]
+    numbers = list(rest) if rest.isascii() else list(_numbers(rest))
+    keys = accumulate(numbers[1::2], initial=(zigzag >> 1) ^ -(zigzag & 1))
+    return tuple(zip(keys, numbers[::2], strict=True))
 
 
 def _put(packed: bytearray, number: int) -> None:
@@ -95,9 +109,21 @@ def _put(packed: bytearray, number: int) -> None:
     packed.append(number)
 
 
-def _numbers(sketch: bytes) -> Iterator[int]:
+def _first(sketch: bytes) -> tuple[int, int]:
+    """The number after the format byte, and where the next one begins."""
     number = shift = 0
-    for byte in sketch[1:]:
+    place = 1
+    while True:
+        byte = sketch[place]
+        number |= (byte & 0x7F) << shift
+        shift, place = shift + 7, place + 1
+        if byte < 0x80:
+            return number, place
+
+
+def _numbers(packed: bytes) -> Iterator[int]:
+    number = shift = 0
+    for byte in packed:
         number |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:

@@ -41,6 +41,7 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_ages(settings),
         *_open_doors(settings),
         *_forecasts(settings),
+        *_optimum(settings),
     ]
 
 
@@ -222,3 +223,14 @@ def _forecasts(settings: Settings) -> Iterator[Problem]:
         wanted = ", ".join(write_seconds(horizon) for horizon in settings.forecast.horizons)
         message = f"{write_seconds(settings.loop.horizon)} is not one of the forecast horizons"
         yield Problem(("loop", "horizon"), message, f"forecast.horizons has {wanted}")
+
+
+def _optimum(settings: Settings) -> Iterator[Problem]:
+    asked = settings.cost.optimum
+    if asked.enabled and settings.loop.fit_workers == 0:
+        message = "the optimum is found in a fit worker, and there is none"
+        yield Problem(("cost", "optimum", "enabled"), message, "set loop.fit_workers: 1, or enabled: false")
+    if asked.valid < asked.every:
+        message = f"{write_seconds(asked.valid)} is less than every, {write_seconds(asked.every)}"
+        hint = f"keep it valid for {write_seconds(2 * asked.every)} or longer"
+        yield Problem(("cost", "optimum", "valid"), message, hint)

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from foreroute.core.budgets import ALERTS_AT, AtLimit, BudgetScope
 from foreroute.core.windows import Window
+from foreroute.settings.optimum import OptimumSettings, SavingsSettings
 from foreroute.settings.reports import CostReportSettings
 from foreroute.settings.section import Name, Section
 from foreroute.settings.units import Duration, Usd
@@ -129,10 +130,12 @@ class BudgetSettings(Section):
 
 
 class CostSettings(Section):
-    """How spend is reported."""
+    """How spend is reported, kept low, and proved to be."""
 
     time_zone: str = "UTC"
     """Days, weeks and months of reports begin at midnight there: `Asia/Seoul`."""
+    optimum: OptimumSettings = OptimumSettings()
+    savings: SavingsSettings = SavingsSettings()
     reports: tuple[CostReportSettings, ...] = ()
     """Reports that are sent by themselves. They need `store.kind: sqlite`, which remembers what was sent."""
 

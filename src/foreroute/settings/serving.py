@@ -34,8 +34,8 @@ class BreakerSettings(Section):
     """How far back the ratio looks."""
     open: Duration = 10.0
     """How long it stays open at first."""
-    open_max: Duration = 120.0
-    """Each further opening doubles the wait, up to this."""
+    open_max: Duration = 30.0
+    """Each further opening doubles the wait, up to this: the longest that a channel may be well without being asked."""
     half_open_successes_min: int = Field(2, ge=1)
     """This many probing requests must succeed before it closes."""
 

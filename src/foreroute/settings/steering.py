@@ -49,6 +49,8 @@ class RolloutSettings(Section):
     """Shares moved by forecasts and by what is seen. Unset: as `autopilot`."""
     budget: Autopilot | None = None
     """Shares moved to cheaper channels when a budget is going to overrun. Unset: as `autopilot`."""
+    optimum: Autopilot | None = None
+    """Shares moved towards the cheapest that keep every promise (`cost.optimum`). Unset: as `autopilot`."""
     tuning: Autopilot | None = None
     """Timeouts, breakers and limits. Unset: as `autopilot`."""
     playbooks: Autopilot | None = None

@@ -9,15 +9,18 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from random import Random
 from statistics import NormalDist
 from typing import Final
 
 from foreroute.core.attempt import Usage
 from foreroute.core.channel import Channel
+from foreroute.core.ids import ChannelId
 from foreroute.simulate.limits import Quota, RateLimits
 
-_Z95: Final = NormalDist().inv_cdf(0.95)
+_NORMAL: Final = NormalDist()
+_Z95: Final = _NORMAL.inv_cdf(0.95)
 _MILLION: Final = Decimal(1_000_000)
 _DAY_S: Final = 86_400.0
 _WEEK_S: Final = 7 * _DAY_S
@@ -94,7 +97,7 @@ class ChannelModel:
     def load_factor(self, at: float) -> float:
         """The channel's own ups and downs at an instant, around 1; no chance in it."""
         daily = self.swing * math.cos((at - self.peak_at_s) / 86400 * 2 * math.pi)
-        phase = sum(self.channel.id.encode()) % 97
+        phase = _phase(self.channel.id)
         slow = 0.7 * math.sin((at / 60 + phase) / 97 * 2 * math.pi)
         fast = 0.3 * math.sin((at / 60 + 3 * phase) / 41 * 2 * math.pi)
         level = 1.0 + daily + self.wander * (slow + fast)
@@ -145,8 +148,14 @@ class ChannelModel:
         return (self.first_chunk_s + self.input_token_s * input_tokens) * self.load_factor(at) * slowdown
 
 
+@cache
+def _phase(channel: ChannelId) -> int:
+    """Where in its waves a channel is at the epoch: its own, by its name."""
+    return sum(channel.encode()) % 97
+
+
 def _lognormal(spread: float, uniform: float) -> float:
-    return math.exp(math.log(spread) / _Z95 * NormalDist().inv_cdf(uniform))
+    return math.exp(math.log(spread) / _Z95 * _NORMAL.inv_cdf(uniform))
 
 
 def quantile_at(table: Sequence[tuple[float, float]], uniform: float) -> float:

@@ -54,27 +54,29 @@ class Roam:
     variance is the same at the nodes and between them. Any instant can be asked for, in any order.
     """
 
-    _OCTAVES: Final = ((10_800.0, 0.6), (1_800.0, 0.3), (300.0, 0.1))
-    """(seconds between nodes, share of the variance)."""
+    _OCTAVES: Final = ((10_800.0, math.sqrt(0.6)), (1_800.0, math.sqrt(0.3)), (300.0, math.sqrt(0.1)))
+    """(seconds between nodes, root of the share of the variance)."""
 
     def __init__(self, luck: Luck, name: str) -> None:
         self._luck = luck
         self._name = name
-        self._nodes: dict[tuple[float, int], float] = {}
+        self._nodes: dict[float, dict[int, float]] = {span_s: {} for span_s, _ in self._OCTAVES}
 
     def at(self, at: float) -> float:
         total = 0.0
-        for span_s, share in self._OCTAVES:
-            index = math.floor(at / span_s)
-            angle = (at / span_s - index) * math.pi / 2
+        for span_s, weight in self._OCTAVES:
+            place = at / span_s
+            index = math.floor(place)
+            angle = (place - index) * math.pi / 2
             here, there = self._node(span_s, index), self._node(span_s, index + 1)
-            total += math.sqrt(share) * (here * math.cos(angle) + there * math.sin(angle))
+            total += weight * (here * math.cos(angle) + there * math.sin(angle))
         return total
 
     def _node(self, span_s: float, index: int) -> float:
-        found = self._nodes.get((span_s, index))
+        nodes = self._nodes[span_s]
+        found = nodes.get(index)
         if found is None:
-            found = self._nodes[span_s, index] = self._luck.normal(f"{self._name}/{span_s:g}/{index}")
+            found = nodes[index] = self._luck.normal(f"{self._name}/{span_s:g}/{index}")
         return found
 
 

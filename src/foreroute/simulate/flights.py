@@ -34,6 +34,12 @@ class Flight:
     started_at: float
     reply: Reply
     is_over: bool = False
+    was_heard: bool = False
+    """Whether its first content has been told of."""
+
+    @property
+    def speaks_before_its_end(self) -> bool:
+        return self.call.request.stream and (self.reply.has_spoken or self.reply.succeeds)
 
     @property
     def ends_at(self) -> float:

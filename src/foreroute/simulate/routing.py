@@ -90,6 +90,15 @@ class Router(Protocol):
 
 
 @runtime_checkable
+class Listening(Protocol):
+    """What a router has besides, if it wants to hear of a channel's first content before the end."""
+
+    def reached(self, channel: ChannelId) -> bool:
+        """Content has come. True: everybody who waits for a place there is to be asked again."""
+        ...
+
+
+@runtime_checkable
 class Ticking(Protocol):
     """What a router has besides, if it thinks between requests."""
 

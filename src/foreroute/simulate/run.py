@@ -18,7 +18,7 @@ from foreroute.simulate.faults import Fault, Outage
 from foreroute.simulate.flights import Call, Flight, Verdicts, attempt_of, with_patience
 from foreroute.simulate.replies import broken_off
 from foreroute.simulate.request import Done, Request
-from foreroute.simulate.routing import Asking, Hold, Pick, Router, Ticking
+from foreroute.simulate.routing import Asking, Hold, Listening, Pick, Router, Ticking
 from foreroute.simulate.upstreams import Upstreams
 from foreroute.simulate.waiting import Waiting
 from foreroute.simulate.world import World
@@ -61,6 +61,7 @@ class Simulation:
         self._requests = iter(requests)
         self._next = next(self._requests, None)
         self._router = router
+        self._listener = router if isinstance(router, Listening) else None
         self._chance = chance
         self._verdicts = Verdicts(default_classifier() if classifier is None else classifier)
         self._on_done = on_done
@@ -175,7 +176,21 @@ class Simulation:
 
     def _fly(self, flight: Flight) -> None:
         self._flights[flight.pick.channel][id(flight)] = flight
+        if flight.speaks_before_its_end and self._listener is not None and not flight.was_heard:
+            self._at(flight.started_at + flight.reply.first_chunk_s, lambda: self._hear(flight))
         self._at(flight.ends_at, lambda: None if flight.is_over else self._end(flight))
+
+    def _hear(self, flight: Flight) -> None:
+        """A stream's first content."""
+        if flight.is_over or self._listener is None:
+            return
+        flight.was_heard = True
+        if self._listener.reached(flight.pick.channel):
+            self._release_all(flight.pick.channel)
+
+    def _release_all(self, channel: ChannelId) -> None:
+        for ticket, call in self._waiting.all(channel):
+            self._release(ticket, call)
 
     def _cut(self, flight: Flight, after_s: float) -> None:
         """What is over before that stays as it is."""
@@ -184,7 +199,9 @@ class Simulation:
             return
         flight.is_over = True
         del self._flights[flight.pick.channel][id(flight)]
-        self._fly(Flight(flight.call, flight.pick, flight.number, flight.started_at, reply))
+        cut = Flight(flight.call, flight.pick, flight.number, flight.started_at, reply)
+        cut.was_heard = flight.was_heard
+        self._fly(cut)
 
     def _end(self, flight: Flight) -> None:
         flight.is_over = True
@@ -194,6 +211,12 @@ class Simulation:
         call.cost_usd += cost_usd or 0
         attempt = attempt_of(flight, self._verdicts, cost_usd)
         self._ended.append(attempt)
+        opened = (
+            reply.succeeds
+            and not flight.was_heard
+            and self._listener is not None
+            and self._listener.reached(channel)
+        )
         self._router.ended(attempt, reply.limits)
         if reply.succeeds or flight.has_spoken:
             self._finish(call, flight)
@@ -201,7 +224,9 @@ class Simulation:
             call.failed = attempt
             self._ask(call)
         first = self._waiting.first(channel)
-        if first is not None:
+        if opened:
+            self._release_all(channel)
+        elif first is not None:
             self._release(*first)
 
     def _finish(self, call: Call, flight: Flight | None) -> None:

@@ -87,11 +87,12 @@ class Traffic:
         while at < end_at:
             until = min(at + _MINUTE_S, end_at)
             # Looked at minute by minute: a surge may be put in while the world runs.
-            found = list(self._on_top(at, until)) if self._surges else []
+            surging = any(one.start_at < until and at < one.end_at for one in self._surges)
+            found = list(self._on_top(at, until)) if surging else []
             while waiting is not None and waiting.at < until:
                 found.append(waiting)
                 waiting = next(usual, None)
-            yield from sorted(found, key=lambda request: request.at)
+            yield from sorted(found, key=lambda request: request.at) if surging else found
             at = until
 
     def rate(self, at: float) -> float:
@@ -197,11 +198,19 @@ class _Bursts:
         self._spec = spec.bursts
         self._seed = seed
         self._days: dict[int, list[tuple[float, float, float]]] = {}
+        self._near: tuple[int, list[tuple[float, float, float]]] = (0, [])
 
     def factor(self, at: float) -> float:
+        if not self._spec.per_day:
+            return 1.0
         day = int(at // _DAY_S)
-        found = (one for when in (day - 1, day) for one in self._of(when))
-        return max((factor for start, end, factor in found if start <= at < end), default=1.0)
+        if day != self._near[0]:
+            self._near = day, [*self._of(day - 1), *self._of(day)]
+        highest = 0.0
+        for start, end, factor in self._near[1]:
+            if start <= at < end and factor > highest:
+                highest = factor
+        return highest or 1.0
 
     def _of(self, day: int) -> list[tuple[float, float, float]]:
         if day not in self._days:

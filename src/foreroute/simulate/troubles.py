@@ -49,7 +49,7 @@ class Troubles:
 
     def slowdown(self, at: float) -> float:
         """≥ 1; of several ramps the steepest counts."""
-        return max((ramp.slowdown(at) for ramp in self._ramps), default=1.0)
+        return max(ramp.slowdown(at) for ramp in self._ramps) if self._ramps else 1.0
 
     def burst(self, chance: float, at: float) -> ErrorBurst | None:
         """The burst that a request with this luck meets."""
@@ -59,11 +59,14 @@ class Troubles:
         return None
 
     def outage(self, at: float) -> Outage | None:
-        return next((one for one in self._outages if one.is_on(at)), None)
+        for one in self._outages:
+            if one.is_on(at):
+                return one
+        return None
 
     def breaks_at(self, at: float) -> float:
         """When the next outage will cut what is under way now; infinity: never."""
-        return min((one.next_at(at) for one in self._outages), default=math.inf)
+        return min(one.next_at(at) for one in self._outages) if self._outages else math.inf
 
     def cold(self, at: float) -> tuple[float, float]:
         """(seconds on top of the time to first token, part of the requests that is told to wait)."""
@@ -74,14 +77,14 @@ class Troubles:
         return extra_s, loading
 
     def cut_ratio(self, at: float) -> float:
-        return max((one.ratio for one in self._cuts if one.is_on(at)), default=0.0)
+        return max([one.ratio for one in self._cuts if one.is_on(at)], default=0.0)
 
     def hollow_ratio(self, at: float) -> float:
-        return max((one.ratio for one in self._hollow if one.is_on(at)), default=0.0)
+        return max([one.ratio for one in self._hollow if one.is_on(at)], default=0.0)
 
     def is_spent(self, at: float) -> bool:
         """Whether a fault has used up the channel's quota."""
-        return any(one.is_on(at) for one in self._spent)
+        return bool(self._spent) and any(one.is_on(at) for one in self._spent)
 
     def price_factor(self, at: float) -> float:
         factor = 1.0

@@ -29,6 +29,10 @@ class Waiting:
             self._lines[channel].pop(ticket, None)
         return channels is not None
 
+    def all(self, channel: ChannelId) -> list[tuple[int, Call]]:
+        """Everybody who waits there, in order."""
+        return list(self._lines[channel].items())
+
     def first(self, channel: ChannelId) -> tuple[int, Call] | None:
         """(ticket, call) of whoever has waited longest for a place there."""
         return next(iter(self._lines[channel].items()), None)

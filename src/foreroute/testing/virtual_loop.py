@@ -25,8 +25,9 @@ _Ready = list[tuple[selectors.SelectorKey, int]]
 class _VirtualSelector(selectors.BaseSelector):
     """A real selector whose waiting is virtual: it reports I/O, or else moves virtual time on."""
 
-    def __init__(self, speed: float | None) -> None:
+    def __init__(self, speed: float | None, *, alone: bool = False) -> None:
         self._real = selectors.DefaultSelector()
+        self._alone = alone
         self._speed = speed
         self._holds = 0
         self._started_at = time.monotonic()
@@ -40,7 +41,8 @@ class _VirtualSelector(selectors.BaseSelector):
         if ready or timeout == 0:
             return ready
         # A second look: a loopback packet may be a scheduler's turn away from its socket.
-        time.sleep(0)
+        if not self._alone:
+            time.sleep(0)
         ready = self._real.select(0)
         if ready:
             return ready
@@ -81,8 +83,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     With nothing left to wait for but I/O that never comes, the loop waits for good, as any loop would.
     """
 
-    def __init__(self, *, speed: float | None = None) -> None:
-        self._virtual = _VirtualSelector(speed)
+    def __init__(self, *, speed: float | None = None, alone: bool = False) -> None:
+        """`alone`: whoever talks over its sockets lives on this loop, so that nothing has to be waited for. On a busy
+        machine that spares a turn of the scheduler at every jump.
+        """
+        self._virtual = _VirtualSelector(speed, alone=alone)
         super().__init__(self._virtual)
         # A timer is due exactly when virtual time has reached it; no slack is needed.
         self._clock_resolution = 1e-9
@@ -170,10 +175,13 @@ def _finish(woken: "asyncio.Future[None]") -> None:
 
 
 def run_virtual(
-    main: Callable[[VirtualTimeLoop], Coroutine[Any, Any, _T]], *, speed: float | None = None
+    main: Callable[[VirtualTimeLoop], Coroutine[Any, Any, _T]],
+    *,
+    speed: float | None = None,
+    alone: bool = False,
 ) -> _T:
     """Runs `main(loop)` to its end on a new virtual-time loop, like `asyncio.run`."""
-    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(speed=speed)) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(speed=speed, alone=alone)) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, VirtualTimeLoop)  # noqa: S101 - for the type checker
         return runner.run(main(loop))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from foreroute.core.failure import FailureClass
 from foreroute.core.plan import BreakerPolicy, CallPolicy, Timeouts
 from foreroute.gateway.settings import GatewaySettings
 from foreroute.testing.fake_provider import Fault
@@ -24,7 +25,7 @@ def probes(home: Any) -> list[Any]:
 
 
 def is_probe(request: Any) -> bool:
-    return bool(request.body.get("max_tokens") == 1)
+    return bool(request.body.get("max_tokens") in {1, 16})
 
 
 async def until(at: float) -> None:
@@ -51,7 +52,7 @@ async def test_a_probe_is_a_small_request_in_the_form_that_the_channel_is_asked_
     await home.post(stream=True)
     await until(11.0)
     request = home.providers["a"].received[-1]
-    assert (request.path, request.stream, request.model) == ("/chat/completions", False, "model-of-a")
+    assert (request.path, request.stream, request.model) == ("/chat/completions", True, "model-of-a")
     assert request.headers["authorization"] == "Bearer secret-of-a"
     (attempt,) = probes(home)
     assert (attempt.channel, attempt.route, attempt.number, attempt.outcome) == ("a", "gpt", 1, "failure")
@@ -191,3 +192,35 @@ async def test_the_only_channel_is_asked_rather_than_nobody(house):
     response = await home.post()
     assert response.status_code == 200
     assert response.headers["x-foreroute-reason"] == "last_resort"
+
+
+async def test_a_channel_that_cuts_every_stream_is_not_brought_back_by_a_plain_answer(house):
+    home = await house(policy=POLICY, settings=PROBING, priorities=SIDE_BY_SIDE)
+    home.set("a", fault=Fault.CUT, fault_after_chunks=2)
+    for second in range(60):
+        await until(second)
+        await home.post(stream=True)
+    broken = [one for one in home.attempts if one.channel == "a" and one.reason != "probe"]
+    assert 2 <= len(broken) <= 5, "it is left out"
+    assert len(probes(home)) >= 2
+    assert {one.outcome for one in probes(home)} == {"failure"}
+    home.set("a", fault=Fault.NONE)
+    for second in range(60, 130):
+        await until(second)
+        await home.post(stream=True)
+    assert probes(home)[-1].outcome == "success"
+    assert any(one.channel == "a" and one.outcome == "success" for one in home.attempts[-20:])
+
+
+async def test_a_channel_that_loads_serves_nobody_before_a_completion_of_the_gateways_own(house):
+    home = await house(policy=POLICY, settings=PROBING, priorities=SIDE_BY_SIDE, classifier=Loading())
+    home.set("a", status=503, error_message="Loading model")
+    for second in range(20):
+        await until(second)
+        assert (await home.post()).headers["x-foreroute-channel"] == "b"
+    assert sum(one.channel == "a" and one.reason != "probe" for one in home.attempts) == 1
+
+
+class Loading:
+    def classify(self, _evidence: Any) -> FailureClass:
+        return FailureClass.COLD_START

@@ -109,7 +109,7 @@ async def test_whoever_leaves_when_each_attempt_is_settled_once(house, seed):
     assert len({(a.request_id, a.number) for a in home.attempts}) == len(home.attempts)
     assert home.gateway.attempts_total == len(home.attempts)
     by_outcome = Counter(attempt.outcome.value for attempt in home.attempts)
-    assert by_outcome["success"] > 20
+    assert by_outcome["success"] > 15
     assert by_outcome["ignored"] > 10
     assert asked <= len(home.attempts) <= asked + by_outcome["ignored"], "some left before they were sent"
     await home.gateway.aclose()

@@ -1,10 +1,11 @@
 import json
 
 import pytest
-from bench.faults.answer import Answer
 from bench.faults.catalogue import FAULTS, Fault, Kind
 from bench.faults.grade import Attempt, Cell, Grade, cell_of, texts
-from bench.faults.words import TEXT
+
+from foreroute.chaos.answer import Answer
+from foreroute.chaos.words import TEXT
 
 ERROR = json.dumps({"error": {"message": "no", "type": "t", "param": None, "code": None}}).encode()
 WHOLE = json.dumps({"choices": [{"message": {"content": TEXT}, "finish_reason": "stop"}]}).encode()

@@ -2,11 +2,13 @@
 
 import json
 import math
+import threading
+from pathlib import Path
 
 import pytest
 from bench.__main__ import names
-from bench.scorecard.criteria import CRITERIA, INSTRUMENTS, Criterion, Method, Target
-from bench.scorecard.measure import Measured, read_output
+from bench.scorecard.criteria import CRITERIA, INSTRUMENTS, Criterion, Instrument, Method, Target
+from bench.scorecard.measure import Measured, measure, read_output
 from bench.scorecard.page import headline, html, markdown
 from bench.scorecard.score import Card, Verdict, card
 
@@ -84,3 +86,44 @@ def test_pages_say_the_same_and_break_on_nothing() -> None:
     assert "<script" not in html(one)
     assert json.loads(json.dumps(one.as_dict()))["counts"]["missed"] == 1
     assert {one.method for one in CRITERIA} == set(Method)
+
+
+def test_what_was_measured_is_kept_and_what_failed_is_tried_again(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def run(one: Instrument) -> Measured:
+        asked.append(one.name)
+        problem = "dark" if one.name == "lamp" and len(asked) < 3 else ""
+        return Measured({} if problem else {f"{one.name}.x": {"value": 1.0}}, 2.0, problem)
+
+    some = [Instrument("lamp", 1, 10), Instrument("light", 2, 20)]
+    said: list[str] = []
+    first = measure(some, quick=True, folder=tmp_path, say=said.append, run=run)
+    assert (first["lamp"].problem, sorted(asked)) == ("dark", ["lamp", "light"])
+    again = measure(some, quick=True, folder=tmp_path, say=said.append, run=run)
+    assert (again["lamp"].problem, asked[2:]) == ("", ["lamp"])
+    assert again["light"] == first["light"]
+    assert "measured before: light" in said
+    assert list(again) == ["lamp", "light"]
+
+
+def test_two_are_measured_at_a_time_but_nothing_beside_what_takes_times(tmp_path: Path) -> None:
+    pairs, lock = threading.Barrier(2), threading.Lock()
+    running, beside = set[str](), dict[str, int]()
+
+    def run(one: Instrument) -> Measured:
+        with lock:
+            running.add(one.name)
+            beside[one.name] = len(running) - 1
+        if not one.alone:
+            pairs.wait(timeout=30.0)  # breaks unless a second one is measured meanwhile
+        with lock:
+            running.discard(one.name)
+        return Measured({}, 1.0)
+
+    some = [
+        *(Instrument(f"light{place}", 1, 1) for place in range(4)),
+        *(Instrument(f"clock{place}", 1, 1, alone=True) for place in range(2)),
+    ]
+    measure(some, quick=True, folder=tmp_path, say=lambda _: None, cores=2, run=run)
+    assert {beside[f"clock{place}"] for place in range(2)} == {0}

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from bench.faults.answer import Answer, Verdict, verdict_of
 from bench.faults.catalogue import FAULTS
-from bench.faults.client import ask
 from bench.faults.upstream import BAD, GOOD, Upstream, upstream
-from bench.faults.words import TEXT
+
+from foreroute.chaos.answer import Answer, Verdict, verdict_of
+from foreroute.chaos.client import ask
+from foreroute.chaos.words import TEXT
 
 BY_ID = {fault.id: fault for fault in FAULTS}
 PASSED_ON = {

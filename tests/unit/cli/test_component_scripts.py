@@ -11,6 +11,8 @@ VERBS = {
     "timeseries_collector": "collect",
     "timeseries_predictor": "forecast",
     "anomaly_detector": "detect",
+    "cost_optimizer": "cost optimize",
+    "cost_tracker": "cost show",
     "cost_alert": "budget",
     "auto_tuner": "heal tune",
     "failure_pattern_learner": "heal patterns",

@@ -16,9 +16,17 @@ from typer.testing import CliRunner, Result
 from foreroute.app.control_plane import open_store
 from foreroute.cli.exits import ExitCode
 from foreroute.cli.program import app
+from foreroute.control.controls import Steering
+from foreroute.control.experiments.counting import Counting
+from foreroute.control.experiments.held_out import HeldOut, HeldOutSettings
+from foreroute.core.assignment import draw
 from foreroute.core.attempt import Usage
-from foreroute.core.ids import ChannelId
+from foreroute.core.decision import Autopilot
+from foreroute.core.experiment import Unit
+from foreroute.core.experiment_ports import ExperimentedStore
+from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.ledger import LedgerEntry, Seller
+from foreroute.core.plan import Route, Target
 from foreroute.monitor.fold import fold
 from foreroute.settings import load_settings
 from foreroute.testing.check_store import an_attempt
@@ -287,3 +295,62 @@ def test_budgets_are_listed_with_when_they_are_crossed(place):
     shown = CliRunner().invoke(app, arguments).stdout
     assert "spent" in shown
     assert "not expected" in shown
+
+
+def test_savings_say_that_nothing_is_measured_yet(place):
+    place.keep(entry(1, "0.25"))
+    row = place.json("savings")
+    assert row["net_usd"] is None
+    assert "nothing is measured yet" in row["missing"]
+    assert row["month"] == time.strftime("%Y-%m", time.gmtime(NOW))
+    said = place.run("savings").stdout
+    assert "savings cannot be stated yet" in said
+    assert "savings" not in place.json("report")
+
+
+def test_savings_are_measured_net_and_in_the_months_report(place):
+    place.write(savings={"running_usd_per_month": 73, "setup_usd": 10})
+
+    async def work() -> None:
+        store = await open_store(load_settings(place.config))
+        assert isinstance(store, ExperimentedStore)
+        kept = store.experiments
+        routes = {
+            RouteName("chat"): Route(
+                name=RouteName("chat"),
+                targets=tuple(Target(channel=ChannelId(name), weight=0.5) for name in "ab"),
+            )
+        }
+        steering = Steering(autopilot=Autopilot.ACT)
+        held_out = HeldOut(
+            settings=HeldOutSettings(control_share=0.5),
+            counting=Counting(kept, dict),
+            runs=kept.runs,
+            steering=steering,
+            routes=lambda: routes,
+            month=lambda _: time.strftime("%Y-%m", time.gmtime(NOW)),
+        )
+        await held_out.update(NOW - 10.0)
+        entries = []
+        for n in range(1000):
+            found = draw(steering.held_out[RouteName("chat")], {Unit.REQUEST: f"r{n}"}.get, NOW)
+            usd = Decimal("0.5") if found[0].arm.name == "steered" else Decimal("1.0")
+            one = entry(n, str(usd + Decimal(n % 5) / 10))
+            entries.append(replace(one, attempt=replace(one.attempt, arms=(found[0].mark,), hedge=False)))
+        await store.ledger.append(entries)
+        await held_out.update(NOW)
+        await store.close()
+
+    asyncio.run(work())
+    row = place.json("savings")
+    assert row["change"]["upper"] < 0
+    assert row["is_sure"]
+    assert row["gross_usd"]["lower"] > 0
+    assert row["net_usd"]["value"] == pytest.approx(
+        row["gross_usd"]["value"] - row["running_usd"] - row["hedges_usd"]
+    )
+    assert row["payback_days"] > 0
+    assert "saved, net" in place.run("savings").stdout
+    assert place.json("report")["savings"]["requests"] == row["requests"]
+    assert "Savings of" in place.run("report").stdout
+    assert "savings" not in place.json("report", "--period", "day")

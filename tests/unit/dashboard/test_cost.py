@@ -9,6 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
+from foreroute.control.ahead import Ahead
 from foreroute.core.attempt import Usage
 from foreroute.core.budgets import ScopedBudget
 from foreroute.core.channel import Channel
@@ -16,12 +17,14 @@ from foreroute.core.ids import ChannelId, KeyId, RegionId, RouteName
 from foreroute.core.keys import VirtualKey
 from foreroute.core.ledger import LedgerEntry, Seller
 from foreroute.core.plan import Objective, Route, Target
+from foreroute.core.ports import Record
 from foreroute.core.series import Metric
 from foreroute.cost.pricebook import GenaiPriceBook
 from foreroute.cost.unit_prices import UnitPrices
 from foreroute.dashboard.answers import refused
 from foreroute.dashboard.cost import CostSources, cost_routes
 from foreroute.dashboard.cost_market import MarketSources, market_of, programme_of
+from foreroute.dashboard.cost_savings import SavingsSources
 from foreroute.monitor.fold import fold, merge_rollups
 from foreroute.store.memory import MemoryStore
 from foreroute.testing.check_store import an_attempt
@@ -74,6 +77,8 @@ class Room:
             time_zone="Asia/Seoul",
             clock=self,
             limits=self.limits,
+            records=self.store.records,
+            savings=SavingsSources(costs=self.store.costs, experiments=self.store.experiments),
         )
         self.app = Starlette(routes=cost_routes(sources), exception_handlers={HTTPException: refused})
 
@@ -195,3 +200,42 @@ async def test_without_traffic_there_is_nothing_to_share_out(room):
     assert found["left_out"] == ["chat"]
     _, frontier = await room.get("/api/cost/frontier")
     assert all(one["missing"] for one in frontier["routes"][0]["channels"])
+
+
+async def test_the_frontier_has_the_forecast_where_one_is_on_record(room):
+    await room.serve()
+    said = {"cheap/latency_p95": [["mean", 900.0, 4.0, 3.5, 4.6, None]]}
+    body = json.dumps({"origin_at": AT, "said": said, "models": {"cheap/latency_p95": "bank"}}).encode()
+    await room.store.records.append([Record(kind="forecast", id="1", at=AT - 60.0, body=body)])
+    _, found = await room.get("/api/cost/frontier")
+    by_name = {one["channel"]: one for one in found["routes"][0]["channels"]}
+    assert by_name["cheap"]["p95_s"] == pytest.approx(4.3, abs=0.4)
+    assert by_name["cheap"]["forecast_by"] == "bank"
+    assert by_name["dear"]["forecast_by"] is None
+    assert by_name["dear"]["p95_s"] == pytest.approx(1.0, rel=0.02)
+    _, optimum = await room.get("/api/cost/optimum")
+    assert optimum["routes"][0]["shares"]["cheap"] < 0.1
+
+
+async def test_an_optimum_that_steers_leaves_those_who_only_stand_in_alone(room):
+    await room.serve()
+    start = AT - 3600.0
+    more = Ahead(at=AT, demand={ChannelId("dear"): (4.0, 2.0), ChannelId("cheap"): (2.0, 2.0)})
+    (shown,) = await market_of(room.market, start_at=start, end_at=AT)
+    (steers,) = await market_of(room.market, start_at=start, end_at=AT, steers=True)
+    (busier,) = await market_of(room.market, start_at=start, end_at=AT, ahead=more, steers=True)
+    assert shown.request_class is not None
+    assert steers.request_class is not None
+    assert {one.channel for one in steers.request_class.choices} == {"dear", "cheap"}
+    assert steers.request_class.success_min == pytest.approx(shown.request_class.success_min - 0.005)
+    assert busier.requests_per_minute == pytest.approx(1.5 * steers.requests_per_minute)
+
+
+async def test_savings_are_not_stated_before_anything_is_measured(room):
+    await room.serve()
+    status, found = await room.get("/api/cost/savings")
+    assert status == 200
+    assert found["net_usd"] is None
+    assert "nothing is measured yet" in found["missing"]
+    status, _ = await room.get("/api/cost/savings?back=x")
+    assert status == 400

@@ -170,3 +170,17 @@ def test_batches_do_not_matter_for_what_is_learnt() -> None:
     assert by_ten.model(A).first_chunk_s(work) == pytest.approx(
         at_once.model(A).first_chunk_s(work), rel=0.01
     )
+
+
+def test_all_channels_at_once_learn_what_each_learns_alone() -> None:
+    """Solving them together and one by one comes to the same, also where some say nothing of streams."""
+    rng = Random(13)
+    names = [ChannelId(f"c{number}") for number in range(5)]
+    together, alone = (WorkModels(dict.fromkeys(names[:3], "m")) for _ in range(2))
+    for minute in range(20):
+        some = [attempt(rng, channel=rng.choice(names), stream=rng.random() < 0.7) for _ in range(30)]
+        by_channel = [[one for one in some if one.channel == name] for name in names]
+        together.observe([one for found in by_channel for one in found], minute * 60.0)
+        for found in by_channel:
+            alone.observe(found, minute * 60.0)
+    assert together.models() == {name: alone.model(name) for name in names}

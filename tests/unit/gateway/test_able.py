@@ -181,7 +181,13 @@ async def test_the_last_good_address_serves_while_names_cannot_be_resolved():
     names.says = 1000.0
     began = now()
     assert await resolver.resolve("a.example", 443) == good
+    assert now() == began, "just after a failure nobody waits for it"
+    await asyncio.sleep(20.0)
+    began = now()
+    assert await resolver.resolve("a.example", 443) == good
     assert now() - began == pytest.approx(2.0)
+    with pytest.raises(OSError, match="said nothing about"):
+        await resolver.resolve("b.example", 443)
     names.says = OSError("SERVFAIL")
     await asyncio.sleep(61.0)
     with pytest.raises(OSError, match="SERVFAIL"):

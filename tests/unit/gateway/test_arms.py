@@ -58,7 +58,7 @@ def enrolled(plan: RoutingPlan, *, at: float = 50.0, user: str | None = "ann"):
     served = cell.route(CHAT, at)
     assert served is not None
     asked = request()
-    return served, Arms(cell).enrol(asked, (served,), {Unit.USER: user}.get, at)
+    return served, Arms(cell).enrol(asked.model, (served,), {Unit.USER: user}.get, at)
 
 
 def test_without_experiments_nothing_is_made() -> None:
@@ -83,7 +83,7 @@ def test_the_changed_route_is_made_once() -> None:
     cell.publish(replace(PLAN, version=1, experiments={CHAT: (EXPERIMENT,)}))
     arms, served = Arms(cell), cell.route(CHAT, 50.0)
     assert served is not None
-    one, other = (arms.enrol(request(), (served,), {Unit.USER: n}.get, 50.0) for n in ("ann", "bob"))
+    one, other = (arms.enrol(request().model, (served,), {Unit.USER: n}.get, 50.0) for n in ("ann", "bob"))
     assert one is not None
     assert other is not None
     assert one.routes[0].route is other.routes[0].route

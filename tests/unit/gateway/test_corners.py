@@ -377,6 +377,6 @@ class TestStreams:
             {"a": lambda _: next(answers), "b": json({"choices": [1]})}, settings=GatewaySettings(probe=True)
         )
         await home.answer()
-        await asyncio.sleep(45.0)
+        await asyncio.sleep(40.5)
         await home.gateway.aclose()
         assert [a.outcome for a in home.sink if a.reason == "probe"] == [Outcome.TIMEOUT]

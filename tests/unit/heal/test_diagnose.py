@@ -8,7 +8,7 @@ from foreroute.core.failure import FailureClass as F
 from foreroute.core.ids import ChannelId
 from foreroute.core.rollup import Rollup
 from foreroute.heal.diagnose import DiagnoseSettings, diagnose, wilson_lower
-from foreroute.heal.tally import Tally, total, windows_of
+from foreroute.heal.tally import Tallies, Tally, total, windows_of
 
 SETTINGS = DiagnoseSettings()
 
@@ -121,3 +121,19 @@ def test_any_history_is_judged(history):
     if found is not None:
         assert 0.0 < found.probability < 1.0
         assert any(seen.start_at == found.since_at for seen in windows)
+
+
+def test_windows_that_grow_or_go_are_counted_as_if_for_the_first_time():
+    def of(minute: int, attempts: int) -> Rollup:
+        return Rollup(
+            channel=ChannelId("a"),
+            window_start=60.0 * minute,
+            source="s",
+            attempts=attempts,
+            successes=attempts - 1,
+            failures={F.SERVER_ERROR: 1},
+        )
+
+    tallies = Tallies()
+    for seen in ([of(1, 5), of(2, 4)], [of(2, 4), of(3, 2)], [of(2, 9), of(3, 2)], [], [of(2, 9)]):
+        assert tallies.of(seen) == windows_of(seen)

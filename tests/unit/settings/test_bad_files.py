@@ -63,6 +63,8 @@ BAD = [
     Bad("budget_cheaper_without_room", "12: budgets[0]", "`cheaper` needs a limit_usd below", "limit_usd"),
     Bad("budget_of_nobody", "12: budgets[0]", "a budget of a team needs its name in `of`", "limit_usd"),
     Bad("keep_shorter_than_before", "3: store.keep.hours", "7d is less than minutes, 14d", "14d or longer"),
+    Bad("optimum_without_workers", "5: cost.optimum.enabled", "there is none", "set loop.fit_workers: 1"),
+    Bad("optimum_valid_too_short", "5: cost.optimum.valid", "1m is less than every, 5m", "10m or longer"),
     Bad("weights_all_zero", "9: routes[0].targets", "all weights are 0", "weight: 1"),
     Bad(
         "base_url_not_http",

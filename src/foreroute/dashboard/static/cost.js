@@ -1,12 +1,14 @@
 // The cost page: the same report, forecast, frontier and optimum that the command line shows.
 
 import './cost-text.js';
+import './cost-savings-text.js';
 import { $, h, patch } from './dom.js';
 import { ApiError, get } from './api.js';
 import { icon, spanBar } from './charts.js';
 import { burnChart, frontierChart } from './cost-charts.js';
 import { NONE, clock, count, day, known, msUnit, percent, usd } from './format.js';
 import { rich, t } from './i18n.js';
+import { loadSavings, savingsCard } from './cost-savings.js';
 import { askForKey, wireKeyForm, wireShell } from './shell.js';
 
 const POLL_MS = 15_000;
@@ -15,7 +17,7 @@ const BY = ['channel', 'model', 'provider', 'cloud', 'region', 'route', 'key', '
 
 const state = {
   period: 'month', by: 'channel', route: null, report: null, forecast: null, frontier: null, optimum: null,
-  refusal: null, budgets: null, record: null, width: { burn: 520, frontier: 520 }, lost: false,
+  refusal: null, budgets: null, record: null, savings: { row: null, refusal: null }, width: { burn: 520, frontier: 520 }, lost: false,
 };
 
 /* ---- what comes in ---- */
@@ -37,6 +39,7 @@ async function load() {
     state.lost = true;
   }
   await loadOptimum();
+  state.savings = await loadSavings();
   draw();
   return 'ok';
 }
@@ -70,6 +73,7 @@ function draw() {
   patch($('spend'), spendCard(report));
   patch($('frontier'), frontierCard(state.frontier.routes));
   patch($('optimum'), optimumCard(state.optimum));
+  patch($('savings'), savingsCard(state.savings));
   for (const select of document.querySelectorAll('select')) select.value = state[select.dataset.of];
 }
 

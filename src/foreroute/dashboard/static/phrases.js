@@ -48,8 +48,15 @@ const KOREAN = [
     (came, did, before, after, rest) =>
       `${came ? `문제가 ${{ came: '발생함', 'went on': '이어짐', 'was over': '이미 끝남' }[came] ?? '발생하지 않음'}. ` : ''}옮긴 요청${did === 'were' ? '' : '이었다면'}: 실패·지연 ${before} → ${after}${rest.replace(' per 1000', ' (1000건당)')}`],
   [/^not to be told: (\d+) attempts where the requests came from$/, (n) => `판단 불가: 옮기기 전 채널의 시도 ${n}건`],
-  [/^(routing|budget|playbooks|tuning) does not act any more; its share returns$/,
-    (name) => `${{ routing: '라우팅', budget: '예산', playbooks: '플레이북', tuning: '자동 조정' }[name]} 기능이 더는 실행하지 않아 비중을 되돌림`],
+  [/^(routing|budget|optimum|playbooks|tuning) does not act any more; its share returns$/,
+    (name) => `${{ routing: '라우팅', budget: '예산', optimum: '최적 비중', playbooks: '플레이북', tuning: '자동 조정' }[name]} 기능이 더는 실행하지 않아 비중을 되돌림`],
+  [/^cheapest shares(?: that keep (\S+) under (.+?))?: (\S+) an hour, saves (\S+?)(?:; held by (.+))?$/,
+    (share, limit, hourly, saved, held) =>
+      `${share ? `요청 ${share}를 ${limit} 안에 지키는 ` : ''}가장 저렴한 비중: 시간당 ${hourly}, ${saved} 절감${held ? ` (제약: ${held})` : ''}`],
+  [/^back to its configured weight: (.+)$/, (why) => `설정된 가중치로 되돌림: ${inWords(why)}`],
+  [/^the configured weights cost hardly more$/, () => '설정된 가중치가 거의 더 비싸지 않음'],
+  [/^the optimum is (\d+) min old: the configured weights stand in$/, (n) => `최적 비중이 ${n}분 전 것이어서 설정된 가중치를 씀`],
+  [/^no shares keep every promise \((.*)\): the configured weights stand in$/, (why) => `모든 약속을 지키는 비중이 없어 설정된 가중치를 씀 (${why})`],
   [/^(\S+) on (\S+) from (\S+%) to (\S+%)$/, (channel, route, before, after) => `${route}에서 ${channel} 비중을 ${before}에서 ${after}(으)로`],
   [/^(\d+) requests answered by another channel, (\S+) s later on average$/, (n, late) => `요청 ${n}건에 다른 채널이 대신 응답, 평균 ${late}초 지연`],
   [/^the breaker opened: new requests pass the channel by$/, () => '차단기가 열려 새 요청은 이 채널을 건너뜀'],

@@ -1,6 +1,6 @@
 """The default forecast engine: every series of every channel, brought up to date together once a minute."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -97,11 +97,15 @@ class ForecastBank:
 
     def forecast(self, row: int) -> Forecast | None:
         """The newest forecast of a series, for every step to the last horizon. None before its first value."""
-        return answer.forecast(self.memory, row)
+        return answer.Answers(self.memory, [row]).forecast(0)
 
     def windows(self, row: int) -> tuple[WindowForecast, ...]:
         """`forecast(row).windows` without the work for its path."""
-        return answer.windows(self.memory, row)
+        return answer.Answers(self.memory, [row]).windows(0)
+
+    def answers(self, rows: Sequence[int]) -> answer.Answers:
+        """The newest forecasts of several series, for less than one by one."""
+        return answer.Answers(self.memory, rows)
 
     def current(self) -> Floats:
         """(targets, horizons, 5, rows): value, lower95, lower80, upper80, upper95 of the newest forecasts, or NaN.

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from foreroute.forecast.bank.columns import Array, Column, Columns
+from foreroute.forecast.bank.columns import Array, Column, Columns, clip
 
 _DECAY: Final = np.float32(0.997)
 _PRIOR_OUTCOMES: Final = np.float32(20.0)
@@ -36,7 +36,7 @@ def factor(state: Columns, at: int) -> Array:
     prior = _PRIOR_OUTCOMES * np.where(weight > 0, state["moving_mix"][at] / np.maximum(weight, 1e-6), 1.0)
     trend = state["moving_trend"][at] + _PRIOR_RATIO * prior
     mix = state["moving_mix"][at] + prior
-    ratio = np.clip(trend / np.maximum(mix, 1e-12), 0.1, 10.0)
+    ratio = clip(trend / np.maximum(mix, 1e-12), 0.1, 10.0)
     return np.asarray(1.0 / (1.0 + ratio**_SHARPNESS))
 
 
@@ -67,4 +67,4 @@ def learn(state: Columns, at: int, going: Array, errors: tuple[Array, Array]) ->
 
 
 def _certainty(probability: Array, least: np.float32, sure: np.float32) -> Array:
-    return np.asarray(np.clip((probability - least) / (sure - least), 0.0, 1.0))
+    return clip((probability - least) / (sure - least), 0.0, 1.0)

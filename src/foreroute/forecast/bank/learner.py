@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from foreroute.forecast.bank.columns import Array, Column, Columns
+from foreroute.forecast.bank.columns import Array, Column, Columns, clip
 
 _MEMORY: Final = 5000.0
 """Outcomes after which one has lost most of its weight."""
@@ -23,7 +23,8 @@ _TRACE_MAX: Final = 10.0
 _ERROR_MAX: Final = 3.0
 """Times the usual size of an error: an outlier teaches no more than that."""
 _SIZE_DECAY: Final = np.float32(0.99)
-_CHUNK: Final = 1024
+_CHUNK: Final = 256
+"""Series at a time: a covariance and its update then stay in the processor's cache."""
 
 
 def columns(prior: Array, horizons: tuple[int, ...]) -> dict[str, Column]:
@@ -67,21 +68,17 @@ def _learn(
     some = known.any(axis=0)
     x = np.where(some, features, np.float32(0.0))
     forgetting = np.where(some, np.float32(1.0 - 1.0 / _MEMORY), np.float32(1.0))
-    image = np.stack([(row * x).sum(axis=0) for row in covariance])
+    image = (covariance * x).sum(axis=1)
     gain = image / (forgetting + (x * image).sum(axis=0))
     error = np.where(known, wanted - predict(coefficients, x), np.float32(0.0))
     most = _ERROR_MAX * size
-    error = np.clip(error, -most, most)
+    error = clip(error, -most, most)
     size[...] = np.where(known, _SIZE_DECAY * size + (1.0 - _SIZE_DECAY) * np.abs(error) * 1.25, size)
     coefficients += gain * error[:, None]
-    trace = np.zeros_like(forgetting)
-    least = np.full_like(forgetting, np.inf)
-    for i in range(len(covariance)):
-        covariance[i] -= gain[i] * image
-        covariance[i] /= forgetting
-        trace += covariance[i, i]
-        least = np.minimum(least, covariance[i, i])
-    _restrain(covariance, trace, least, prior)
+    covariance -= gain[:, None] * image
+    covariance /= forgetting
+    variances = covariance[np.arange(len(covariance)), np.arange(len(covariance))]
+    _restrain(covariance, variances.sum(axis=0), variances.min(axis=0), prior)
 
 
 def _restrain(covariance: Array, trace: Array, least: Array, prior: float) -> None:

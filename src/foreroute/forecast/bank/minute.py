@@ -15,7 +15,7 @@ from foreroute.forecast.bank import (
     standing,
     tracking,
 )
-from foreroute.forecast.bank.columns import Array
+from foreroute.forecast.bank.columns import Array, clip
 from foreroute.forecast.bank.memory import Memory
 
 
@@ -70,6 +70,6 @@ def _grade(memory: Memory, at: int, steps: int) -> None:
     )
     credibility.learn(state, at, going, (ratio - opinions[:, memory.roster.trend], ratio - mixed))
     features = said.features(opinions[0, : len(levels.NAMES)], moves, unit)
-    learner.learn(state, at, steps, features, np.clip(ratio, -present.FAR, present.FAR) / unit)
+    learner.learn(state, at, steps, features, clip(ratio, -present.FAR, present.FAR) / unit)
     bounds = state[f"said_bounds_{at}"][origin % steps].astype(np.float32)
     intervals.learn(state, at, steps, ratio - opinions[:, -1], bounds)

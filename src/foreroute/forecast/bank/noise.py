@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from foreroute.forecast.bank import history
-from foreroute.forecast.bank.columns import Array, Column, Columns
+from foreroute.forecast.bank.columns import Array, Column, Columns, clip
 
 _NEIGHBOURS: Final = 5
 _OUTLIER: Final = 3.0
@@ -49,7 +49,7 @@ def _cut(around: Array, noise: Array) -> Array:
     middle = ordered[np.maximum(known - 1, 0) // 2, np.arange(len(known))]
     width = np.float32(_OUTLIER * _DEVIATION) * noise
     usable = (noise > 0) & (known >= 3)
-    return np.asarray(np.where(usable, np.clip(around[0], middle - width, middle + width), around[0]))
+    return np.asarray(np.where(usable, clip(around[0], middle - width, middle + width), around[0]))
 
 
 def _wiggle(state: Columns, around: Array) -> None:

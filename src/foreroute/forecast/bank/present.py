@@ -16,7 +16,7 @@ from foreroute.forecast.bank import (
     standing,
     tracking,
 )
-from foreroute.forecast.bank.columns import Array
+from foreroute.forecast.bank.columns import Array, clip
 from foreroute.forecast.bank.memory import Memory
 from foreroute.forecast.bank.roster import MOVES
 from foreroute.forecast.bank.settings import DAY_S
@@ -54,7 +54,7 @@ def present(memory: Memory, end_at: float) -> Present:
     state = memory.state
     found = levels.opinions(state, memory.tick)
     base = found[levels.base(memory.settings.step_s)[0]]
-    unit = np.clip(state["noise"] / (base + state["offset"]), _UNIT_MIN, _UNIT_MAX)
+    unit = clip(state["noise"] / (base + state["offset"]), _UNIT_MIN, _UNIT_MAX)
     trend = changes.trends(state, memory.tick, memory.shapes)
     shared = _ratios(memory, found, base)
     ring = memory.tick % len(state["said_base"])
@@ -86,8 +86,8 @@ def forecast(memory: Memory, now: Present, at: int, steps: int, outside: Array |
     offset = state["offset"]
     final = np.log((mean + offset) / (now.base + offset))
     bounds = intervals.bounds(state, at, steps, state["age"])
-    edges = np.clip(
-        np.exp(np.clip(bounds, -_WIDEST, _WIDEST)) * (mean + offset)[:, None] - offset, 0.0, state["ceiling"]
+    edges = clip(
+        np.exp(clip(bounds, -_WIDEST, _WIDEST)) * (mean + offset)[:, None] - offset, 0.0, state["ceiling"]
     )
     ring = memory.tick % steps
     state["shares"][at][:, :-1] = shares
@@ -112,15 +112,15 @@ def _own(memory: Memory, now: Present, at: int, steps: int, outside: Array | Non
     state, settings = memory.state, memory.settings
     level = levels.base(settings.step_s)[0]
     ahead = profile.ahead(state, now.place, steps)
-    profiled = np.clip(now.levels[level] + ahead, -RATIO_MAX, RATIO_MAX)
+    profiled = clip(now.levels[level] + ahead, -RATIO_MAX, RATIO_MAX)
     carried = np.array(changes.carried(steps), dtype=np.float32)[:, None]
     trend = _ratios(memory, now.trend.level + now.trend.slope * carried, now.base)
-    moves = np.stack([now.trend_now, *np.clip(ahead, -RATIO_MAX, RATIO_MAX), trend[1] - now.trend_now])
+    moves = np.stack([now.trend_now, *clip(ahead, -RATIO_MAX, RATIO_MAX), trend[1] - now.trend_now])
     features = said.features(now.levels, moves, now.unit)
     regression = learner.predict(state["coefficients"][at], features) * now.unit
     if outside is None:
         outside = np.full((len(settings.plug_ins), *profiled.shape), np.nan, dtype=np.float32)
-    own = [profiled, trend, *_ratios(memory, outside, now.base), np.clip(regression, -RATIO_MAX, RATIO_MAX)]
+    own = [profiled, trend, *_ratios(memory, outside, now.base), clip(regression, -RATIO_MAX, RATIO_MAX)]
     return np.stack(own, axis=1), moves
 
 
@@ -183,11 +183,11 @@ def _bounded(memory: Memory, now: Present, mixed: Array) -> Array:
     low = np.minimum(np.minimum(usual, newest), 0.0) - FAR
     high = np.maximum(np.maximum(usual, newest), 0.0) + FAR
     offset = memory.state["offset"]
-    mean = np.exp(np.clip(np.where(known, mixed, np.nan), low, high)) * (now.base + offset) - offset
-    return np.asarray(np.clip(mean, 0.0, memory.state["ceiling"]))
+    mean = np.exp(clip(np.where(known, mixed, np.nan), low, high)) * (now.base + offset) - offset
+    return clip(mean, 0.0, memory.state["ceiling"])
 
 
 def _ratios(memory: Memory, found: Array, base: Array) -> Array:
     offset = memory.state["offset"]
     ratio = np.log((np.maximum(found, 0.0) + offset) / (base + offset))
-    return np.asarray(np.clip(ratio, -RATIO_MAX, RATIO_MAX))
+    return clip(ratio, -RATIO_MAX, RATIO_MAX)

@@ -50,31 +50,33 @@ def total(memory: Memory) -> Total:
     return Total(int(outcomes.sum()), float((outcomes * mean).sum()), float((outcomes * naive).sum()))
 
 
-def ensemble_skills(memory: Memory, key: tuple[ChannelId, Metric]) -> Sequence[ForecastSkill]:
-    """By horizon: the mixed forecast of the single window at its end, of late. Empty before the first outcome."""
-    state, (channel, metric), row = memory.state, key, memory.rows[key]
-    found = []
-    for at, steps in enumerate(memory.settings.horizons):
-        outcomes, loss, naive, weight = (
-            state[name][at, _POINT, -1, row].item()
-            for name in ("outcomes", "loss", "naive_loss", "loss_weight")
+def ensemble_skills(memory: Memory, keys: Sequence[tuple[ChannelId, Metric]]) -> list[ForecastSkill]:
+    """By series, then by horizon: the mixed forecast of the single window at its end, of late. Nothing of a horizon
+    before its first outcome. Raises KeyError for a series that is not known.
+    """
+    state, settings = memory.state, memory.settings
+    rows = [memory.rows[key] for key in keys]
+    outcomes, loss, naive, weight = (
+        state[name][:, _POINT, -1][:, rows].tolist()
+        for name in ("outcomes", "loss", "naive_loss", "loss_weight")
+    )
+    graded, inside = (state[name][:, _POINT][:, rows].tolist() for name in ("graded", "inside80"))
+    return [
+        ForecastSkill(
+            channel=channel,
+            metric=metric,
+            horizon_s=steps * settings.step_s,
+            model=ENSEMBLE,
+            outcomes=outcomes[at][one],
+            mean_absolute_error=loss[at][one] / weight[at][one],
+            naive_mean_absolute_error=naive[at][one] / weight[at][one],
+            coverage=inside[at][one] / graded[at][one] if graded[at][one] else None,
+            has_vote=outcomes[at][one] >= settings.outcomes_min and loss[at][one] < naive[at][one],
         )
-        graded = state["graded"][at, _POINT, row].item()
-        if outcomes:
-            found.append(
-                ForecastSkill(
-                    channel=channel,
-                    metric=metric,
-                    horizon_s=steps * memory.settings.step_s,
-                    model=ENSEMBLE,
-                    outcomes=outcomes,
-                    mean_absolute_error=loss / weight,
-                    naive_mean_absolute_error=naive / weight,
-                    coverage=state["inside80"][at, _POINT, row].item() / graded if graded else None,
-                    has_vote=outcomes >= memory.settings.outcomes_min and loss < naive,
-                )
-            )
-    return found
+        for one, (channel, metric) in enumerate(keys)
+        for at, steps in enumerate(settings.horizons)
+        if outcomes[at][one]
+    ]
 
 
 def drifted(memory: Memory) -> tuple[tuple[ChannelId, Metric], ...]:

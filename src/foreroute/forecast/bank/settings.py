@@ -1,6 +1,7 @@
 """What the forecasts are of: step, horizons, and who may take part."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from foreroute.core.findings import WindowTarget
@@ -28,9 +29,14 @@ class BankSettings:
     @property
     def horizons(self) -> tuple[int, ...]:
         """In steps, at least one, ascending."""
-        return tuple(sorted({max(1, round(horizon / self.step_s)) for horizon in self.horizons_s}))
+        return _in_steps(self.horizons_s, self.step_s)
 
     @property
     def slots(self) -> int:
         """Into how many parts a day is divided for its profile."""
         return max(1, min(144, round(DAY_S / self.step_s)))
+
+
+@cache
+def _in_steps(horizons_s: tuple[float, ...], step_s: float) -> tuple[int, ...]:
+    return tuple(sorted({max(1, round(horizon / step_s)) for horizon in horizons_s}))

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from foreroute.forecast.bank.columns import Array, Column, Columns
+from foreroute.forecast.bank.columns import Array, Column, Columns, clip
 
 _DECAY: Final = np.float32(0.995)
 """How much of an error's weight is left after one more outcome."""
@@ -101,4 +101,4 @@ def weights(ratios: Array, usable: Array, regression: int) -> Array:
 def _relative(loss: Array, naive: Array, outcomes: Array) -> Array:
     """`loss` and `naive` are sums over so many `outcomes`."""
     prior = _PRIOR_OUTCOMES * np.maximum(naive[:, :1], 1e-30) / np.maximum(outcomes[:, :1], 1.0)
-    return np.asarray(np.clip((loss + prior) / (naive + prior), 0.01, 100.0))
+    return clip((loss + prior) / (naive + prior), 0.01, 100.0)

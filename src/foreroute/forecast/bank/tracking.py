@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from foreroute.forecast.bank.columns import Array, Column, Columns
+from foreroute.forecast.bank.columns import Array, Column, Columns, clip
 
 _DECAY: Final = np.float32(0.88)
 _LAGS: Final = np.float32(0.6)
@@ -42,4 +42,4 @@ def trust(state: Columns) -> Array:
     """(experts, series): 1 while errors cancel out, near 0 when they are all on one side."""
     size = state["lag_size"]
     signal = np.where(size > 0, state["lag"] / np.where(size > 0, size, np.float32(1.0)), np.float32(0.0))
-    return np.asarray(np.clip((1.0 - np.abs(signal)) / (1.0 - _LAGS), _LEAST, 1.0) ** 2)
+    return np.asarray(clip((1.0 - np.abs(signal)) / (1.0 - _LAGS), _LEAST, 1.0) ** 2)

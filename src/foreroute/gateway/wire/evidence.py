@@ -12,6 +12,15 @@ from foreroute.core.failure import FailureEvidence, Phase
 BODY_HEAD_BYTES: Final = 2048
 _MESSAGE_CHARS: Final = 500
 _CHAIN_MAX: Final = 4
+_SAID: Final = re.compile(
+    r"(?i)(?:try|retry)(?:ing)?(?: again)?(?: in| after)\s+(?P<wait>\d[\d.]*\s?[a-z]*(?:\s?\d[\d.]*\s?[a-z]+)*)"
+)
+"""`Please try again in 6m0s`, `retry after 20 seconds`."""
+_TOLD: Final = re.compile(r'"retryDelay"\s*:\s*"(?P<wait>\d[\d.]*s)"')
+"""Google's `RetryInfo`."""
+_PART: Final = re.compile(r"(?i)(\d+(?:\.\d+)?)\s?(ms|milli|s|m|h)?")
+_UNITS_S: Final = {"ms": 0.001, "milli": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+_THROTTLED: Final = 429
 _SECRET: Final = re.compile(
     r"(?i)(bearer\s+|api[-_ ]?key['\"]?\s*[:=]\s*['\"]?)[^\s'\",}]+|\b(?:sk|pk|gsk|xai|key)-[\w*-]{6,}|\bAIza[\w-]{10,}"
 )
@@ -36,6 +45,15 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
         except ValueError:
             continue
     return None
+
+
+def said_wait_s(text: str) -> float | None:
+    """The wait that an error's own words ask for, as OpenAI's, Azure's and Google's do; None: they ask for none."""
+    found = _TOLD.search(text) or _SAID.search(text)
+    if found is None:
+        return None
+    parts = _PART.findall(found["wait"])
+    return sum(float(number) * _UNITS_S[unit.lower()] for number, unit in parts)
 
 
 def exception_evidence(error: BaseException, phase: Phase, message: str = "") -> FailureEvidence:
@@ -75,6 +93,9 @@ def answer_evidence(status: int, headers: Mapping[str, str], body: bytes, now: f
     except orjson.JSONDecodeError:
         kind, code, message = "", "", ""
     head = mask(body[:BODY_HEAD_BYTES].decode("utf-8", "replace"))
+    wait_s = retry_after_s(headers, now)
+    if wait_s is None and status == _THROTTLED:
+        wait_s = said_wait_s(head)
     return FailureEvidence(
         phase=Phase.HEADERS,
         status=status,
@@ -83,7 +104,7 @@ def answer_evidence(status: int, headers: Mapping[str, str], body: bytes, now: f
         message=message or f"HTTP {status}",
         content_type=headers.get("content-type", ""),
         body_head=head,
-        retry_after_s=retry_after_s(headers, now),
+        retry_after_s=wait_s,
     )
 
 

@@ -20,12 +20,12 @@ _EPOCH_S: Final = 10**9
 """A reset that is larger is an instant, in seconds or milliseconds of the epoch."""
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|s|m|h|d)")
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_MARKS: Final = ("ratelimit", "rate-limit", "tokenlimit")
 _KINDS: Final = {
     "requests": ("requests-minute", "req-minute", "requests"),
     "tokens": ("tokens-minute", "tokens"),
 }
 _WORDS: Final = ("limit", "remaining", "reset")
+_NOTHING: Final = RateLimits()
 _T = TypeVar("_T")
 
 
@@ -39,30 +39,41 @@ def _spellings(kind: str, word: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-_NAMES: Final = {(kind, word): _spellings(kind, word) for kind in _KINDS for word in _WORDS}
+_PLACES: Final = {
+    name: (2 * number + rank_by_kind, rank)
+    for number, word in enumerate(_WORDS)
+    for rank_by_kind, kind in enumerate(_KINDS)
+    for rank, name in enumerate(_spellings(kind, word))
+}
+"""Header → which field it tells (limit, remaining and reset of requests and of tokens), and who is believed first."""
 
 
 def read_rate_limits(headers: Mapping[str, str], now: float) -> RateLimits | None:
     """None where the answer says nothing of limits, or nothing that can be read. Names are in lower case."""
-    if not any(mark in name for name in headers for mark in _MARKS):
+    texts: dict[int, list[tuple[int, str]]] = {}
+    for name in headers:
+        place = _PLACES.get(name)
+        if place is not None:
+            texts.setdefault(place[0], []).append((place[1], headers[name]))
+    if not texts:
         return None
-
-    def said(kind: str, word: str, read: Callable[[str], _T | None]) -> _T | None:
-        values = (headers[name] for name in _NAMES[kind, word] if name in headers)
-        return next((value for text in values if (value := read(text)) is not None), None)
-
-    def reset_s(text: str) -> float | None:
-        return _reset_s(text, now)
-
-    found = RateLimits(
-        requests_max=said("requests", "limit", _most),
-        requests_left=said("requests", "remaining", _count),
-        requests_reset_s=said("requests", "reset", reset_s),
-        tokens_max=said("tokens", "limit", _most),
-        tokens_left=said("tokens", "remaining", _count),
-        tokens_reset_s=said("tokens", "reset", reset_s),
+    requests_max, tokens_max, requests_left, tokens_left = (
+        _first(texts.get(field), _most if field < 2 else _count) for field in range(4)
     )
-    return None if found == RateLimits() else found
+    requests_reset_s, tokens_reset_s = (
+        _first(texts.get(field), lambda text: _reset_s(text, now)) for field in (4, 5)
+    )
+    found = RateLimits(requests_max, requests_left, requests_reset_s, tokens_max, tokens_left, tokens_reset_s)
+    return None if found == _NOTHING else found
+
+
+def _first(texts: list[tuple[int, str]] | None, read: Callable[[str], _T | None]) -> _T | None:
+    """The first that can be read, in the order of belief."""
+    if texts is None:
+        return None
+    if len(texts) > 1:
+        texts.sort()
+    return next((value for _, text in texts if (value := read(text)) is not None), None)
 
 
 def _most(text: str) -> int | None:

@@ -3,16 +3,8 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Any, Final
-
-_STATUS: Final = {
-    200: "OK",
-    401: "Unauthorized",
-    402: "Payment Required",
-    403: "Forbidden",
-    429: "Too Many Requests",
-    503: "Service Unavailable",
-}
+from http import HTTPStatus
+from typing import Any
 
 
 class Exchange:
@@ -34,7 +26,7 @@ class Exchange:
     ) -> None:
         extra = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         head = (
-            f"HTTP/1.1 {status} {_STATUS[status]}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n"
+            f"HTTP/1.1 {status} {_phrase(status)}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n"
         )
         await self.raw(f"{head}{extra}\r\n".encode() + body)
 
@@ -56,3 +48,10 @@ class Exchange:
     def reset(self) -> None:
         self.is_over = True
         self._writer.transport.abort()
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"

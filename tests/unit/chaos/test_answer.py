@@ -2,8 +2,9 @@ import json
 from typing import Any
 
 import pytest
-from bench.faults.answer import Answer, Verdict, events, is_openai_error, read_stream, verdict_of
-from bench.faults.words import TEXT, WORDS, pieces
+
+from foreroute.chaos.answer import Answer, Verdict, events, is_openai_error, read_stream, verdict_of
+from foreroute.chaos.words import TEXT, WORDS, pieces
 
 ERROR = {"error": {"message": "no", "type": "server_error", "param": None, "code": None}}
 

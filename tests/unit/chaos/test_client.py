@@ -2,7 +2,8 @@ import asyncio
 import gzip
 
 import pytest
-from bench.faults.client import ask, read_answer
+
+from foreroute.chaos.client import ask, read_answer
 
 
 def read(raw: bytes):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from bench.faults.words import TEXT
+from foreroute.chaos.words import TEXT
 
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
 _ERROR_KEYS: Final = frozenset({"message", "type", "param", "code"})

@@ -4,17 +4,27 @@ import asyncio
 import contextlib
 import gzip
 import json
-import time
 import zlib
 from collections.abc import Mapping
+from typing import Any
 
-from bench.faults.answer import Answer
+from foreroute.chaos.answer import Answer
 
 
 async def ask(
-    port: int, model: str, text: str, *, stream: bool, headers: Mapping[str, str], patience_s: float
+    port: int,
+    model: str,
+    text: str,
+    *,
+    stream: bool,
+    headers: Mapping[str, str],
+    patience_s: float,
+    more: Mapping[str, Any] | None = None,
+    connect_s: float | None = None,
 ) -> Answer:
-    body = json.dumps({"model": model, "stream": stream, "messages": [{"role": "user", "content": text}]})
+    """`more` are further members of the request. `connect_s`: how long the connection may take."""
+    said = [{"role": "user", "content": text}]
+    body = json.dumps({"model": model, "stream": stream, "messages": said, **(more or {})})
     head = {
         "host": "127.0.0.1",
         "content-type": "application/json",
@@ -24,21 +34,22 @@ async def ask(
     lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
     request = f"POST /v1/chat/completions HTTP/1.1\r\n{lines}\r\n{body}".encode()
     received = bytearray()
-    began = time.perf_counter()
+    began = asyncio.get_running_loop().time()
     gave_up = False
     try:
         async with asyncio.timeout(patience_s):
-            await _exchange(port, request, received)
+            await _exchange(port, request, received, connect_s)
     except TimeoutError:
         gave_up = True
     except OSError:
         pass  # what came before it is judged
-    return read_answer(bytes(received), seconds=time.perf_counter() - began, gave_up=gave_up)
+    return read_answer(bytes(received), seconds=asyncio.get_running_loop().time() - began, gave_up=gave_up)
 
 
-async def _exchange(port: int, request: bytes, received: bytearray) -> None:
+async def _exchange(port: int, request: bytes, received: bytearray, connect_s: float | None) -> None:
     """Until the answer is whole, or the other side ends the connection."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(connect_s):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request)
         while data := await reader.read(65536):

@@ -1,0 +1,173 @@
+"""The seeds as rows: what is saved, at which latency, and whether what is stated of itself is true."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from genai_prices import Usage, calc_price
+
+from bench.report import Row
+from bench.savings.play import CHEAPEST, STATIC, Arm, Played
+from bench.savings.setting import Setting
+from foreroute.control.experiments.held_out import CONTROL, STEERED
+from foreroute.simulate.compare_statistics import Estimate, estimate
+
+SAVED_MIN, P95_RISE_MAX = 0.20, 0.10
+_MILLION: Final = 1_000_000
+_SEEDS_MIN: Final = 5
+"""Of fewer an interval is too wide to judge a promise by."""
+HOW: Final = (
+    "make bench NAME=savings: recorded Azure LLM traffic (an hour, a quarter of its requests a seed, twice after an hour "
+    "of calm), bench/savings/scenario.yaml; one run holds both arms (80 % steered, 20 % control by hash); static weights "
+    "and cheapest-first have runs of their own with the same requests and luck; Student's 95 % interval over seeds"
+)
+
+
+def rows(setting: Setting, found: Sequence[Played]) -> list[Row]:
+    return [
+        *_against(found, "arms", STEERED, CONTROL, promised=True),
+        *_against(found, "static", STEERED, STATIC, promised=True),
+        *_against(found, "cheapest", CHEAPEST, STATIC, promised=False),
+        *_held(found),
+        *_stated(found),
+        _prices(setting),
+        Row(id="savings.seeds", what="seeds played", value=float(len(found)), unit="seeds", how=HOW),
+        _row("savings.cpu", "processor time of a seed", [one.cpu_s for one in found], "s"),
+    ]
+
+
+def _against(found: Sequence[Played], name: str, one: str, other: str, *, promised: bool) -> Iterator[Row]:
+    def ratios(figure: Callable[[Arm], float]) -> list[float]:
+        return [figure(played.arms[one]) / figure(played.arms[other]) - 1.0 for played in found]
+
+    saved = [-ratio for ratio in ratios(lambda arm: arm.usd_per_request)]
+    late = ratios(lambda arm: arm.p95_s)
+    cost, p95 = estimate(saved), estimate(late)
+    usd = _mean(found, other, lambda arm: arm.usd_per_request * 1000.0)
+    yield _row(
+        f"savings.{name}.saved",
+        f"{one} costs so much less a request than {other}",
+        saved,
+        "ratio",
+        target=f"≥ {SAVED_MIN:.2f}" if promised else None,
+        holds=cost.lower >= SAVED_MIN if promised and len(found) >= _SEEDS_MIN else None,
+        baseline=f"{other} ${usd:.3f} of 1,000",
+    )
+    yield _row(
+        f"savings.{name}.p95",
+        f"{one}'s 95th percentile of the wait, relative to {other}'s",
+        late,
+        "ratio",
+        target=f"≤ +{P95_RISE_MAX:.2f}" if promised else None,
+        holds=p95.upper <= P95_RISE_MAX if promised and len(found) >= _SEEDS_MIN else None,
+        baseline=f"{other} {_mean(found, other, lambda arm: arm.p95_s):.3f} s",
+    )
+
+
+def _held(found: Sequence[Played]) -> Iterator[Row]:
+    below = sum(played.arms[STEERED].below_floor for played in found)
+    yield Row(
+        id="savings.floor",
+        what="steered requests that a channel below the quality floor was asked about",
+        value=float(below),
+        unit="requests",
+        target="0",
+        holds=below == 0,
+        how=HOW,
+    )
+    failed = [played.arms[STEERED].failures - played.arms[CONTROL].failures for played in found]
+    yield _row("savings.failures", "share of failed requests, steered minus control", failed, "ratio")
+    yield _row(
+        "savings.p50",
+        "steered median of the wait, relative to the control's",
+        [played.arms[STEERED].p50_s / played.arms[CONTROL].p50_s - 1.0 for played in found],
+        "ratio",
+    )
+
+
+def _stated(found: Sequence[Played]) -> Iterator[Row]:
+    """The truth is what the steered requests would have cost by the configured weights, reckoned from the world."""
+    known = [(played.stated.change, played) for played in found if played.stated.change is not None]
+    inside = [
+        float(span.lower <= played.arms[STEERED].usd_per_request / played.usd_by_weights - 1.0 <= span.upper)
+        for span, played in known
+    ]
+    yield Row(
+        id="savings.stated.coverage",
+        what=f"runs whose stated 95 % interval holds the true difference (of {len(known)})",
+        value=math.fsum(inside) / len(inside) if inside else math.nan,
+        unit="ratio",
+        target="≥ 0.90",
+        holds=bool(inside) and math.fsum(inside) / len(inside) >= 0.9,
+        how=HOW,
+    )
+    yield _row(
+        "savings.stated.change",
+        "what `cost savings` states of the two hours",
+        [span.value for span, _ in known],
+        "ratio",
+        baseline=f"true {_true(found):+.3f}",
+    )
+    widths = [(span.upper - span.lower) / 2.0 for span, _ in known]
+    yield _row("savings.stated.half_width", "half of its interval", widths, "ratio")
+
+
+def _true(found: Sequence[Played]) -> float:
+    values = [one.arms[STEERED].usd_per_request / one.usd_by_weights - 1.0 for one in found]
+    return math.fsum(values) / len(values)
+
+
+def _prices(setting: Setting) -> Row:
+    """Whether the scenario's prices are those of the bundled list today."""
+    changed = [one.id for one in setting.world.channels if not _is_listed(one.model, one.provider, one.price)]
+    return Row(
+        id="savings.prices",
+        what=f"channels whose price is not the listed one any more{': ' if changed else ''}{', '.join(changed)}",
+        value=float(len(changed)),
+        unit="channels",
+        target="0",
+        holds=not changed,
+        how=HOW,
+    )
+
+
+def _is_listed(model: str, provider: str, price: object) -> bool:
+    at = datetime.now(UTC)
+    seller = "openai" if provider == "azure" else provider
+    listed = [
+        calc_price(usage, model_ref=model, provider_id=seller, genai_request_timestamp=at).total_price
+        for usage in (Usage(input_tokens=_MILLION), Usage(output_tokens=_MILLION))
+    ]
+    stated = [getattr(price, "input_usd_per_mtok", None), getattr(price, "output_usd_per_mtok", None)]
+    return listed == stated
+
+
+def _mean(found: Sequence[Played], name: str, figure: Callable[[Arm], float]) -> float:
+    return math.fsum(figure(played.arms[name]) for played in found) / len(found)
+
+
+def _row(
+    name: str,
+    what: str,
+    values: Sequence[float],
+    unit: str,
+    *,
+    target: str | None = None,
+    holds: bool | None = None,
+    baseline: str | None = None,
+) -> Row:
+    found = estimate(values) if values else Estimate(math.nan, -math.inf, math.inf)
+    sure = math.isfinite(found.lower)
+    return Row(
+        id=name,
+        what=f"{what}{f' ({found.lower:+.3f} … {found.upper:+.3f})' if sure else ''}",
+        value=found.mean,
+        unit=unit,
+        target=target,
+        holds=holds,
+        baseline=baseline,
+        how=HOW,
+        interval=(found.lower, found.upper) if sure else None,
+        cells={"seeds": list(values)},
+    )
