@@ -3,14 +3,16 @@
 from dataclasses import replace
 
 import pytest
-from tests.incident_ticks import AT, Ticks, cause, decision, early_move, graded
+from tests.incident_ticks import AT, CHAT, Ticks, cause, decision, early_move, graded
 
 from foreroute.control.incidents.codec import kept, read
 from foreroute.control.incidents.seen import PatternHit
 from foreroute.control.moves import Grade
+from foreroute.core.attempt import Attempt, Outcome, PickReason
 from foreroute.core.decision import ReasonCode
+from foreroute.core.failure import FailureClass
 from foreroute.core.findings import IncidentState
-from foreroute.core.ids import ChannelId, IncidentId
+from foreroute.core.ids import ChannelId, IncidentId, RequestId
 from foreroute.core.incident import SLOW, Act, ActKind, ForecastOutcome, Note, Origin
 from foreroute.core.patterns import ChannelFact
 
@@ -35,6 +37,42 @@ def test_one_channel_is_one_incident_with_all_its_phases() -> None:
     assert report.clocks.user_s is None, "sixty requests do not tell one in a hundred"
     ticks.minute()
     assert ticks.reports[0].clocks.user_s == 49.0, "from 61 s on to 110 s, the last one of a hundred in it"
+
+
+def test_a_request_that_is_answered_in_the_end_was_not_lost() -> None:
+    ticks = Ticks()
+    ticks.minute()
+    first = Attempt(
+        request_id=RequestId("slow"),
+        number=1,
+        route=CHAT,
+        channel=ChannelId("aws-us-1"),
+        started_at=AT + 70.0,
+        duration_s=1.0,
+        outcome=Outcome.FAILURE,
+        failure_class=FailureClass.OVERLOADED,
+        reason=PickReason.CONFIGURED,
+        plan_version=1,
+    )
+    ticks.book.watch.observe([first])
+    ticks.at += 60.0
+    trouble = ticks._incident("aws-us-1", "overloaded_or_capacity", False)
+    ticks.tell(incidents=(trouble,))
+    assert ticks.open[0].clocks.first_lost_at is not None
+    second = replace(
+        first,
+        number=2,
+        channel=ChannelId("gcp-eu-1"),
+        started_at=AT + 130.0,
+        outcome=Outcome.SUCCESS,
+        failure_class=None,
+    )
+    ticks.book.watch.observe([second])
+    ticks.at += 60.0
+    ticks.tell(incidents=(trouble,))
+    (report,) = ticks.open
+    assert (report.felt.lost, report.felt.rescued) == (0, 1)
+    assert (report.clocks.first_lost_at, report.clocks.user_s) == (None, 0.0)
 
 
 def test_the_same_tick_again_changes_nothing() -> None:

@@ -190,6 +190,9 @@ def _clocks(report: IncidentReport, with_: Told) -> Clocks:
     def bad(slot: Tens) -> int:
         return slot.lost + (slot.late if slow else 0)
 
+    if with_.watch.reaches(start_of(report), with_.seen.at):
+        # Read anew: a request that seemed lost may have been answered by another channel since.
+        clocks = replace(clocks, first_lost_at=None, user_s=None)
     slots = _tens(report, with_, start_of(report))
     first = next((slot.at for slot in slots if bad(slot)), None)
     if clocks.first_lost_at is None:

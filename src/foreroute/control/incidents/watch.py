@@ -89,6 +89,10 @@ class AttemptWatch:
             if not kept:
                 del self._opened[channel]
 
+    def reaches(self, start_at: float, at: float) -> bool:
+        """Whether nothing since an instant is forgotten by now."""
+        return start_at >= at - self._keep_s
+
     def first_bad_at(
         self, channels: Collection[ChannelId], *, since_at: float, slow: bool = False
     ) -> float | None:
