@@ -66,10 +66,6 @@ def test_no_share_moves_further_than_a_step_playbooks_excepted(day: Any) -> None
     assert any(weights(board.plan) != weights(day.configured) for board in day.boards)
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="a regression: what is observed moves it twelve minutes before the crossing, and no forecast does",
-)
 @pytest.mark.slow
 def test_a_forecast_moves_the_slowing_channel_before_it_misses_its_objective(day: Any) -> None:
     start_at = day.boards[0].at

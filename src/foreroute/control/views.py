@@ -9,6 +9,7 @@ from foreroute.core.channel import Channel
 from foreroute.core.decision import Cause, Reason
 from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.plan import Objective, RoutingPlan
+from foreroute.decide.causes import binding
 
 
 def views_of(
@@ -18,7 +19,7 @@ def views_of(
     plan: RoutingPlan,
     causes: Sequence[Cause],
 ) -> dict[ChannelId, ChannelView]:
-    why = {cause.channel: cause for cause in sorted(causes, key=lambda cause: cause.since_at)}
+    why = binding(sorted(causes, key=lambda cause: cause.since_at))
     limits = limits_of(plan, objectives)
     return {
         channel.id: _view(

@@ -1,11 +1,12 @@
 """What is wrong with each channel of a route, or is going to be: the reasons that bound its share.
 
-Order of precedence: a playbook's remedy, failures seen, slowness seen, slowness forecast. Observed trouble is
-the reactive policy; it works the same when no forecast has a vote. A cause outlives its trouble by the dwell
+Two kinds stand beside each other, and the lower bound holds: what a playbook grants, which ends when the playbook
+says so, and trouble: failures seen, slowness seen, or slowness forecast, the first of them that is there. Observed
+trouble is the reactive policy; it works the same when no forecast has a vote. Trouble outlives itself by the dwell
 time, so that a share does not swing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from foreroute.core.decision import Cause, ReasonCode
@@ -20,39 +21,63 @@ _DRAIN, _RELIEVE = 0.1, 0.4
 
 
 def causes_of(snapshot: Snapshot, route: Route, rails: Guardrails) -> tuple[Cause, ...]:
-    """The standing causes of a route after this tick: new, kept, and clearing ones."""
-    before = {cause.channel: cause for cause in snapshot.causes if cause.route == route.name}
+    """The standing causes of a route after this tick: new, kept, and clearing ones; at most two for each channel."""
+    standing = [cause for cause in snapshot.causes if cause.route == route.name]
+    remedies = {cause.channel: cause for cause in standing if cause.code is ReasonCode.REMEDY}
+    troubles = {cause.channel: cause for cause in standing if cause.code is not ReasonCode.REMEDY}
     found = []
     for target in route.targets:
-        fresh = _worst(snapshot, route.name, target.channel, rails)
-        cause = _carry(before.get(target.channel), fresh, snapshot, rails)
-        if cause is not None:
-            found.append(cause)
-    return tuple(found)
+        channel = target.channel
+        found += [
+            _remedy(snapshot, route.name, channel, remedies.get(channel)),
+            _trouble(snapshot, route.name, channel, troubles.get(channel), rails),
+        ]
+    return tuple(cause for cause in found if cause is not None)
 
 
-def _carry(before: Cause | None, fresh: Cause | None, snapshot: Snapshot, rails: Guardrails) -> Cause | None:
-    if snapshot.suppressed_until.get(_channel(before, fresh), 0.0) > snapshot.at:
-        return fresh if fresh is not None and fresh.code is ReasonCode.REMEDY else None
+def binding(causes: Iterable[Cause]) -> dict[ChannelId, Cause]:
+    """Of each channel the one cause that holds its share lowest; of two alike the playbook's."""
+    return {
+        cause.channel: cause
+        for cause in sorted(causes, key=lambda cause: (-cause.bound, cause.code is ReasonCode.REMEDY))
+    }
+
+
+def _remedy(snapshot: Snapshot, route: RouteName, channel: ChannelId, before: Cause | None) -> Cause | None:
+    state = snapshot.channels.get(channel, UNKNOWN_STATE)
+    active = [remedy for remedy in state.remedies if remedy.until > snapshot.at]
+    if not active:
+        return None
+    lowest = min(active, key=lambda remedy: remedy.weight_max_ratio)
+    bound = lowest.weight_max_ratio
+    return Cause(
+        route=route,
+        channel=channel,
+        code=ReasonCode.REMEDY,
+        since_at=snapshot.at if before is None else before.since_at,
+        bound=bound,
+        detail=f"playbook {lowest.playbook} holds it at {bound:.0%} of its weight",
+    )
+
+
+def _trouble(
+    snapshot: Snapshot, route: RouteName, channel: ChannelId, before: Cause | None, rails: Guardrails
+) -> Cause | None:
+    if snapshot.suppressed_until.get(channel, 0.0) > snapshot.at:
+        return None
+    fresh = _worst(snapshot, route, channel, rails)
+    if before is None:
+        return fresh
     if fresh is not None:
         return _merge(before, fresh)
-    if before is None or before.code is ReasonCode.REMEDY:
-        return None
     if not _is_clear(before, snapshot, rails):
         return replace(before, clear_since_at=None)
     clear_since = snapshot.at if before.clear_since_at is None else before.clear_since_at
     return None if snapshot.at - clear_since >= rails.dwell_s else replace(before, clear_since_at=clear_since)
 
 
-def _channel(before: Cause | None, fresh: Cause | None) -> ChannelId:
-    known = fresh or before
-    return known.channel if known else ChannelId("")
-
-
-def _merge(before: Cause | None, fresh: Cause) -> Cause:
+def _merge(before: Cause, fresh: Cause) -> Cause:
     """Trouble that goes on keeps its first name and its start; it may only get worse while it lasts."""
-    if before is None or ReasonCode.REMEDY in (before.code, fresh.code):
-        return fresh
     return replace(before, bound=min(before.bound, fresh.bound), detail=fresh.detail, clear_since_at=None)
 
 
@@ -68,7 +93,7 @@ def _is_clear(before: Cause, snapshot: Snapshot, rails: Guardrails) -> bool:
 def _worst(snapshot: Snapshot, route: RouteName, channel: ChannelId, rails: Guardrails) -> Cause | None:
     state = snapshot.channels.get(channel, UNKNOWN_STATE)
     objective = snapshot.objectives.get(route)
-    for code, bound, detail in _troubles(state, objective, snapshot.at, _rails_of(state, rails)):
+    for code, bound, detail in _troubles(state, objective, _rails_of(state, rails)):
         return Cause(
             route=route, channel=channel, code=code, since_at=snapshot.at, bound=bound, detail=detail
         )
@@ -88,8 +113,7 @@ def held_back(
         return None
     objective = snapshot.objectives.get(route)
     grown, young = (
-        next(_troubles(state, objective, snapshot.at, used), None)
-        for used in (rails, _rails_of(state, rails))
+        next(_troubles(state, objective, used), None) for used in (rails, _rails_of(state, rails))
     )
     return None if grown is None or young is not None else (grown[0], grown[2])
 
@@ -106,16 +130,8 @@ def _rails_of(state: ChannelState, rails: Guardrails) -> Guardrails:
 
 
 def _troubles(
-    state: ChannelState, objective: Objective | None, at: float, rails: Guardrails
+    state: ChannelState, objective: Objective | None, rails: Guardrails
 ) -> Iterator[tuple[ReasonCode, float, str]]:
-    active = [remedy for remedy in state.remedies if remedy.until > at]
-    if active:
-        worst = min(active, key=lambda remedy: remedy.weight_max_ratio)
-        yield (
-            ReasonCode.REMEDY,
-            worst.weight_max_ratio,
-            f"playbook {worst.playbook} holds it at {worst.weight_max_ratio:.0%} of its weight",
-        )
     if state.judged >= rails.samples_min and (state.failure_ratio or 0.0) > rails.failure_ratio_max:
         yield (
             ReasonCode.FAILING,

@@ -8,6 +8,7 @@ from foreroute.core.ids import ChannelId
 from foreroute.core.optimum import Pursuit
 from foreroute.core.plan import Route
 from foreroute.decide.aim import reason_of
+from foreroute.decide.causes import binding
 from foreroute.decide.pace import pace_reason, paces_of
 from foreroute.decide.snapshot import UNKNOWN_STATE, Snapshot
 
@@ -42,7 +43,7 @@ def share_changes(
     moves = {
         c: (before.get(c, 0.0), share) for c, share in after.items() if _differs(share, before.get(c, 0.0))
     }
-    own = {cause.channel: cause for cause in causes}
+    own = binding(causes)
     gone = {cause.channel for cause in snapshot.causes if cause.route == route.name} - own.keys()
     aims = pursuit is not None and not own and not gone
     returning = None if aims else _returning(snapshot, route, moves, own)
@@ -124,7 +125,7 @@ def _without_trouble(
     if paces := paces_of(snapshot, route.name):
         state = snapshot.channels.get(channel, UNKNOWN_STATE)
         return pace_reason(paces[0], channel, change, state.usd_per_request)
-    gone = {cause.channel: cause for cause in snapshot.causes if cause.route == route.name}
+    gone = binding(cause for cause in snapshot.causes if cause.route == route.name)
     was = gone.get(channel)
     if was is not None and was.code is ReasonCode.FORECAST:
         return Reason(channel, ReasonCode.FORECAST_CLEARED, "the forecast trouble is over; its share returns")

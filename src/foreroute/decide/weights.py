@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from foreroute.core.decision import Cause, ReasonCode
 from foreroute.core.ids import ChannelId
+from foreroute.decide.causes import binding
 from foreroute.decide.guardrails import Guardrails
 
 Shares = dict[ChannelId, float]
@@ -19,14 +20,17 @@ def bounds_of(
     `healthy_ratio_min` of the weight is healthy, moving traffic only piles it onto the last healthy
     channel: then only playbooks' remedies stay.
     """
-    mine = sorted((c for c in causes if c.channel in base), key=lambda c: (c.bound, c.since_at, c.channel))
-    healthy = 1.0 - sum(base[cause.channel] for cause in mine)
-    panic = bool(mine) and healthy < rails.healthy_ratio_min
+    mine = [cause for cause in causes if cause.channel in base]
+    worst = binding(mine)
+    healthy = 1.0 - sum(base[channel] for channel in worst)
+    panic = bool(worst) and healthy < rails.healthy_ratio_min
     allowed = max(1, int(len(base) * rails.ejected_ratio_max)) if len(base) > 1 else 0
+    ranked = sorted(worst, key=lambda channel: (worst[channel].bound, worst[channel].since_at, channel))
+    relieved = frozenset() if panic else frozenset(ranked[:allowed])
     bounds: Shares = dict.fromkeys(base, 1.0)
-    for rank, cause in enumerate(mine):
-        if cause.code is ReasonCode.REMEDY or (rank < allowed and not panic):
-            bounds[cause.channel] = cause.bound
+    for cause in mine:
+        if cause.code is ReasonCode.REMEDY or cause.channel in relieved:
+            bounds[cause.channel] = min(bounds[cause.channel], cause.bound)
     if not may_empty and not any(base[channel] * bound for channel, bound in bounds.items()):
         return dict.fromkeys(base, 1.0), True  # somebody has to serve
     return bounds, panic
