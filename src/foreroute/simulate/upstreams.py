@@ -56,6 +56,11 @@ class _Line:
         begins_at = at if len(free_at) < self.capacity.slots else free_at[0]
         return len(free_at), len(self._starts), begins_at
 
+    def is_full(self, at: float) -> bool:
+        """No slot is free, and the line is as long as it may be."""
+        busy, waiting, _ = self.load(at)
+        return busy >= self.capacity.slots and waiting >= self.capacity.queue_max
+
     def take(self, at: float, begins_at: float, work_s: float) -> None:
         """After `load`: the comer takes its slot, or its place in the line."""
         if begins_at > at:
@@ -131,7 +136,7 @@ class Upstreams:
             return INTERNAL
         if luck < troubles.cold(at)[1]:
             return LOADING
-        return None if line is None or line.load(at)[1] < line.capacity.queue_max else OVERLOADED
+        return OVERLOADED if line is not None and line.is_full(at) else None
 
     def _served(
         self, upstream: _Upstream, request: Request, at: float, way_s: float, draws: Draws, *, commit: bool

@@ -59,6 +59,14 @@ def test_whoever_finds_all_slots_busy_waits_for_the_first_to_be_free(model: Any,
     assert classes([fifth]) == {FailureClass.OVERLOADED}
 
 
+def test_without_a_line_only_who_finds_no_free_slot_is_turned_away(model: Any, request_at: Any) -> None:
+    capacity = Capacity(slots=2, queue_max=0, strain=0.0)
+    first, second, third = asked(World(1, [model(capacity=capacity)]), request_at, 0.0, 3)
+    assert first.succeeds
+    assert second.succeeds
+    assert classes([third]) == {FailureClass.OVERLOADED}
+
+
 def test_a_busy_channel_is_slower_and_recovers(model: Any, request_at: Any) -> None:
     upstreams = Upstreams(World(1, [model(capacity=Capacity(slots=4, strain=1.0))]))
     alone = upstreams.ask(ONE, request_at(0.0, 0), 0.0)
