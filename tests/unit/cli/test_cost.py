@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from foreroute.app.control_plane import open_store
 from foreroute.cli.exits import ExitCode
 from foreroute.cli.program import app
+from foreroute.clock import SystemClock
 from foreroute.control.controls import Steering
 from foreroute.control.experiments.counting import Counting
 from foreroute.control.experiments.held_out import HeldOut, HeldOutSettings
@@ -31,7 +32,13 @@ from foreroute.monitor.fold import fold
 from foreroute.settings import load_settings
 from foreroute.testing.check_store import an_attempt
 
-NOW = time.time()
+NOW = 1_795_003_200.0
+"""Noon in the middle of a month: no test runs across the end of its day."""
+
+
+@pytest.fixture(autouse=True)
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SystemClock, "now", lambda _: NOW)
 
 
 class Place:
