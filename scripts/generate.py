@@ -18,7 +18,7 @@ from bench.marks import filled
 from bench.policies_tables import forecasts, scenarios
 
 from foreroute.cli.reference import cli_reference
-from foreroute.heal.playbook_schema import playbook_json_schema
+from foreroute.heal.playbooks.schema import playbook_json_schema
 from foreroute.settings.reference import reference
 from foreroute.settings.schema import settings_schema
 from foreroute.simulate.scenario_schema import scenario_schema, world_schema

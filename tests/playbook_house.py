@@ -15,13 +15,13 @@ from foreroute.core.plan import Route, RoutingPlan, Target
 from foreroute.core.playbook_ports import Answer, Order, RunJournal, StepActuator
 from foreroute.core.ports import Clock, RecordStore
 from foreroute.core.rollup import LatencySummary, Rollup
-from foreroute.heal.expression import Expression
-from foreroute.heal.expression_reader import read
-from foreroute.heal.facts import VOCABULARY
-from foreroute.heal.playbook import FailureTrigger, Playbook, Step, Verify
-from foreroute.heal.playbook_state import Book
-from foreroute.heal.sight import Sight
-from foreroute.heal.steps import Action, Eject, Hook
+from foreroute.heal.playbooks.expression import Expression
+from foreroute.heal.playbooks.expression_reader import read
+from foreroute.heal.playbooks.facts import VOCABULARY
+from foreroute.heal.playbooks.playbook import FailureTrigger, Playbook, Step, Verify
+from foreroute.heal.playbooks.sight import Sight
+from foreroute.heal.playbooks.state import Book
+from foreroute.heal.playbooks.steps import Action, Eject, Hook
 from foreroute.store.memory import MemoryRecords
 from foreroute.store.memory_playbooks import MemoryRunJournal
 

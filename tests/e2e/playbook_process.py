@@ -21,7 +21,7 @@ from foreroute.app.playbook_probes import Probes
 from foreroute.core.decision import Autopilot
 from foreroute.core.findings import Findings
 from foreroute.core.playbook_run import PlaybookRun
-from foreroute.heal.playbook import Playbook
+from foreroute.heal.playbooks.playbook import Playbook
 from foreroute.monitor.fold import merge_rollups
 from foreroute.settings.finding import HookSettings
 from foreroute.store.sqlite import SqliteStore

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from foreroute.heal.expression import Expression, ExpressionError, Kind, Value, evaluate, holds
-from foreroute.heal.expression_reader import DEPTH_MAX, LENGTH_MAX, NODES_MAX, read
-from foreroute.heal.facts import VOCABULARY
+from foreroute.heal.playbooks.expression import Expression, ExpressionError, Kind, Value, evaluate, holds
+from foreroute.heal.playbooks.expression_reader import DEPTH_MAX, LENGTH_MAX, NODES_MAX, read
+from foreroute.heal.playbooks.facts import VOCABULARY
 
 NUMBERS = sorted(name for name, kind in VOCABULARY.names.items() if kind is Kind.NUMBER)
 TEXTS = sorted(name for name, kind in VOCABULARY.names.items() if kind is Kind.TEXT)

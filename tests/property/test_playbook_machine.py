@@ -12,9 +12,9 @@ from tests.playbook_house import OUT, START_AT, A, World, hook, playbook, when
 from foreroute.core.decision import Autopilot
 from foreroute.core.playbook_ports import Answer
 from foreroute.core.playbook_run import PlaybookRun, RunMode, RunName, RunState, StepState
-from foreroute.heal.playbook import ManualTrigger, OnError, Verify
-from foreroute.heal.playbook_engine import advance
-from foreroute.heal.playbook_state import (
+from foreroute.heal.playbooks.engine import advance
+from foreroute.heal.playbooks.playbook import ManualTrigger, OnError, Verify
+from foreroute.heal.playbooks.state import (
     Answered,
     Approved,
     Begun,

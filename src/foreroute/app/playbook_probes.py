@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from foreroute.core.channel import Channel, Dialect
 from foreroute.core.ids import ChannelId
 from foreroute.core.playbook_ports import Answer, Order
-from foreroute.heal.steps import ProbeKind
+from foreroute.heal.playbooks.steps import ProbeKind
 
 _ONE_S: Final = 5.0
 

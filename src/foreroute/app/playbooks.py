@@ -15,10 +15,10 @@ from foreroute.control.playbooks.house import House
 from foreroute.core.errors import ConfigError
 from foreroute.core.playbook_ports import Answer, Order, PlaybookStore, RunJournal
 from foreroute.core.ports import Clock, KeyedStore, Store
-from foreroute.heal.playbook import Playbook
-from foreroute.heal.playbook_state import Book, Rules, Tell
-from foreroute.heal.playbook_yaml import load_playbooks
-from foreroute.heal.steps import Hook
+from foreroute.heal.playbooks.document import load_playbooks
+from foreroute.heal.playbooks.playbook import Playbook
+from foreroute.heal.playbooks.state import Book, Rules, Tell
+from foreroute.heal.playbooks.steps import Hook
 from foreroute.settings.convert import credentials_of, objectives_of
 from foreroute.settings.model import Settings
 from foreroute.store.memory_playbooks import MemoryRunJournal
@@ -30,7 +30,9 @@ def playbooks_of(settings: Settings) -> tuple[Playbook, ...]:
     """The operator's own, or those that come with Foreroute. Raises ConfigError, also for a hook that is not allowed."""
     path = settings.heal.playbooks
     if path is None:
-        with resources.as_file(resources.files("foreroute.heal").joinpath("recovery_playbooks.yaml")) as own:
+        with resources.as_file(
+            resources.files("foreroute.heal.playbooks").joinpath("recovery_playbooks.yaml")
+        ) as own:
             found = load_playbooks(own)
     else:
         found = load_playbooks(path)

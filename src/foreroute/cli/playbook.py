@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 def list_playbooks(config: ConfigFile = None, file: OwnFile = None, as_json: AsJson = False) -> None:
     """List the playbooks of a configuration, in the order in which they are asked. Needs no running server."""
     from foreroute.cli.playbook_view import show_playbooks
-    from foreroute.heal.playbook_view import playbook_row
+    from foreroute.heal.playbooks.view import playbook_row
 
     found = sorted(_playbooks(config, file), key=lambda one: (-one.priority, one.name))
     if as_json:
@@ -171,6 +171,6 @@ def _settings(config: Path | None) -> Any:
 
 def _playbooks(config: Path | None, file: Path | None) -> Any:
     from foreroute.app.playbooks import playbooks_of
-    from foreroute.heal.playbook_yaml import load_playbooks
+    from foreroute.heal.playbooks.document import load_playbooks
 
     return load_playbooks(file) if file is not None else playbooks_of(_settings(config))

@@ -6,8 +6,8 @@ from typing import Any
 from foreroute.cli.say import CommandError
 from foreroute.core.ids import ChannelId
 from foreroute.core.playbook_run import Risk, RunState, StepState
-from foreroute.heal.playbook import Playbook
-from foreroute.heal.rehearsal import Rehearsed, World, rehearse
+from foreroute.heal.playbooks.playbook import Playbook
+from foreroute.heal.playbooks.rehearsal import Rehearsed, World, rehearse
 from foreroute.settings.convert import channels_of
 from foreroute.settings.model import Settings
 

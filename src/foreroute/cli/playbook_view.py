@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from foreroute.cli.say import console, table, text
 from foreroute.heal.durations import words
-from foreroute.heal.playbook import Playbook
-from foreroute.heal.steps import NAMES
+from foreroute.heal.playbooks.playbook import Playbook
+from foreroute.heal.playbooks.steps import NAMES
 
 _STYLES: Final = {
     "verified": "green",

@@ -13,8 +13,8 @@ from foreroute.control.rollout import RolloutRefusedError
 from foreroute.core.errors import StoreError
 from foreroute.core.playbook_run import RunState
 from foreroute.dashboard.answers import Refusal, body_of, json_of
-from foreroute.heal.playbook import Playbook
-from foreroute.heal.playbook_view import playbook_row
+from foreroute.heal.playbooks.playbook import Playbook
+from foreroute.heal.playbooks.view import playbook_row
 
 Row = dict[str, Any]
 _T = TypeVar("_T")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from foreroute.core.findings import Incident, IncidentState, Remedy
 from foreroute.core.ids import IncidentId
 from foreroute.core.playbook_run import Hold, HoldKind, PlaybookRun, RunMode, RunState, StepState
-from foreroute.heal.playbook_state import Book, EngineState
+from foreroute.heal.playbooks.state import Book, EngineState
 from foreroute.heal.recovery import DEFAULT_RECOVERY, Recovery
 
 

@@ -32,9 +32,9 @@ from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.limits import Canary, ChannelLimits, Parameter, Setting
 from foreroute.core.playbook_ports import Answer, KeptRun, Order
 from foreroute.core.playbook_run import Hold, HoldKind, RunMode, RunState
-from foreroute.heal.playbook import ManualTrigger
-from foreroute.heal.playbook_state import Tell
-from foreroute.heal.steps import SetAttempts, SetConcurrency, SetTimeout, TimeoutPhase
+from foreroute.heal.playbooks.playbook import ManualTrigger
+from foreroute.heal.playbooks.state import Tell
+from foreroute.heal.playbooks.steps import SetAttempts, SetConcurrency, SetTimeout, TimeoutPhase
 from foreroute.store.memory import MemoryRecords
 from foreroute.store.memory_playbooks import MemoryRunJournal
 

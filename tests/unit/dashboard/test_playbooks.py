@@ -14,7 +14,7 @@ from foreroute.core.playbook_run import RunMode
 from foreroute.dashboard.answers import refused
 from foreroute.dashboard.door import Door
 from foreroute.dashboard.playbooks import playbook_routes
-from foreroute.heal.playbook import ManualTrigger
+from foreroute.heal.playbooks.playbook import ManualTrigger
 from foreroute.testing.streaming_asgi import stream
 
 Ask = Callable[..., Awaitable[tuple[int, Any]]]

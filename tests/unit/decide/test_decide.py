@@ -138,6 +138,49 @@ def test_an_expired_remedy_holds_nothing() -> None:
     assert decide(snapshot({A: replace(GOOD, remedies=(remedy,))}), RAILS).changes == ()
 
 
+def held(ratio: float, until: float = 1e9) -> Remedy:
+    return Remedy(channel=A, incident=IncidentId("i1"), playbook="p", weight_max_ratio=ratio, until=until)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        (replace(GOOD, failure_ratio=0.5), ReasonCode.FAILING),
+        (replace(GOOD, now_s=0.9), ReasonCode.SLOW),
+        (replace(GOOD, outlook=outlook(0.9)), ReasonCode.FORECAST),
+    ],
+)
+def test_a_mild_remedy_does_not_hide_the_trouble(trouble: ChannelState, code: ReasonCode) -> None:
+    alone = follow(snapshot({A: trouble}), 10)
+    both = follow(snapshot({A: replace(trouble, remedies=(held(0.9),))}), 10)
+    assert share(both, A) == pytest.approx(share(alone, A))
+    assert {cause.code for cause in both.causes} == {ReasonCode.REMEDY, code}
+
+
+def test_a_strict_remedy_holds_what_the_trouble_alone_would_leave() -> None:
+    trouble = replace(GOOD, outlook=outlook(0.9), remedies=(held(0.0),))
+    decision = decide(snapshot({A: trouble}), RAILS)
+    assert share(decision, A) == 0.0
+    assert decision.changes[0].reason.code is ReasonCode.REMEDY
+
+
+def test_a_remedy_that_ends_leaves_the_trouble_standing() -> None:
+    trouble = replace(GOOD, failure_ratio=0.5)
+    first = decide(snapshot({A: replace(trouble, remedies=(held(0.0, until=90.0),))}), RAILS)
+    later = follow(snapshot({A: trouble}, current=first.plan, causes=first.causes), 10)
+    assert [cause.code for cause in later.causes] == [ReasonCode.FAILING]
+    assert 0.0 < share(later, A) < 0.1
+    assert later.causes[0].since_at == 60.0, "since it was seen, not since the playbook let go"
+
+
+def test_in_panic_only_remedies_hold() -> None:
+    trouble = replace(GOOD, failure_ratio=0.5)
+    remedied = replace(trouble, remedies=(held(0.5),))
+    decision = follow(snapshot({A: remedied, B: trouble, C: trouble, D: trouble}), 10)
+    assert share(decision, A) == pytest.approx(0.125 / 0.875)
+    assert share(decision, B) == pytest.approx(0.25 / 0.875)
+
+
 def test_a_cause_is_lifted_only_after_the_dwell_time() -> None:
     troubled = snapshot({A: replace(GOOD, outlook=outlook(0.9))})
     drained = follow(troubled, 5)

@@ -12,10 +12,10 @@ from foreroute.core.ids import ChannelId, RegionId
 from foreroute.core.playbook_ports import Answer
 from foreroute.core.rollup import Rollup
 from foreroute.heal.engine import HealEngine, HealFindings
-from foreroute.heal.playbook import Playbook
-from foreroute.heal.playbook_engine import advance
-from foreroute.heal.playbook_state import Answered, Book, Do, EngineState, Looked, Undo
-from foreroute.heal.sight import Sight
+from foreroute.heal.playbooks.engine import advance
+from foreroute.heal.playbooks.playbook import Playbook
+from foreroute.heal.playbooks.sight import Sight
+from foreroute.heal.playbooks.state import Answered, Book, Do, EngineState, Looked, Undo
 from foreroute.heal.treatments import remedies, treated, treatments
 
 

@@ -12,12 +12,12 @@ from foreroute.core.failure import FailureClass as F
 from foreroute.core.findings import IncidentState
 from foreroute.heal.case import cases_of
 from foreroute.heal.engine import HealEngine, HealSettings
-from foreroute.heal.expression_reader import read
-from foreroute.heal.facts import VOCABULARY
-from foreroute.heal.playbook import FailureTrigger, Playbook, Step, Verify
-from foreroute.heal.playbook_yaml import load_playbooks
+from foreroute.heal.playbooks.document import load_playbooks
+from foreroute.heal.playbooks.expression_reader import read
+from foreroute.heal.playbooks.facts import VOCABULARY
+from foreroute.heal.playbooks.playbook import FailureTrigger, Playbook, Step, Verify
+from foreroute.heal.playbooks.steps import STEP_S_MAX, Eject, LimitShare, Restore
 from foreroute.heal.runner import CANARY, RunSettings
-from foreroute.heal.steps import STEP_S_MAX, Eject, LimitShare, Restore
 
 SHIPPED = load_playbooks(Path(__file__).parents[3] / "configs" / "recovery_playbooks.yaml")
 Bench = Any

@@ -20,9 +20,9 @@ from foreroute.core.playbook_ports import Answer, Order, RunJournal, StepActuato
 from foreroute.core.playbook_run import Hold, PlaybookRun, RunName, RunState, StepState
 from foreroute.core.ports import Clock, RecordStore
 from foreroute.core.rollup import Rollup
-from foreroute.heal.playbook_engine import advance
-from foreroute.heal.playbook_progress import ENGINE
-from foreroute.heal.playbook_state import (
+from foreroute.heal.playbooks.engine import advance
+from foreroute.heal.playbooks.progress import ENGINE
+from foreroute.heal.playbooks.state import (
     Answered,
     Approved,
     Begun,

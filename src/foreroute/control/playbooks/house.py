@@ -11,7 +11,7 @@ from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.plan import Objective, RoutingPlan
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric
-from foreroute.heal.sight import Sight
+from foreroute.heal.playbooks.sight import Sight
 
 
 class PlaybookRefusedError(RolloutRefusedError):

@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 from foreroute.core.playbook_ports import Order
 from foreroute.core.playbook_run import PlaybookRun
-from foreroute.heal.playbook import Playbook
-from foreroute.heal.playbook_notes import filled
+from foreroute.heal.playbooks.notes import filled
+from foreroute.heal.playbooks.playbook import Playbook
 
 UNDO = "/undo"
 

@@ -7,9 +7,9 @@ import yaml
 from pydantic import ValidationError
 
 from foreroute.core.errors import ConfigError
-from foreroute.heal.playbook import Playbook
-from foreroute.heal.playbook_mistakes import explained, place_of
-from foreroute.heal.playbook_schema import PlaybookDocument
+from foreroute.heal.playbooks.mistakes import explained, place_of
+from foreroute.heal.playbooks.playbook import Playbook
+from foreroute.heal.playbooks.schema import PlaybookDocument
 
 
 def load_playbooks(path: Path) -> tuple[Playbook, ...]:

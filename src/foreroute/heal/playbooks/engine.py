@@ -18,12 +18,12 @@ from foreroute.core.findings import IncidentState
 from foreroute.core.ids import ChannelId
 from foreroute.core.playbook_ports import Answer
 from foreroute.core.playbook_run import PlaybookRun, RunMode, RunName, RunState, StepRun, StepState
-from foreroute.heal.expression import holds
-from foreroute.heal.facts import Asked, facts_of
-from foreroute.heal.playbook import Playbook, Step
-from foreroute.heal.playbook_escalation import escalations, series_of
-from foreroute.heal.playbook_notes import evidence, noted, with_step
-from foreroute.heal.playbook_progress import (
+from foreroute.heal.playbooks.escalation import escalations, series_of
+from foreroute.heal.playbooks.expression import holds
+from foreroute.heal.playbooks.facts import Asked, facts_of
+from foreroute.heal.playbooks.notes import evidence, noted, with_step
+from foreroute.heal.playbooks.playbook import Playbook, Step
+from foreroute.heal.playbooks.progress import (
     ENGINE,
     Turn,
     done,
@@ -34,7 +34,8 @@ from foreroute.heal.playbook_progress import (
     roll_back,
     undone,
 )
-from foreroute.heal.playbook_state import (
+from foreroute.heal.playbooks.sight import Sight
+from foreroute.heal.playbooks.state import (
     Answered,
     Approved,
     Begun,
@@ -50,9 +51,8 @@ from foreroute.heal.playbook_state import (
     Tell,
     Undo,
 )
-from foreroute.heal.playbook_triggers import Hit, Memory, hits, is_frozen
-from foreroute.heal.sight import Sight
-from foreroute.heal.steps import BOUNDS, NAMES, Place, Severity, holds_of, risk_of, undo_of
+from foreroute.heal.playbooks.steps import BOUNDS, NAMES, Place, Severity, holds_of, risk_of, undo_of
+from foreroute.heal.playbooks.triggers import Hit, Memory, hits, is_frozen
 
 _HOUR_S: Final = 3600.0
 

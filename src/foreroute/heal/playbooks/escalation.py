@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from foreroute.core.findings import Incident, IncidentState
 from foreroute.core.playbook_run import PlaybookRun, RunMode, RunState
-from foreroute.heal.playbook import Escalation, Playbook
-from foreroute.heal.playbook_notes import filled, noted
-from foreroute.heal.playbook_progress import ENGINE
-from foreroute.heal.playbook_state import Book, Tell
-from foreroute.heal.playbook_triggers import Hit
-from foreroute.heal.sight import Sight
+from foreroute.heal.playbooks.notes import filled, noted
+from foreroute.heal.playbooks.playbook import Escalation, Playbook
+from foreroute.heal.playbooks.progress import ENGINE
+from foreroute.heal.playbooks.sight import Sight
+from foreroute.heal.playbooks.state import Book, Tell
+from foreroute.heal.playbooks.triggers import Hit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Final
 
-from foreroute.heal.expression import (
+from foreroute.heal.playbooks.expression import (
     Called,
     Compared,
     Constant,

@@ -9,8 +9,8 @@ from foreroute.core.ids import ChannelId
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import Metric, value_of
 from foreroute.heal.durations import seconds
-from foreroute.heal.expression import Function, Kind, Value, Vocabulary
-from foreroute.heal.sight import Sight
+from foreroute.heal.playbooks.expression import Function, Kind, Value, Vocabulary
+from foreroute.heal.playbooks.sight import Sight
 
 N, B, T = Kind.NUMBER, Kind.FLAG, Kind.TEXT
 

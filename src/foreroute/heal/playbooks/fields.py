@@ -6,10 +6,10 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from foreroute.heal.durations import seconds
-from foreroute.heal.expression import Expression, ExpressionError
-from foreroute.heal.expression_reader import read
-from foreroute.heal.facts import VOCABULARY
-from foreroute.heal.steps import STEP_S_MAX, STEP_S_MIN
+from foreroute.heal.playbooks.expression import Expression, ExpressionError
+from foreroute.heal.playbooks.expression_reader import read
+from foreroute.heal.playbooks.facts import VOCABULARY
+from foreroute.heal.playbooks.steps import STEP_S_MAX, STEP_S_MIN
 
 WINDOW_S_MIN: Final = 60.0
 WINDOW_S_MAX: Final = 900.0

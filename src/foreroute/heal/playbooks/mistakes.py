@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel
 
-from foreroute.heal.playbook_schema import PlaybookDocument
+from foreroute.heal.playbooks.schema import PlaybookDocument
 
 Path = tuple[str | int, ...]
 _TAGS: Final = ("action", "type")

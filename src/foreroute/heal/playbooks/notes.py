@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Final
 
 from foreroute.core.playbook_run import PlaybookRun, RunNote, StepRun
-from foreroute.heal.expression import Expression, Value, holds, names_in
-from foreroute.heal.facts import Facts
+from foreroute.heal.playbooks.expression import Expression, Value, holds, names_in
+from foreroute.heal.playbooks.facts import Facts
 
 _NOTES_MAX: Final = 60
 _SHOWN: Final = (

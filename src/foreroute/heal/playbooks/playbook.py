@@ -7,10 +7,10 @@ from foreroute.core.failure import FailureClass
 from foreroute.core.findings import AnomalyKind, Direction
 from foreroute.core.playbook_run import RunMode
 from foreroute.core.series import Metric
-from foreroute.heal.expression import Expression
+from foreroute.heal.playbooks.expression import Expression
+from foreroute.heal.playbooks.steps import Action, Severity
 from foreroute.heal.recovery import DEFAULT_RECOVERY, Recovery
 from foreroute.heal.scopes import ScopeKind
-from foreroute.heal.steps import Action, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

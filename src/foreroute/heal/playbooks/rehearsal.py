@@ -15,11 +15,12 @@ from foreroute.core.playbook_ports import Answer
 from foreroute.core.playbook_run import PlaybookRun, RunMode
 from foreroute.core.rollup import LatencySummary, Rollup
 from foreroute.core.series import Metric
-from foreroute.heal import playbook as made
 from foreroute.heal.engine import HealEngine, HealSettings
-from foreroute.heal.playbook import Playbook
-from foreroute.heal.playbook_engine import advance
-from foreroute.heal.playbook_state import (
+from foreroute.heal.playbooks import playbook as made
+from foreroute.heal.playbooks.engine import advance
+from foreroute.heal.playbooks.playbook import Playbook
+from foreroute.heal.playbooks.sight import Sight
+from foreroute.heal.playbooks.state import (
     Answered,
     Begun,
     Book,
@@ -31,7 +32,6 @@ from foreroute.heal.playbook_state import (
     Undo,
 )
 from foreroute.heal.scopes import ScopeKind, scopes
-from foreroute.heal.sight import Sight
 from foreroute.heal.treatments import treated, treatments
 
 _MINUTE_S: Final = 60.0

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from foreroute.core.playbook_run import RunMode
-from foreroute.heal import playbook as made
-from foreroute.heal.playbook_fields import (
+from foreroute.heal.playbooks import playbook as made
+from foreroute.heal.playbooks.fields import (
     Condition,
     Day,
     Duration,
@@ -18,10 +18,10 @@ from foreroute.heal.playbook_fields import (
     Window,
     expression,
 )
-from foreroute.heal.playbook_steps_schema import AnyStep
-from foreroute.heal.playbook_triggers_schema import Trigger
+from foreroute.heal.playbooks.steps import Severity
+from foreroute.heal.playbooks.steps_schema import AnyStep
+from foreroute.heal.playbooks.triggers_schema import Trigger
 from foreroute.heal.recovery import Recovery
-from foreroute.heal.steps import Severity
 
 
 class FreezeSpec(Strict):

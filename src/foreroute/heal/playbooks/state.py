@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from foreroute.core.ids import ChannelId
 from foreroute.core.playbook_ports import Answer
 from foreroute.core.playbook_run import Hold, PlaybookRun, RunMode, RunName, RunState
-from foreroute.heal.playbook import Playbook
-from foreroute.heal.sight import Sight
-from foreroute.heal.steps import Severity
+from foreroute.heal.playbooks.playbook import Playbook
+from foreroute.heal.playbooks.sight import Sight
+from foreroute.heal.playbooks.steps import Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

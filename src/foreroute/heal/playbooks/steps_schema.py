@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from foreroute.heal import playbook as made
-from foreroute.heal import steps
-from foreroute.heal.playbook_fields import (
+from foreroute.heal.playbooks import playbook as made
+from foreroute.heal.playbooks import steps
+from foreroute.heal.playbooks.fields import (
     Condition,
     Duration,
     Name,

@@ -9,12 +9,12 @@ from typing import Final
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
 from foreroute.core.findings import Forecast, Incident, IncidentState
 from foreroute.core.ids import ChannelId
-from foreroute.heal import playbook as made
-from foreroute.heal.expression import holds
-from foreroute.heal.facts import Asked, facts_of
-from foreroute.heal.playbook import Playbook
+from foreroute.heal.playbooks import playbook as made
+from foreroute.heal.playbooks.expression import holds
+from foreroute.heal.playbooks.facts import Asked, facts_of
+from foreroute.heal.playbooks.playbook import Playbook
+from foreroute.heal.playbooks.sight import Sight
 from foreroute.heal.scopes import ScopeKind, all_scopes, name_of, scopes
-from foreroute.heal.sight import Sight
 from foreroute.heal.tally import Tally, total, windows_of
 
 _DAY_S: Final = 86_400.0

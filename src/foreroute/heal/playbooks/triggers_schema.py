@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 from foreroute.core.failure import FailureClass
 from foreroute.core.findings import AnomalyKind, Direction
 from foreroute.core.series import Metric
-from foreroute.heal import playbook as made
-from foreroute.heal.playbook_fields import (
+from foreroute.heal.playbooks import playbook as made
+from foreroute.heal.playbooks.fields import (
     Condition,
     Day,
     Duration,

@@ -6,9 +6,9 @@ from enum import Enum
 from typing import Any
 
 from foreroute.heal.durations import words
-from foreroute.heal.expression import Expression
-from foreroute.heal.playbook import Escalation, Playbook, Trigger
-from foreroute.heal.steps import NAMES, risk_of, undo_of
+from foreroute.heal.playbooks.expression import Expression
+from foreroute.heal.playbooks.playbook import Escalation, Playbook, Trigger
+from foreroute.heal.playbooks.steps import NAMES, risk_of, undo_of
 
 Row = dict[str, Any]
 

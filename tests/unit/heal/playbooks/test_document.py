@@ -4,9 +4,10 @@ import pytest
 
 from foreroute.core.errors import ConfigError
 from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
-from foreroute.heal.expression_reader import read
-from foreroute.heal.facts import VOCABULARY
-from foreroute.heal.playbook import (
+from foreroute.heal.playbooks.document import load_playbooks, parse_playbooks
+from foreroute.heal.playbooks.expression_reader import read
+from foreroute.heal.playbooks.facts import VOCABULARY
+from foreroute.heal.playbooks.playbook import (
     Canary,
     FailureTrigger,
     ForecastTrigger,
@@ -19,12 +20,11 @@ from foreroute.heal.playbook import (
     ThresholdTrigger,
     Verify,
 )
-from foreroute.heal.playbook_yaml import load_playbooks, parse_playbooks
+from foreroute.heal.playbooks.steps import Eject, Hook, LimitShare, Restore
 from foreroute.heal.recovery import Recovery
 from foreroute.heal.scopes import ScopeKind
-from foreroute.heal.steps import Eject, Hook, LimitShare, Restore
 
-SHIPPED = Path(__file__).parents[3] / "configs" / "recovery_playbooks.yaml"
+SHIPPED = Path(__file__).parents[4] / "configs" / "recovery_playbooks.yaml"
 
 WHOLE = """\
 apiVersion: foreroute/v1

@@ -30,7 +30,8 @@ from foreroute.core.findings import Anomaly, Forecast, ForecastSkill
 from foreroute.core.playbook_ports import Answer
 from foreroute.core.playbook_run import HoldKind, PlaybookRun, RunMode, RunState, StepState
 from foreroute.core.series import Metric
-from foreroute.heal.playbook import (
+from foreroute.heal.playbooks.engine import advance
+from foreroute.heal.playbooks.playbook import (
     AnomalyTrigger,
     Canary,
     Escalation,
@@ -45,8 +46,7 @@ from foreroute.heal.playbook import (
     ThresholdTrigger,
     Verify,
 )
-from foreroute.heal.playbook_engine import advance
-from foreroute.heal.playbook_state import (
+from foreroute.heal.playbooks.state import (
     Answered,
     Approved,
     Begun,
@@ -63,8 +63,7 @@ from foreroute.heal.playbook_state import (
     Tell,
     Undo,
 )
-from foreroute.heal.scopes import ScopeKind
-from foreroute.heal.steps import (
+from foreroute.heal.playbooks.steps import (
     Eject,
     LimitShare,
     Note,
@@ -75,6 +74,7 @@ from foreroute.heal.steps import (
     ShiftTraffic,
     Wait,
 )
+from foreroute.heal.scopes import ScopeKind
 
 
 class Machine:
