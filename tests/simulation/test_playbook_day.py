@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 
 from foreroute.app.simulated import LiveSimulation, SimulationOptions
 from foreroute.app.simulated_plane import settings_of
