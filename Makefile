@@ -64,7 +64,7 @@ docs: .venv/.dev ## regenerate the reference pages and the screenshots
 
 lock: .venv/.uv ## resolve the pinned, hashed dependencies again
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --extra stats --group build -c requirements/constraints.in pyproject.toml -o requirements/demo.txt
-	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --extra alerts --extra aws --extra azure --extra bills --extra compare --extra cost --extra gcp --extra geo --extra ml --extra report --extra stats --group build --group dev -c requirements/demo.txt pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --extra alerts --extra aws --extra azure --extra bills --extra compare --extra cost --extra gcp --extra geo --extra ml --extra postgres --extra redis --extra report --extra stats --group build --group dev -c requirements/demo.txt pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header requirements/llama-index.in -o requirements/llama-index.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header pyproject.toml requirements/adapters.in -o requirements/adapters.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --override requirements/models-overrides.txt pyproject.toml requirements/models.in -o requirements/models.txt
