@@ -23,6 +23,7 @@ SERVICES = {
     "adapters": str(ROOT / ".clients/adapters/.installed"),
     "influxdb": INFLUXD,
     "victoria-metrics": VICTORIA,
+    "ray": str(ROOT / ".clients/ray/.installed"),
     "models": str(ROOT / ".clients/models/.installed"),
 }
 
