@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-
 from tests.influx_house import INFLUXD, VICTORIA, Server, Victoria
 
 settings.register_profile(

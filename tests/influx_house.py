@@ -30,6 +30,7 @@ dir = "{folder}/meta"
 [data]
 dir = "{folder}/data"
 wal-dir = "{folder}/wal"
+index-version = "tsi1"
 query-log-enabled = false
 [http]
 bind-address = "127.0.0.1:{port}"
@@ -152,7 +153,8 @@ def options(url: str, database: str, **more: Any) -> InfluxOptions:
     """With short pauses between tries. Of `more`, what is no option belongs to the address."""
     chosen = {name: more.pop(name) for name in list(more) if name in InfluxOptions.__slots__}
     address = Address(url=url, database=database, **({"timeout_s": 5.0} | more))
-    return InfluxOptions(**({"address": address, "shipping": QUICK, "chance": Random(1)} | chosen))
+    usual: dict[str, Any] = {"deletes": True, "shipping": QUICK, "chance": Random(1)}
+    return InfluxOptions(address=address, **(usual | chosen))
 
 
 async def opened(path: Path, url: str, database: str, **more: Any) -> InfluxStore:

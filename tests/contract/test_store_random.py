@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.influx_house import Server, opened
 
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry
@@ -20,7 +21,6 @@ from foreroute.store.influx import InfluxStore
 from foreroute.store.memory import MemoryStore
 from foreroute.store.sqlite import SqliteStore
 from foreroute.testing.check_store import a_rollup, an_entry
-from tests.influx_house import Server, opened
 
 # Few values, so that operations meet: on the same keys, at the edges of hours and just beside them.
 INSTANTS = [0.0, 60.0, 1800.0, 3599.9999999999995, 3600.0, 3600.5, 7199.0, 7200.0, 10800.0, 86400.00000000001]
@@ -113,9 +113,7 @@ async def play(chance: Chance, memory: Store, other: Store, *, flushed: bool = F
             await thin(other, *others)
             await thin(memory, *others)
             continue
-        answers = [
-            await getattr(getattr(store, part), method)(*others, **named) for store in (other, memory)
-        ]
+        answers = [await getattr(getattr(store, part), method)(*others, **named) for store in (other, memory)]
         if isinstance(other, InfluxStore) and method == "append" and flushed:
             assert await other.flush()
         if (part, method) != ("rollups", "prune"):  # what is packed and has come again counts twice there

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests import influx_house
+from tests.influx_house import Server
 
 from foreroute.monitor.fold import merge_rollups
 from foreroute.store.influx import InfluxStore
@@ -17,8 +19,6 @@ from foreroute.testing.check_store import (
     check_record_store,
     check_rollup_store,
 )
-from tests import influx_house
-from tests.influx_house import Server
 
 Store = MemoryStore | SqliteStore | InfluxStore
 

@@ -7,7 +7,7 @@ shipper carries them to the server. Nothing that steers or serves waits for Infl
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -37,7 +37,11 @@ class InfluxOptions:
     spill_max_bytes: int = 1_000_000_000
     keep_s: float = 0.0
     """How long the server should keep what it has; 0: no matter. A retention policy that is shorter is told of."""
-    shipping: Shipping = Shipping()
+    deletes: bool | None = None
+    """Whether the server can be trusted with deletes; None: 2.x can, no other. An InfluxDB 1.x whose index is in memory
+    (`inmem`) loses points that were not asked for: with `index-version = "tsi1"` it does not.
+    """
+    shipping: Shipping = field(default_factory=Shipping)
     chance: Random | None = None
     """For the pauses between tries."""
 
@@ -64,7 +68,7 @@ class InfluxStore:
             outbox = Outbox(*local.workers, bytes_max=options.spill_max_bytes)
             rollups = InfluxRollups(Tables(server, options.measurement), outbox, merge)
             reception = _Reception(server, options)
-            rollups.can_forget = lambda: reception.can_forget
+            rollups.may_forget = reception.may_forget
             shipper = _shipper(path, outbox, options, _greeted(reception, rollups.send), reception.probe)
             rollups.shipper = shipper
             store = cls(local, server, path, _Parts(outbox, shipper, rollups, _nothing))
@@ -133,27 +137,41 @@ class _Reception:
     def __init__(self, server: InfluxServer, options: InfluxOptions) -> None:
         self._server, self._options = server, options
         self._is_known = False
-        self.can_forget = True
+        self._can_forget = False
 
     async def probe(self) -> None:
         await self._server.query("SHOW MEASUREMENTS LIMIT 1")
+
+    async def may_forget(self) -> bool:
+        """Whether this server's deletes can be trusted. Raises InfluxError while nobody knows."""
+        await self.greet()
+        return self._can_forget
 
     async def greet(self) -> None:
         """Raises InfluxError."""
         if self._is_known:
             return
-        version = await self._server.version()
-        self.can_forget = not version.lstrip("v").startswith("3")
-        if not self.can_forget:
-            _log.warning("rollups_stay", extra={"why": NEVER_FORGETS, "version": version})
-        elif version.startswith("1.") and self._options.keep_s:
-            if what := await short_policy(self._server, self._options.keep_s):
+        version = (await self._server.version()).lstrip("v")
+        wanted = self._options.deletes
+        self._can_forget = (
+            version.startswith("2.") if wanted is None else wanted and not version.startswith("3")
+        )
+        if not self._can_forget:
+            why = MAY_LOSE if version.startswith("1.") else NEVER_FORGETS
+            _log.warning("rollups_stay", extra={"why": why, "version": version})
+        if version.startswith("1.") and self._options.keep_s:
+            what = await short_policy(self._server, self._options.keep_s)
+            if what:
                 _log.warning("retention_is_short", extra={"why": what})
         self._is_known = True
 
 
 NEVER_FORGETS: Final = (
     "InfluxDB 3 deletes no single points: minutes stay minutes until the retention of its database ends"
+)
+MAY_LOSE: Final = (
+    'InfluxDB 1.x with its index in memory loses points when others are deleted: minutes stay minutes. Set index-version = "tsi1" '
+    "in its section [data], then store.influxdb.deletes: true"
 )
 
 

@@ -138,7 +138,8 @@ class InfluxServer:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             what = str(error) or f"no answer within {address.timeout_s:g} s"
             raise InfluxError(
-                Trouble.AWAY, f"{self._named()} cannot be reached: {what}. Is it up, and is the address right?"
+                Trouble.AWAY,
+                f"{self._named()} cannot be reached: {what}. Is it up, and is the address right?",
             ) from error
 
     def _opened(self) -> aiohttp.ClientSession:

@@ -1,8 +1,9 @@
 """Rollups in InfluxDB, with those that are still on their way to it: what a `Store` must do with them."""
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from foreroute.core.ids import ChannelId
 from foreroute.core.ports import KeptRollups
@@ -29,8 +30,8 @@ class InfluxRollups(KeptRollups):
         self._tables, self._outbox, self._merge = tables, outbox, merge
         self.shipper: Shipper | None = None
         """Set before anything else is done."""
-        self.can_forget: Callable[[], bool] = lambda: True
-        """Whether this server deletes rollups at all."""
+        self.may_forget: Callable[[], Coroutine[Any, Any, bool]] = _always
+        """Whether this server deletes rollups at all, and only those that are asked for. Raises InfluxError."""
 
     async def append(self, rollups: Sequence[Rollup]) -> None:
         if rollups:
@@ -76,16 +77,16 @@ class InfluxRollups(KeptRollups):
 
     async def prune(self, before_at: float) -> int:
         """Of what waits, too. What waits and is at the server in an older version counts twice."""
-        if not self.can_forget():
-            return 0
         await self._ship().flush()
+        if not await self._ship().asked(self.may_forget()):
+            return 0
         async with self._ship().turn:
             return await self._prune(before_at)
 
     async def thin(self, tiers: Tiers) -> int:
         """Only by the process that ships, and after all that waits is shipped."""
         shipper = self._ship()
-        if not self.can_forget() or not await shipper.flush():
+        if not await shipper.flush() or not await shipper.asked(self.may_forget()):
             return 0
         async with shipper.turn:
             return await step(self._tables, tiers, self._merge) or await self._prune(tiers.gone_at)
@@ -106,7 +107,7 @@ class InfluxRollups(KeptRollups):
         *,
         numbers_only: bool = False,
     ) -> dict[_Key, dict[str, Rollup]]:
-        if within.start_at >= within.end_at or channels is not None and not channels:
+        if within.start_at >= within.end_at or (channels is not None and not channels):
             return {}
         # What waits is looked at first: what is shipped meanwhile is then seen twice, not never.
         waiting = await self._outbox.between(within.start_at, within.end_at + DAY_S, channels, segment)
@@ -175,6 +176,10 @@ class _Sight:
             if (span := spans.get((floor_to(at, length_s), channel))) is not None:
                 return spans, span
         return None
+
+
+async def _always() -> bool:
+    return True
 
 
 def _key(rollup: Rollup) -> _Key:

@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import IO, Any, Final, TypeVar
@@ -35,7 +35,7 @@ class Shipping:
 class ShippingState:
     """How it goes, for people and alerts."""
 
-    waiting: Waiting = Waiting()
+    waiting: Waiting = field(default_factory=Waiting)
     shipped: int = 0
     refused: int = 0
     """Rollups that the server will never take: they are older than its retention, or it cannot read them."""
@@ -212,13 +212,15 @@ class Shipper:
 
     def failed(self, error: InfluxError) -> None:
         before = self.state
-        self.state = replace(
-            before, trouble=error.trouble, error=str(error), failures=before.failures + 1
-        )
+        self.state = replace(before, trouble=error.trouble, error=str(error), failures=before.failures + 1)
         if before.trouble is not error.trouble:
             _log.warning(
                 "rollups_wait",
-                extra={"trouble": error.trouble.value, "error": str(error), "waiting": before.waiting.rollups},
+                extra={
+                    "trouble": error.trouble.value,
+                    "error": str(error),
+                    "waiting": before.waiting.rollups,
+                },
             )
 
     def _went_well(self, shipped: int, refused: int, waiting: Waiting) -> None:

@@ -132,7 +132,9 @@ class Tables:
 
 def whose(owners: Sequence[Who]) -> str:
     """The condition that a point is of one of them."""
-    some = (f'("channel"={quoted(channel)} AND "segment"={segment_name(segment)})' for channel, segment in owners)
+    some = (
+        f'("channel"={quoted(channel)} AND "segment"={segment_name(segment)})' for channel, segment in owners
+    )
     return f" AND ({' OR '.join(some)})"
 
 

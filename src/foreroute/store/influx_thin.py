@@ -74,9 +74,7 @@ async def _to_days(tables: Tables, before_at: float, merge: Merge) -> int:
     return len(found.hours)
 
 
-def _absorbed(
-    rollups: Sequence[Rollup], found: Found, merge: Merge
-) -> tuple[list[Span], list[Rollup]]:
+def _absorbed(rollups: Sequence[Rollup], found: Found, merge: Merge) -> tuple[list[Span], list[Rollup]]:
     """The hours and days that these change, and those that belong into none. A day comes before its hours."""
     days, hours = _placed(found.days), _placed(found.hours)
     changed: list[Span] = []

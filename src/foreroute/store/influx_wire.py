@@ -105,8 +105,9 @@ def spans_of(series: Iterable[Mapping[str, Any]]) -> list[Span]:
     found = []
     for one in series:
         columns = one["columns"]
-        for values in one.get("values", ()):
-            found.append(_span(one["tags"], dict(zip(columns, values, strict=True))))
+        found += [
+            _span(one["tags"], dict(zip(columns, values, strict=True))) for values in one.get("values", ())
+        ]
     return found
 
 
