@@ -56,6 +56,7 @@ class InfluxSettings(Section):
     ca_file: Path | None = None
     """Certificates (PEM) that the server's is checked against, beside none of the system's."""
     timeout: Duration = 10.0
+    """Of each request to it."""
     spill_max: Size = 1_000_000_000
     """So much waits in the file of `path` while the server is away; beyond that the oldest minutes go, which is told."""
     deletes: bool | None = None

@@ -19,6 +19,7 @@ from foreroute.core.errors import StoreUnavailable
 _CONNECT_S: Final = 3.0
 _GZIP_FROM: Final = 2048
 _SHOWN: Final = 300
+_NOT_EXECUTED: Final = "not executed"
 
 
 class Trouble(StrEnum):
@@ -91,9 +92,11 @@ class InfluxServer:
             raise InfluxError(
                 Trouble.UNREADABLE, f"{self._named()} does not answer InfluxQL with JSON: {_shown(answer)}"
             ) from None
-        for result in results:
-            if "error" in result:
-                raise self._refusal(400, orjson.dumps(result))
+        errors = [result for result in results if "error" in result]
+        if errors:
+            if len(statements) > 1 and errors[0]["error"] == _NOT_EXECUTED:
+                await self.query(statements[0])  # of several the server does not say why
+            raise self._refusal(400, orjson.dumps(errors[0]))
         return [result.get("series", []) for result in results]
 
     async def version(self) -> str:
