@@ -41,3 +41,9 @@ def logs_as_they_were() -> Iterator[None]:
     yield
     root.handlers[:], root.propagate = handlers, propagate
     root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the locale of whoever runs the tests."""
+    monkeypatch.setenv("FOREROUTE_LANG", "en")
