@@ -25,7 +25,7 @@ class Block:
 
 
 def pages() -> list[Path]:
-    tops = [path for path in ROOT.glob("*.md")]
+    tops = list(ROOT.glob("*.md"))
     return [*sorted(tops), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
