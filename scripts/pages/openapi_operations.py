@@ -48,8 +48,18 @@ def looks(summary: str, **query: Schema) -> Operation:
     return Operation(summary=summary, query=query)
 
 
-def does(summary: str, *required: str, status: int = 200, closed: bool = True, **body: Schema) -> Operation:
-    return Operation(summary=summary, body=body, required=required, status=status, closed=closed)
+def does(
+    summary: str,
+    *required: str,
+    status: int = 200,
+    closed: bool = True,
+    more: dict[str, Schema] | None = None,
+    **body: Schema,
+) -> Operation:
+    """`more` are fields that several operations have."""
+    return Operation(
+        summary=summary, body=body | (more or {}), required=required, status=status, closed=closed
+    )
 
 
 _LIMITS: Schema = {
@@ -102,7 +112,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/requests/{request_id}"): looks("A request's attempts and the decision behind its plan."),
     ("GET", "/api/stream"): looks("Server-sent events: `tick` at once and after each tick."),
     ("POST", "/api/autopilot"): does(
-        "Sets all capabilities.", "mode", closed=False, mode=of(Autopilot), **_FORCED
+        "Sets all capabilities.", "mode", closed=False, mode=of(Autopilot), more=_FORCED
     ),
     ("POST", "/api/kill-switch"): does("The configured weights serve at once.", "on", closed=False, on=FLAG),
     ("POST", "/api/undo"): does("Takes the newest applied decision back.", closed=False),
@@ -110,7 +120,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/rollout"): looks("Where each capability stands, and what is missing for the next stage."),
     ("POST", "/api/rollout"): does(
         "One stage up or down.", "capability", "move", closed=False,
-        capability=of(Capability), move=of(["raise", "lower"]), **_FORCED,
+        capability=of(Capability), move=of(["raise", "lower"]), more=_FORCED,
     ),
     ("POST", "/api/suggestions/{suggestion}"): does(
         "Does or dismisses what is suggested.", "answer", closed=False, answer=of(["approve", "dismiss"])
@@ -121,19 +131,19 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         reason=text(),
     ),
     ("GET", "/api/keys"): looks("Virtual keys.", deleted=of(["true", "false"])),
-    ("POST", "/api/keys"): does("Makes a key; it is told this once.", "name", status=201, team=NAME, **_KEY),
+    ("POST", "/api/keys"): does("Makes a key; it is told this once.", "name", status=201, team=NAME, more=_KEY),
     ("GET", "/api/keys/{id}"): looks("One key."),
-    ("PATCH", "/api/keys/{id}"): does("Changes what is given.", **_KEY),
+    ("PATCH", "/api/keys/{id}"): does("Changes what is given.", more=_KEY),
     ("DELETE", "/api/keys/{id}"): does("Deletes it; its spend stays on record.", closed=False),
     ("POST", "/api/keys/{id}/rotate"): does("Another secret under the same id.", closed=False),
     ("GET", "/api/teams"): looks("Teams.", deleted=of(["true", "false"])),
-    ("POST", "/api/teams"): does("Makes a team.", "name", status=201, **_TEAM),
+    ("POST", "/api/teams"): does("Makes a team.", "name", status=201, more=_TEAM),
     ("GET", "/api/teams/{id}"): looks("One team."),
-    ("PATCH", "/api/teams/{id}"): does("Changes what is given.", **_TEAM),
+    ("PATCH", "/api/teams/{id}"): does("Changes what is given.", more=_TEAM),
     ("DELETE", "/api/teams/{id}"): does("Deletes a team that has no keys.", closed=False),
-    ("POST", "/key/generate"): does("As LiteLLM names it.", closed=False, **_ALIAS),
+    ("POST", "/key/generate"): does("As LiteLLM names it.", closed=False, more=_ALIAS),
     ("GET", "/key/info"): looks("As LiteLLM names it.", key=NAME),
-    ("POST", "/key/update"): does("As LiteLLM names it.", "key", closed=False, key=NAME, **_ALIAS),
+    ("POST", "/key/update"): does("As LiteLLM names it.", "key", closed=False, key=NAME, more=_ALIAS),
     ("POST", "/key/delete"): does("As LiteLLM names it.", keys=MANY, key_aliases=MANY),
     ("GET", "/api/cost/report"): looks("What a period has cost, in every division.", **_PERIOD),
     ("GET", "/api/cost/forecast"): looks("What the period will have cost."),
@@ -143,15 +153,15 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/cost/optimum"): looks("The cheapest shares that keep the promises.", budget=NUMBER),
     ("GET", "/api/cost/savings"): looks("What steering has saved in a month.", back=count(0, 1000)),
     ("GET", "/api/budgets"): looks("The house's budgets."),
-    ("POST", "/api/budgets"): does("Sets one, or changes what is given of it.", "name", closed=False, name=NAME, **_BY),
-    ("DELETE", "/api/budgets/{name}"): does("Removes one that was set at run time.", closed=False, **_BY),
+    ("POST", "/api/budgets"): does("Sets one, or changes what is given of it.", "name", closed=False, name=NAME, more=_BY),
+    ("DELETE", "/api/budgets/{name}"): does("Removes one that was set at run time.", closed=False, more=_BY),
     ("GET", "/api/incidents"): looks("Incidents.", state=of(["all", "open"]), limit=count(1, 500)),
     ("GET", "/api/incidents/{id}"): looks("One incident with its course."),
-    ("POST", "/api/incidents/{id}/notes"): does("A note for people.", "text", status=201, text=text(), **_BY),
-    ("POST", "/api/incidents/{id}/close"): does("Calls it over.", **_BY),
+    ("POST", "/api/incidents/{id}/notes"): does("A note for people.", "text", status=201, text=text(), more=_BY),
+    ("POST", "/api/incidents/{id}/close"): does("Calls it over.", more=_BY),
     ("GET", "/api/alerts"): looks("Alerts, silences, receivers.", state=NAME),
     ("GET", "/api/alerts/{id}"): looks("One alert."),
-    ("POST", "/api/alerts/{id}/ack"): does("Somebody is on it.", undo=FLAG, **_BY),
+    ("POST", "/api/alerts/{id}/ack"): does("Somebody is on it.", undo=FLAG, more=_BY),
     ("POST", "/api/alerts/{id}/feedback"): does(
         "Whether it was worth it.", "vote", vote=of(["useful", "noise", "undo"])
     ),
@@ -170,12 +180,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("DELETE", "/api/mutes/{id}"): does("Ends one.", closed=False),
     ("GET", "/api/playbooks"): looks("What there is, and what may be treated."),
     ("POST", "/api/playbooks/{playbook}/run"): does(
-        "Begins one.", "scope", closed=False, scope=NAME, dry_run=FLAG, **_ACTOR
+        "Begins one.", "scope", closed=False, scope=NAME, dry_run=FLAG, more=_ACTOR
     ),
     ("GET", "/api/playbook-runs"): looks("Runs.", playbook=NAME, state=NAME, limit=count(1, 500)),
     ("GET", "/api/playbook-runs/{run}"): looks("One run."),
     ("POST", "/api/playbook-runs/{run}"): does(
-        "Approves, rejects or undoes it.", "answer", closed=False, answer=of(["approve", "reject", "undo"]), **_ACTOR
+        "Approves, rejects or undoes it.", "answer", closed=False, answer=of(["approve", "reject", "undo"]), more=_ACTOR
     ),
     ("GET", "/api/experiments"): looks("What is defined, and every run."),
     ("POST", "/api/experiments"): does("Defines one, as in the configuration file.", closed=False, status=201),

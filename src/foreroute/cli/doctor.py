@@ -69,8 +69,8 @@ def _looked(settings: "Settings", path: Path) -> "Iterator[Finding]":
 
     at = SystemClock().now()
     examined = examine(settings, str(path))
-    counts = {"channels": len(settings.channels), "routes": len(settings.routes)}
-    yield passed("configuration", "configuration.good", file=path, **counts)
+    channels, routes = len(settings.channels), len(settings.routes)
+    yield passed("configuration", "configuration.good", file=path, channels=channels, routes=routes)
     for one in examined.warnings:
         yield warned("configuration", "configuration.warning", **asdict(one))
     database, looked = check_store(settings)

@@ -19,10 +19,9 @@ from foreroute.settings import parse_settings
 from foreroute.settings.convert import channels_of
 from foreroute.settings.schema import settings_schema
 
-KEYS = {name: None for one in PROVIDERS for name in (one.key,)} | {
-    init_found.AZURE_KEY: None,
-    init_found.AZURE_ADDRESS: None,
-}
+KEYS: dict[str, str | None] = dict.fromkeys(
+    (*(one.key for one in PROVIDERS), init_found.AZURE_KEY, init_found.AZURE_ADDRESS)
+)
 
 
 @pytest.fixture(autouse=True)

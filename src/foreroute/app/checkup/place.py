@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import foreroute
-from foreroute.app.checkup.finding import Finding, failed, passed, warned
+from foreroute.app.checkup.finding import Finding, Verdict, failed, passed, warned
 from foreroute.core.errors import StoreError
 from foreroute.settings.cross import is_loopback
 from foreroute.settings.model import Settings
@@ -41,11 +41,17 @@ def check_store(settings: Settings) -> tuple[Finding, Looked | None]:
 
 
 def _with_room(path: Path, looked: Looked) -> Finding:
-    facts = {"path": path, "megabytes": f"{path.stat().st_size / 1e6:.1f}", "schema": looked.schema}
+    facts: dict[str, object] = {
+        "path": path,
+        "megabytes": f"{path.stat().st_size / 1e6:.1f}",
+        "schema": looked.schema,
+    }
     free = shutil.disk_usage(path.parent).free
     if free < _FREE_BYTES_MIN:
-        return warned("database", "database.little_room", free=f"{free / 1e6:.0f}", **facts)
-    return passed("database", "database.there", **facts)
+        return Finding(
+            "database", Verdict.WARN, "database.little_room", facts | {"free": f"{free / 1e6:.0f}"}
+        )
+    return Finding("database", Verdict.PASS, "database.there", facts)
 
 
 def check_clock(at: float, looked: Looked | None) -> Finding:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from importlib.metadata import version
 from typing import Final
 
-from foreroute.app.checkup.finding import Finding, failed, passed, warned
+from foreroute.app.checkup.finding import Finding, Verdict, failed, passed, warned
 from foreroute.app.training import model_folder, models_path
 from foreroute.core.errors import ForerouteError
 from foreroute.forecast.registry import pooled_forecasters
@@ -48,10 +48,10 @@ def check_prices(settings: Settings, at: float) -> Finding:
     today = datetime.fromtimestamp(at, UTC).date()
     newest = _newest_change(today)
     own = sum(1 for channel in settings.channels if channel.price is not None)
-    facts = {"version": version(_BOOK), "newest": newest or "–", "own": own}
+    facts: dict[str, object] = {"version": version(_BOOK), "newest": newest or "–", "own": own}
     if newest is None or (today - newest).days > _OLD_DAYS:
-        return warned("prices", "prices.old", **facts)
-    return passed("prices", "prices.fresh", **facts)
+        return Finding("prices", Verdict.WARN, "prices.old", facts)
+    return Finding("prices", Verdict.PASS, "prices.fresh", facts)
 
 
 def _newest_change(today: date) -> date | None:
