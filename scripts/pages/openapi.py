@@ -85,7 +85,9 @@ def openapi() -> str:
 def _operation(method: str, path: str, one: Operation) -> dict[str, Any]:
     made: dict[str, Any] = {"operationId": _id(method, path), "summary": one.summary}
     parameters = [_parameter("path", name, {"type": "string"}) for name in re.findall(r"\{(\w+)\}", path)]
-    parameters += [_parameter("query", name, schema) for name, schema in one.query.items()]
+    parameters += [
+        _parameter("query", name, schema, needed=name in one.required) for name, schema in one.query.items()
+    ]
     if parameters:
         made["parameters"] = parameters
     if method != "GET":
@@ -99,8 +101,8 @@ def _id(method: str, path: str) -> str:
     return "_".join([method.lower(), *words])
 
 
-def _parameter(where: str, name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"in": where, "name": name, "required": where == "path", "schema": schema}
+def _parameter(where: str, name: str, schema: dict[str, Any], *, needed: bool = True) -> dict[str, Any]:
+    return {"in": where, "name": name, "required": needed, "schema": schema}
 
 
 def _body(one: Operation) -> dict[str, Any]:

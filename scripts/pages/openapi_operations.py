@@ -5,7 +5,10 @@ from enum import StrEnum
 from typing import Any
 
 from foreroute.core.decision import Autopilot, Capability
+from foreroute.core.mute import MuteReason
+from foreroute.core.playbook_run import RunState
 from foreroute.core.series import Metric
+from foreroute.dashboard.alerts import STATES
 
 Schema = dict[str, Any]
 
@@ -24,9 +27,16 @@ def count(lowest: int, highest: int) -> Schema:
 
 FLAG: Schema = {"type": "boolean"}
 NUMBER: Schema = {"type": "number"}
-INSTANT: Schema = {"type": "number", "description": "Seconds since the epoch, UTC."}
+INSTANT: Schema = {
+    "type": "number",
+    "minimum": 0,
+    "maximum": 4e9,
+    "description": "Seconds since the epoch, UTC.",
+}
 DURATION: Schema = text(pattern=r"^\d+(\.\d+)?(ms|[smhd])$", examples=["30m"])
-NAME: Schema = text(minLength=1, maxLength=100)
+LINE: Schema = text(maxLength=80, pattern="^[ -~]*$")
+"""One line, also of other alphabets; the pattern is the part that any tool can make."""
+NAME: Schema = text(minLength=1, maxLength=40, pattern="^[A-Za-z0-9][A-Za-z0-9._:/-]*$")
 USD: Schema = text(pattern=r"^\d+(\.\d+)?$", examples=["10"])
 MANY: Schema = {"type": "array", "items": NAME}
 ANY: Schema = {"type": "object"}
@@ -39,13 +49,14 @@ class Operation:
     body: dict[str, Schema] | None = None
     """The fields of its JSON body; None: it has none, or an empty one."""
     required: tuple[str, ...] = ()
+    """Of the body, or of the query where there is no body."""
     closed: bool = True
     """Fields that are not named are refused."""
     status: int = 200
 
 
-def looks(summary: str, **query: Schema) -> Operation:
-    return Operation(summary=summary, query=query)
+def looks(summary: str, *, needed: tuple[str, ...] = (), **query: Schema) -> Operation:
+    return Operation(summary=summary, query=query, required=needed)
 
 
 def does(
@@ -94,9 +105,9 @@ _ALIAS = {
     "team_id": NAME, "tags": MANY, "metadata": ANY, "blocked": FLAG,
 }  # fmt: skip
 _PERIOD = {"period": of(["day", "week", "month"]), "back": count(0, 1000)}
-_FORCED = {"force": FLAG, "reason": text()}
-_BY = {"by": text(maxLength=100)}
-_ACTOR = {"actor": text(maxLength=100), "reason": text(maxLength=100)}
+_FORCED = {"force": FLAG, "reason": LINE}
+_BY = {"by": LINE}
+_ACTOR = {"actor": LINE, "reason": LINE}
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/status"): looks("The whole first screen."),
@@ -104,7 +115,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/channels/{channel}"): looks("One channel: series, forecast, anomalies, decisions, share."),
     ("GET", "/api/forecasts"): looks("What is expected.", channel=NAME, metric=of(Metric)),
     ("GET", "/api/forecasts/record"): looks(
-        "What was said beside what came.", channel=NAME, metric=of(Metric), since_s=NUMBER
+        "What was said beside what came.", channel=NAME, metric=of(Metric), since_s={"type": "number", "minimum": 1, "maximum": 604_800}
     ),
     ("GET", "/api/anomalies"): looks("What was strange.", channel=NAME, metric=of(Metric), since=DURATION),
     ("GET", "/api/decisions"): looks("Decisions and what became of them, newest first.", limit=count(1, 500)),
@@ -128,21 +139,21 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/tuning"): looks("Every tuned parameter.", channel=NAME),
     ("POST", "/api/tuning/{channel}/{parameter}"): does(
         "As configured at once, or begins what is proposed.", "do", closed=False, do=of(["reset", "approve"]),
-        reason=text(),
+        reason=LINE,
     ),
-    ("GET", "/api/keys"): looks("Virtual keys.", deleted=of(["true", "false"])),
+    ("GET", "/api/keys"): looks("Virtual keys.", deleted=LINE),
     ("POST", "/api/keys"): does("Makes a key; it is told this once.", "name", status=201, team=NAME, more=_KEY),
     ("GET", "/api/keys/{id}"): looks("One key."),
     ("PATCH", "/api/keys/{id}"): does("Changes what is given.", more=_KEY),
     ("DELETE", "/api/keys/{id}"): does("Deletes it; its spend stays on record.", closed=False),
     ("POST", "/api/keys/{id}/rotate"): does("Another secret under the same id.", closed=False),
-    ("GET", "/api/teams"): looks("Teams.", deleted=of(["true", "false"])),
+    ("GET", "/api/teams"): looks("Teams.", deleted=LINE),
     ("POST", "/api/teams"): does("Makes a team.", "name", status=201, more=_TEAM),
     ("GET", "/api/teams/{id}"): looks("One team."),
     ("PATCH", "/api/teams/{id}"): does("Changes what is given.", more=_TEAM),
     ("DELETE", "/api/teams/{id}"): does("Deletes a team that has no keys.", closed=False),
     ("POST", "/key/generate"): does("As LiteLLM names it.", closed=False, more=_ALIAS),
-    ("GET", "/key/info"): looks("As LiteLLM names it.", key=NAME),
+    ("GET", "/key/info"): looks("As LiteLLM names it.", needed=("key",), key=NAME),
     ("POST", "/key/update"): does("As LiteLLM names it.", "key", closed=False, key=NAME, more=_ALIAS),
     ("POST", "/key/delete"): does("As LiteLLM names it.", keys=MANY, key_aliases=MANY),
     ("GET", "/api/cost/report"): looks("What a period has cost, in every division.", **_PERIOD),
@@ -150,16 +161,16 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/cost/forecast/record"): looks("How well that was forecast before."),
     ("GET", "/api/cost/budgets"): looks("All budgets, keys' and teams' too."),
     ("GET", "/api/cost/frontier"): looks("Channels by price and latency."),
-    ("GET", "/api/cost/optimum"): looks("The cheapest shares that keep the promises.", budget=NUMBER),
+    ("GET", "/api/cost/optimum"): looks("The cheapest shares that keep the promises.", budget={"type": "number", "minimum": 0, "maximum": 1e9}),
     ("GET", "/api/cost/savings"): looks("What steering has saved in a month.", back=count(0, 1000)),
     ("GET", "/api/budgets"): looks("The house's budgets."),
     ("POST", "/api/budgets"): does("Sets one, or changes what is given of it.", "name", closed=False, name=NAME, more=_BY),
     ("DELETE", "/api/budgets/{name}"): does("Removes one that was set at run time.", closed=False, more=_BY),
     ("GET", "/api/incidents"): looks("Incidents.", state=of(["all", "open"]), limit=count(1, 500)),
     ("GET", "/api/incidents/{id}"): looks("One incident with its course."),
-    ("POST", "/api/incidents/{id}/notes"): does("A note for people.", "text", status=201, text=text(), more=_BY),
+    ("POST", "/api/incidents/{id}/notes"): does("A note for people.", "text", status=201, text={**LINE, "minLength": 1}, more=_BY),
     ("POST", "/api/incidents/{id}/close"): does("Calls it over.", more=_BY),
-    ("GET", "/api/alerts"): looks("Alerts, silences, receivers.", state=NAME),
+    ("GET", "/api/alerts"): looks("Alerts, silences, receivers.", state=of(list(STATES))),
     ("GET", "/api/alerts/{id}"): looks("One alert."),
     ("POST", "/api/alerts/{id}/ack"): does("Somebody is on it.", undo=FLAG, more=_BY),
     ("POST", "/api/alerts/{id}/feedback"): does(
@@ -168,21 +179,21 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/silences"): looks("Silences."),
     ("POST", "/api/silences"): does(
         "No messages about what matches.", "matchers", status=201, matchers=MANY, duration=DURATION,
-        start_at=INSTANT, end_at=INSTANT, author=text(), comment=text(),
+        start_at=INSTANT, end_at=INSTANT, author=LINE, comment=LINE,
     ),
     ("DELETE", "/api/silences/{id}"): does("Ends one.", closed=False),
     ("POST", "/api/receivers/{name}/test"): does("Sends a test message.", closed=False),
     ("GET", "/api/mutes"): looks("Mutes."),
     ("POST", "/api/mutes"): does(
-        "Nothing is strange on a channel for a while.", "channel", status=201, channel=NAME, reason=text(),
-        duration=DURATION, start_at=INSTANT, end_at=INSTANT, because=text(), author=text(),
+        "Nothing is strange on a channel for a while.", "channel", status=201, channel=NAME, reason=of(MuteReason),
+        duration=DURATION, start_at=INSTANT, end_at=INSTANT, because=LINE, author=LINE,
     ),
     ("DELETE", "/api/mutes/{id}"): does("Ends one.", closed=False),
     ("GET", "/api/playbooks"): looks("What there is, and what may be treated."),
     ("POST", "/api/playbooks/{playbook}/run"): does(
         "Begins one.", "scope", closed=False, scope=NAME, dry_run=FLAG, more=_ACTOR
     ),
-    ("GET", "/api/playbook-runs"): looks("Runs.", playbook=NAME, state=NAME, limit=count(1, 500)),
+    ("GET", "/api/playbook-runs"): looks("Runs.", playbook=NAME, state=of(RunState), limit=count(1, 500)),
     ("GET", "/api/playbook-runs/{run}"): looks("One run."),
     ("POST", "/api/playbook-runs/{run}"): does(
         "Approves, rejects or undoes it.", "answer", closed=False, answer=of(["approve", "reject", "undo"]), more=_ACTOR

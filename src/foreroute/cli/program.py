@@ -30,6 +30,7 @@ from foreroute.cli import (
     models,
     playbook,
     read,
+    regions,
     replay,
     rollout,
     scorecard,
@@ -131,6 +132,7 @@ for _verbs in (
     keys,
     teams,
     imports,
+    regions,
     geo,
     scorecard,
 ):
