@@ -2,13 +2,15 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 import yaml
 from scripts.pages.openapi import openapi
-from tests.unit.docs.markdown import ROOT, Block, blocks, name_of
+from tests.unit.docs.markdown import ROOT, Block, blocks, name_of, pages
 from typer.testing import CliRunner
 
 from foreroute.cli.program import app
@@ -61,22 +63,48 @@ def test_the_playbook_that_is_shown_passes_its_rehearsal(page: Path, tmp_path: P
     assert done.exit_code == 0, done.output
 
 
-def verbs() -> set[str]:
-    page = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
-    return set(re.findall(r"(?m)^### `foreroute ([^`]+)`$", page))
+def commands_by_name() -> dict[str, Any]:
+    """Every verb's command, by its whole name."""
+
+    def below(group: Any, name: str) -> Iterator[tuple[str, Any]]:
+        for word, command in group.commands.items():
+            path = f"{name} {word}".strip()
+            if hasattr(command, "commands"):
+                if command.invoke_without_command:
+                    yield path, command
+                yield from below(command, path)
+            else:
+                yield path, command
+
+    return dict(below(typer.main.get_command(app), ""))
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=name_of)
-def test_every_verb_that_a_page_names_is_there(page: Path) -> None:
-    known = verbs()
-    heads = {verb.split()[0] for verb in known}
-    said = re.findall(
-        r"foreroute(?: --lang ko)? ([a-z][a-z-]+)(?: ([a-z][a-z-]+))?", "\n".join(code_of(page))
-    )
-    for first, second in said:
-        assert first in heads, f"foreroute {first}"
-        if first not in known and second:
-            assert f"{first} {second}" in known, f"foreroute {first} {second}"
+VERBS = commands_by_name()
+SAID = re.compile(r"foreroute(?: --lang ko)? ([a-z][a-z-]+)(?: ([a-z][a-z-]+))?([^`\n]*)")
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_every_verb_and_option_that_a_page_names_is_there(page: Path) -> None:
+    assert list(wrong("\n".join(code_of(page)))) == []
+
+
+def wrong(text: str) -> Iterator[str]:
+    """Verbs and options that are named in a text and are not there."""
+    for first, second, rest in SAID.findall(text):
+        name = f"{first} {second}" if f"{first} {second}" in VERBS else first
+        if name not in VERBS:
+            if second or not any(verb.startswith(f"{first} ") for verb in VERBS):
+                yield f"{first} {second}".strip()
+            continue
+        known = {option for param in VERBS[name].params for option in (*param.opts, *param.secondary_opts)}
+        before = re.split(r"\s(?:#|\||;|&&|<)|,? or `|\)", rest)[0]
+        said = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", before))
+        yield from (f"{name} {option}" for option in sorted(said - known - {"--help"}))
+
+
+def test_a_verb_or_an_option_that_is_not_there_is_found() -> None:
+    text = "foreroute budget set a --limit 3 --nonsense\nforeroute dance\nforeroute keys dance\nforeroute status --json"
+    assert list(wrong(text)) == ["budget set --nonsense", "dance", "keys dance"]
 
 
 def code_of(page: Path) -> list[str]:
