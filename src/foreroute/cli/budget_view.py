@@ -57,7 +57,7 @@ def show(rows: list[Row]) -> None:
         made.add_row(
             text(row["name"], "bold"),
             text(row["scope"]),
-            row["window"],
+            say(f"window.{row['window']}"),
             row["limit_usd"],
             "–" if row["hard_limit_usd"] is None else f"{row['hard_limit_usd']} ({row['at_limit']})",
             row["spent_usd"],

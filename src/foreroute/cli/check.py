@@ -115,7 +115,7 @@ def show(found: Examined) -> None:
                     "check.amount",
                     whose=budget.whose,
                     amount=budget.aim_usd,
-                    window=budget.window,
+                    window=say(f"window.{budget.window.value}"),
                     hard=hard,
                     zone=budget.time_zone,
                 )

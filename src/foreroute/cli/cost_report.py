@@ -138,7 +138,7 @@ def _head(out: Any, report: SpendReport) -> None:
         say(
             "cost.head",
             window=report.window.name,
-            period=report.period.value,
+            period=say(f"window.{report.period.value}"),
             zone=report.time_zone,
             total=dollars(total),
             attempts=f"{total.attempts:,}",
@@ -155,7 +155,7 @@ def _head(out: Any, report: SpendReport) -> None:
 
 
 def _lines(by: By, lines: Sequence[Line], total: Metered, most: int = _LINES_MAX) -> Any:
-    made = table(*say("cost.columns", by=by.value).split("|"))
+    made = table(*say("cost.columns", by=say(f"by.{by.value}")).split("|"))
     cut = by is not By.DAY and len(lines) > most
     shown = list(lines[: most - 1]) if cut else list(lines)
     if cut:
