@@ -104,7 +104,6 @@ _ALIAS = {
     "tpm_limit": count(1, 10**12), "max_parallel_requests": count(1, 10**6), "duration": text(), "key_alias": NAME,
     "team_id": NAME, "tags": MANY, "metadata": ANY, "blocked": FLAG,
 }  # fmt: skip
-_PERIOD = {"period": of(["day", "week", "month"]), "back": count(0, 1000)}
 _FORCED = {"force": FLAG, "reason": LINE}
 _BY = {"by": LINE}
 _ACTOR = {"actor": LINE, "reason": LINE}
@@ -156,7 +155,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/key/info"): looks("As LiteLLM names it.", needed=("key",), key=NAME),
     ("POST", "/key/update"): does("As LiteLLM names it.", "key", closed=False, key=NAME, more=_ALIAS),
     ("POST", "/key/delete"): does("As LiteLLM names it.", keys=MANY, key_aliases=MANY),
-    ("GET", "/api/cost/report"): looks("What a period has cost, in every division.", **_PERIOD),
+    ("GET", "/api/cost/report"): looks(
+        "What a period has cost, in every division.", period=of(["day", "week", "month"]), back=count(0, 1000)
+    ),
     ("GET", "/api/cost/forecast"): looks("What the period will have cost."),
     ("GET", "/api/cost/forecast/record"): looks("How well that was forecast before."),
     ("GET", "/api/cost/budgets"): looks("All budgets, keys' and teams' too."),

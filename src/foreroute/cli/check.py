@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from foreroute.app.alerts import senders_of
@@ -13,6 +13,7 @@ from foreroute.cli.language import known, say
 from foreroute.cli.say import console, table, text
 from foreroute.clock import SystemClock
 from foreroute.core.attempt import Usage
+from foreroute.core.budgets import ScopedBudget
 from foreroute.core.decision import Autopilot
 from foreroute.core.ids import ChannelId
 from foreroute.detect.registry import detectors
@@ -23,6 +24,9 @@ from foreroute.settings.convert import channels_of
 from foreroute.settings.cross import is_loopback
 from foreroute.settings.model import RouteSettings
 from foreroute.settings.units import write_seconds
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _ONE_OF_EACH: Final = Usage(input_tokens=1, output_tokens=1)
 
@@ -87,10 +91,26 @@ def examine(settings: Settings, file: str) -> Examined:
 def show(found: Examined) -> None:
     out = console()
     settings = found.settings
-    channels = table(*say("check.columns").split("|"))
-    for channel in settings.channels:
+    out.print(_channels(found))
+    out.print()
+    for route in settings.routes:
+        out.print(text(say("check.route", name=route.model), "bold"), text(_describe(route)))
+    for budget in scoped_budgets(settings):
+        out.print(text(say("check.budget", name=budget.name), "bold"), text(_amount(budget)))
+    playbooks = say("check.playbooks", count=found.playbooks)
+    out.print(text(say("check.autopilot"), "bold"), text(settings.autopilot.value), text(f"   {playbooks}"))
+    out.print()
+    for one in found.warnings:
+        out.print(text(say("check.warning"), "yellow"), text(f"{one.where}: {one.message}"))
+        out.print(text(f"  {one.hint}", "dim"))
+    out.print(text(say("check.valid", file=found.file, warnings=_count(len(found.warnings))), "bold"))
+
+
+def _channels(found: Examined) -> "Table":
+    made = table(*say("check.columns").split("|"))
+    for channel in found.settings.channels:
         price = found.prices[ChannelId(channel.id)]
-        channels.add_row(
+        made.add_row(
             text(channel.id, "bold"),
             text(channel.provider),
             text(channel.region),
@@ -98,39 +118,22 @@ def show(found: Examined) -> None:
             say("check.set" if channel.api_key is not None else "check.none"),
             text(_price_word(price), "yellow" if price == "unpriced" else ""),
         )
-    out.print(channels)
-    out.print()
-    for route in settings.routes:
-        out.print(text(say("check.route", name=route.model), "bold"), text(_describe(route)))
-    for budget in scoped_budgets(settings):
-        hard = (
-            ""
-            if budget.hard_limit_usd is None
-            else say("check.hard", amount=budget.hard_limit_usd, at_limit=budget.at_limit)
-        )
-        out.print(
-            text(say("check.budget", name=budget.name), "bold"),
-            text(
-                say(
-                    "check.amount",
-                    whose=budget.whose,
-                    amount=budget.aim_usd,
-                    window=say(f"window.{budget.window.value}"),
-                    hard=hard,
-                    zone=budget.time_zone,
-                )
-            ),
-        )
-    out.print(
-        text(say("check.autopilot"), "bold"),
-        text(settings.autopilot.value),
-        text(f"   {say('check.playbooks', count=found.playbooks)}"),
+    return made
+
+
+def _amount(budget: ScopedBudget) -> str:
+    hard = ""
+    if budget.hard_limit_usd is not None:
+        hard = say("check.hard", amount=budget.hard_limit_usd, at_limit=budget.at_limit)
+    window = say(f"window.{budget.window.value}")
+    return say(
+        "check.amount",
+        whose=budget.whose,
+        amount=budget.aim_usd,
+        window=window,
+        hard=hard,
+        zone=budget.time_zone,
     )
-    out.print()
-    for one in found.warnings:
-        out.print(text(say("check.warning"), "yellow"), text(f"{one.where}: {one.message}"))
-        out.print(text(f"  {one.hint}", "dim"))
-    out.print(text(say("check.valid", file=found.file, warnings=_count(len(found.warnings))), "bold"))
 
 
 def _count(warnings: int) -> str:
