@@ -20,11 +20,15 @@ MARKS = ("Not run by the tests:", "테스트에서 실행하지 않음:")
 NOT_RUN = {
     "make demo": "fetches packages, and takes minutes",
     "make setup": "fetches packages",
+    "foreroute clouds discover amazon --yaml": "asks the clouds",
+    "foreroute --install-completion": "changes the shell's start-up file",
 }
 """First command of a block that is marked on its page → why."""
 REFUSED = {
     "rollout raise routing": "may not go to suggest yet",
     "undo": "there is nothing to undo",
+    "experiment promote faster": "no arm was found to be better yet",
+    "experiment revert faster": "nothing of faster.1 is promoted",
 }
 """Commands that a server without history refuses, as it should, and what it says."""
 SEEN = {
@@ -37,6 +41,20 @@ SEEN = {
     "kill-switch": "the configured weights serve",
 }
 """What a reader must see, by what stands in the command."""
+
+
+HOW_TOS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("**/how-to/*.md"))
+HOUSE = """
+gateway: {port: 0}
+dashboard: {port: 0}
+channels:
+  - {id: openai-us, provider: openai, region: r, model: gpt-4o-mini, base_url: X}
+  - {id: azure-eu, provider: openai, region: r, model: gpt-4o-mini, base_url: X}
+routes:
+  - {model: chat, objective: {metric: first_chunk_p95, limit: 2s}, targets: [{channel: openai-us}, {channel: azure-eu}]}
+heal: {playbooks: my_playbooks.yaml}
+"""
+"""What somebody who reads the how-tos has already."""
 
 
 @pytest.fixture
@@ -65,10 +83,10 @@ def is_marked(mark: str) -> bool:
     return mark.startswith(MARKS)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *HOW_TOS])
 def test_a_block_that_is_not_run_says_so_and_is_known_here(page: str) -> None:
     shells = list(blocks(ROOT / page, "sh", "bash", "console"))
-    assert shells
+    assert shells or "how-to" in page
     for block in shells:
         assert is_marked(block.mark) is (commands(block.text)[0].split("  ")[0] in NOT_RUN), block
 
@@ -86,6 +104,25 @@ def test_every_other_block_does_what_the_page_says(page: str, provider: str, tmp
             if not is_marked(block.mark):
                 for command in commands(block.text):
                     follow(shell, command)
+    finally:
+        shell.end()
+
+
+@pytest.mark.slow
+def test_the_how_tos_do_what_they_say(provider: str, tmp_path: Path) -> None:
+    """All on one server, in the order of their names. The Korean ones have the same commands: see tests/unit/docs."""
+    (experiments,) = blocks(ROOT / "docs/how-to/run-an-experiment.md", "yaml")
+    (tmp_path / "foreroute.yaml").write_text(HOUSE + experiments.text, encoding="utf-8")
+    playbook = list(blocks(ROOT / "docs/how-to/write-a-playbook.md", "yaml"))[1]
+    (tmp_path / "my_playbooks.yaml").write_text(playbook.text, encoding="utf-8")
+    shell = Shell(tmp_path, provider)
+    try:
+        shell.run("foreroute serve")
+        for page in HOW_TOS:
+            for block in blocks(ROOT / page, "sh", "bash", "console"):
+                if not is_marked(block.mark) and "/ko/" not in page:
+                    for command in commands(block.text):
+                        follow(shell, command)
     finally:
         shell.end()
 
