@@ -169,10 +169,11 @@ def test_live_asks_each_channel_and_says_what_it_cost(tmp_path: Path) -> None:
     ("status", "code"), [(401, "key"), (404, "address"), (429, "limit"), (500, "refuses")]
 )
 def test_live_says_what_a_refusal_means(tmp_path: Path, status: int, code: str) -> None:
-    with provider(ProviderAnswer(status=status, error_message="no\x1b[31m")) as url:
+    with provider(ProviderAnswer(status=status, error_message="no\x1b[31m sk-secret123456")) as url:
         done = run("doctor", config(tmp_path, url=url), "--live")
     assert done.exit_code == 4
-    assert f"answers {status}: no [31m" in done.stdout
+    assert f"answers {status}: no [31m ***" in done.stdout
+    assert "secret" not in done.stdout
     with provider(ProviderAnswer(status=status)) as url:
         assert checks(config(tmp_path, url=url), "--live")["channel"] == ("fail", f"channel.{code}")
 

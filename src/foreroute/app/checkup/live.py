@@ -18,6 +18,7 @@ from foreroute.core.plan import Timeouts
 from foreroute.core.ports import Clock, PriceBook
 from foreroute.gateway.ports import TransportFailure, UpstreamRequest
 from foreroute.gateway.transports import ChannelTransports
+from foreroute.gateway.wire.evidence import mask
 from foreroute.settings.convert import channels_of, credentials_of
 from foreroute.settings.model import Settings
 
@@ -100,7 +101,7 @@ def _request(channel: Channel) -> UpstreamRequest:
 
 
 def _words(body: bytes) -> str:
-    """The provider's own message, on one line, without anything that could steer a terminal."""
+    """The provider's own message, on one line, without keys and without anything that could steer a terminal."""
     try:
         error = orjson.loads(body)["error"]
         text = str(error["message"] if isinstance(error, dict) else error)
@@ -110,7 +111,7 @@ def _words(body: bytes) -> str:
 
 
 def _plain(text: str) -> str:
-    return "".join(sign if sign.isprintable() else " " for sign in text)[:_SAID_MAX]
+    return "".join(sign if sign.isprintable() else " " for sign in mask(text))[:_SAID_MAX]
 
 
 def _usage(body: bytes) -> Usage:
