@@ -43,6 +43,7 @@ _SAMPLES: dict[str, Any] = {
     "request_id": "REQUEST",
     "failure": FailureClass.STREAM_INTERRUPTED,
     "detail": "…",
+    "coding": "gzip",
 }
 _ADVICE = {
     "unknown_model": "ask for one of `GET /v1/models`; a key may be limited to some of them",
@@ -59,6 +60,7 @@ _ADVICE = {
     "budget_cut": "raise the budget; what was received is incomplete",
     "accounts_unavailable": "try again; if it lasts, look at the store's disk",
     "too_large": "send less, or raise `gateway.body_max`",
+    "compressed": "send the body without content-encoding",
     "unknown_path": "see the gateway's paths",
     "wrong_method": "see the gateway's paths",
     "internal_error": "a defect of Foreroute; the request may be sent again",
