@@ -39,8 +39,8 @@ def test_a_page_says_the_same_in_both_languages(english: Path, korean: Path) -> 
     assert ran == [commands(block.text) for block in blocks(korean, "sh", "bash")]
     assert [block.language for block in blocks(english)] == [block.language for block in blocks(korean)]
     assert [bool(block.mark) for block in blocks(english)] == [bool(block.mark) for block in blocks(korean)]
-    assert marks(english) == marks(korean)
-    assert rows(english) == rows(korean)
+    assert marks(english) == marks(korean), f"a figure is missing in {name_of(korean)}, or too many"
+    assert rows(english) == rows(korean), f"translate the new row into {name_of(korean)}"
 
 
 def rows(path: Path) -> int:
