@@ -158,6 +158,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/cost/report"): looks(
         "What a period has cost, in every division.", period=of(["day", "week", "month"]), back=count(0, 1000)
     ),
+    ("GET", "/api/cost/report.csv"): looks(
+        "The same as a file.", period=of(["day", "week", "month"]), back=count(0, 1000)
+    ),
+    ("GET", "/api/cost/report-focus.csv"): looks(
+        "The same as FOCUS, by day.", period=of(["day", "week", "month"]), back=count(0, 1000)
+    ),
     ("GET", "/api/cost/forecast"): looks("What the period will have cost."),
     ("GET", "/api/cost/forecast/record"): looks("How well that was forecast before."),
     ("GET", "/api/cost/budgets"): looks("All budgets, keys' and teams' too."),

@@ -89,6 +89,7 @@ MORE: Final[Mapping[str, str]] = {
     "incident.phases": "phases",
     "incident.done": "done",
     "incident.messages": "messages",
+    "incident.playbooks": "playbooks",
     "incident.undo": "undo",
     "incident.guard": "guard",
     "incident.notes": "notes",

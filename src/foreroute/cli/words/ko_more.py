@@ -89,6 +89,7 @@ MORE: Final[Mapping[str, str]] = {
     "incident.phases": "단계",
     "incident.done": "조치",
     "incident.messages": "메시지",
+    "incident.playbooks": "플레이북",
     "incident.undo": "되돌리기",
     "incident.guard": "예방",
     "incident.notes": "메모",
