@@ -62,3 +62,9 @@ def victoria(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victoria]:
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the locale of whoever runs the tests."""
+    monkeypatch.setenv("FOREROUTE_LANG", "en")

@@ -54,6 +54,7 @@ def register(app: typer.Typer) -> None:
     verbs.command("reconcile")(reconcile)
     verbs.command("reprice")(reprice)
     app.add_typer(verbs, name="cost")
+    app.command("report")(report)  # what people look for by this name
 
 
 def show(
