@@ -219,6 +219,7 @@ def _class(
     if not known or mix is None or requests <= 0:
         return None
     limit = math.inf if common["limit"] is None else common["limit"]
+    objective = _limit(sources.objectives.get(name))
     tokens = mix.input_tokens + mix.cached_input_tokens + mix.cache_write_tokens + mix.output_tokens
     return RequestClass(
         name=str(name),
@@ -230,6 +231,7 @@ def _class(
                 usd=one.usd or 0.0,
                 latency_s=_or(records[one.channel].mean_s, one.latency_s or 0.0),
                 late_ratio=records[one.channel].late(limit),
+                missed_ratio=None if objective is None else records[one.channel].late(objective),
                 success=one.success,
                 quality=one.quality,
                 region=str(channels[ChannelId(one.channel)].region),
