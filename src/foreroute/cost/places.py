@@ -1,24 +1,27 @@
 """How much work a channel's places can take before requests find none free. Pure."""
 
-from functools import lru_cache
+from functools import cache
 from typing import Final
 
 BLOCKED_MAX: Final = 0.02
 """The share of requests that may find no place free, and go to another channel than the shares say."""
+USED_MIN: Final = 0.5
+"""So much of a few places is used though more are turned away: a channel of two is not left idle for one that comes amiss."""
 _STEPS: Final = 40
 
 
-@lru_cache(maxsize=1024)
-def load_max(places: int, blocked_max: float = BLOCKED_MAX) -> float:
-    """The most requests under way on average at which `blocked_max` of those that arrive find all places taken.
+@cache
+def load_max(places: int) -> float:
+    """The most requests under way on average at which `BLOCKED_MAX` of those that arrive find all places taken; or, if that
+    is more, half of the places.
 
     Erlang's loss formula, for arrivals that know nothing of each other: 6.6 of 12 places, 88 of 100. The more places, the
-    more of them can be used. `places` ≥ 1; 0 < `blocked_max` < 1.
+    more of them can be used. `places` ≥ 1.
     """
-    low, high = 0.0, places / (1.0 - blocked_max)
+    low, high = USED_MIN * places, places / (1.0 - BLOCKED_MAX)
     for _ in range(_STEPS):
         middle = (low + high) / 2.0
-        low, high = (middle, high) if blocked(places, middle) <= blocked_max else (low, middle)
+        low, high = (middle, high) if blocked(places, middle) <= BLOCKED_MAX else (low, middle)
     return low
 
 

@@ -181,8 +181,8 @@ async def test_places_bound_what_a_channel_can_serve(room):
     await room.serve()
     markets = await market_of(room.market, start_at=AT - 3600.0, end_at=AT)
     programme = programme_of(markets, room.market.channels)
-    # Two places of which 80 % may be taken, one second each: 96 requests a minute.
-    assert programme.capacities["cheap"].requests_per_minute == pytest.approx(96.0)
+    # Two places of which half may be taken, one second each: 60 requests a minute.
+    assert programme.capacities["cheap"].requests_per_minute == pytest.approx(60.0)
     assert programme.capacities["dear"].requests_per_minute is None
 
 
