@@ -84,8 +84,6 @@ class Aim:
     missed_ratio: Mapping[ChannelId, float] = field(default_factory=dict)
     """The share of them that is expected to miss the operator's objective. The limit is that or, where that is less, a
     little above what the configured weights would give."""
-    failed_ratio: Mapping[ChannelId, float] = field(default_factory=dict)
-    failed_max: float = 1.0
     room: Mapping[ChannelId, float] = field(default_factory=dict)
     """The share that a channel's quota and places let it serve; a channel that is not named has no bound."""
     barred: frozenset[ChannelId] = frozenset()

@@ -65,8 +65,6 @@ def _aim(one: RequestClass, found: Optimum, capacities: Mapping[str, Capacity]) 
         usd_per_hour={ChannelId(choice.channel): choice.usd * hourly for choice in one.choices},
         late_ratio={ChannelId(choice.channel): choice.late_ratio for choice in one.choices},
         missed_ratio={ChannelId(choice.channel): _missed(choice) for choice in one.choices},
-        failed_ratio={ChannelId(choice.channel): 1.0 - choice.success for choice in one.choices},
-        failed_max=1.0 - one.success_min,
         limit_s=one.limit_s,
         late_max=one.late_max,
         room={

@@ -1,14 +1,13 @@
 """How far a budget's pace may go beside a known optimum: no further than what is promised. Pure.
 
-The optimum is the cheapest that keeps every promise; among these is one that a budget may spend, that the 95th percentile
-stays within 110 % of what the configured weights would give. What stays is the operator's own: while an optimum is known,
+The optimum is the cheapest that keeps every promise. Two of these a budget may spend: that the 95th percentile stays within
+110 % of what the configured weights would give, and that no more fails than with them. What stays is the operator's own: while an optimum is known,
 pursued or not, what the pace wishes is bounded by what that optimum knows.
 
 - A channel below the quality floor or outside the route's regions gains nothing.
 - No channel gains beyond the share that its quotas and places let it serve.
 - On the straight line from the shares without a pace to what is left of the wish, it goes as far as no more requests are
-  expected to miss the objective, or to fail, than are allowed. Where the shares without a pace miss more, it makes them
-  miss no more than that.
+  expected to miss the objective than may. Where the shares without a pace miss more, it makes them miss no more.
 """
 
 from collections.abc import Mapping
@@ -43,12 +42,9 @@ def kept(base: Shares, wished: Shares, aim: Aim | None) -> tuple[dict[ChannelId,
     wished = _whole(wished)
     roomy = _in_room(start, wished, aim)
     held = [] if all(abs(roomy[one] - wished[one]) < _SAME for one in roomy) else ["room or quality"]
-    parts = {
-        "latency": _part(start, roomy, aim.missed_ratio, aim.late_max),
-        "availability": _part(start, roomy, aim.failed_ratio, aim.failed_max),
-    }
-    held += [name for name, part in parts.items() if part < 1.0]
-    part = min(parts.values())
+    part = _in_time(start, roomy, aim)
+    if part < 1.0:
+        held.append("latency")
     found = {channel: share + part * (roomy[channel] - share) for channel, share in start.items()}
     return found, " and ".join(held)
 
@@ -83,9 +79,13 @@ def _in_room(base: Shares, wished: Shares, aim: Aim) -> dict[ChannelId, float]:
     return dict(base) if total < 1.0 - 1e-6 else found
 
 
-def _part(base: Shares, wished: Shares, ratios: Shares, most: float) -> float:
-    """How much of the way may be gone, 0…1. A channel of which nothing is known is taken for the worst."""
-    before = sum(share * ratios.get(channel, 1.0) for channel, share in base.items())
-    after = sum(share * ratios.get(channel, 1.0) for channel, share in wished.items())
-    allowed = max(most, before)
+def _in_time(base: Shares, wished: Shares, aim: Aim) -> float:
+    """How much of the way may be gone, 0…1."""
+    before, after = _missed(base, aim), _missed(wished, aim)
+    allowed = max(aim.late_max, before)
     return 1.0 if after <= allowed else max(0.0, (allowed - before) / (after - before))
+
+
+def _missed(shares: Shares, aim: Aim) -> float:
+    """A channel of which nothing is known is taken for one that always misses: nothing is gained by going there."""
+    return sum(share * aim.missed_ratio.get(channel, 1.0) for channel, share in shares.items())

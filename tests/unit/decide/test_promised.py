@@ -29,7 +29,7 @@ from foreroute.decide.snapshot import Snapshot
 
 NAMES = (DEAR, CHEAP, SPARE)
 PARTS = st.tuples(*[st.floats(0.0, 1.0)] * 3).filter(lambda one: sum(one) > 0.01)
-ROOMY = replace(AIM, missed_ratio={DEAR: 0.01, CHEAP: 0.055}, failed_ratio={DEAR: 0.0, CHEAP: 0.0})
+ROOMY = replace(AIM, missed_ratio={DEAR: 0.01, CHEAP: 0.055})
 STATES = {
     DEAR: replace(GOOD, usd_per_request=Decimal("0.010")),
     CHEAP: replace(GOOD, usd_per_request=Decimal("0.004")),
@@ -45,24 +45,22 @@ def pressed(price: float, aim: Aim = ROOMY, **more: object) -> Snapshot:
     return snapshot(channels=STATES, budgets=(at_price(price),), aims=aims(aim), **more)
 
 
-@given(PARTS, PARTS, PARTS, PARTS, PARTS, st.sets(st.sampled_from(NAMES), max_size=2))
-def test_no_promise_is_broken_that_is_kept_without_it(base, wished, missed, failed, room, barred) -> None:
+@given(PARTS, PARTS, PARTS, PARTS, st.sets(st.sampled_from(NAMES), max_size=2))
+def test_no_promise_is_broken_that_is_kept_without_it(base, wished, missed, room, barred) -> None:
     aim = Aim(
         shares={},
         usd_per_hour={},
         late_ratio={},
         missed_ratio=dict(zip(NAMES, missed, strict=True)),
-        failed_ratio=dict(zip(NAMES, failed, strict=True)),
-        failed_max=0.1,
         room=dict(zip(NAMES, room, strict=True)),
         barred=frozenset(barred),
     )
     before, wish = whole(base), whole(wished)
     found, _ = kept(before, wish, aim)
     assert math.fsum(found.values()) == pytest.approx(1.0)
-    for ratios, most in ((aim.missed_ratio, aim.late_max), (aim.failed_ratio, aim.failed_max)):
-        was = sum(share * ratios[name] for name, share in before.items())
-        assert sum(share * ratios[name] for name, share in found.items()) <= max(most, was) + 1e-9
+    was = sum(share * aim.missed_ratio[name] for name, share in before.items())
+    now = sum(share * aim.missed_ratio[name] for name, share in found.items())
+    assert now <= max(aim.late_max, was) + 1e-9
     for name, share in found.items():
         most = 0.0 if name in barred else aim.room[name]
         assert -1e-9 <= share <= max(most, before[name]) + 1e-6
@@ -73,7 +71,7 @@ def test_without_an_optimum_or_with_room_the_wish_is_what_it_was(base, wished) -
     before, wish = whole(base), whole(wished)
     assert kept(before, wish, None) == (wish, "")
     free = Aim(shares={}, usd_per_hour={}, late_ratio={}, missed_ratio=dict.fromkeys(NAMES, 0.0))
-    found, held = kept(before, wish, replace(free, failed_ratio=dict.fromkeys(NAMES, 0.0)))
+    found, held = kept(before, wish, free)
     assert found == pytest.approx(wish)
     assert held == ""
 
