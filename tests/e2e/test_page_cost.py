@@ -96,10 +96,10 @@ def test_a_dot_of_the_frontier_is_picked_with_its_row_and_the_report_comes_as_fi
 
 def test_the_budget_of_the_period_is_in_the_chart(opened):
     page = opened()
-    expect(page.locator("#burn svg")).to_contain_text("monthly $")
+    expect(page.locator("#burn figure svg")).to_contain_text("monthly $")
     page.locator("#period label", has_text="Day").click()
     expect(page.locator("#headline")).to_contain_text("Today")
-    expect(page.locator("#burn svg")).not_to_contain_text("monthly")
+    expect(page.locator("#burn figure svg")).not_to_contain_text("monthly")
 
 
 def test_periods_and_languages_change_in_place(opened):

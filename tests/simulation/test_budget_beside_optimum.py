@@ -1,6 +1,5 @@
 """A day whose budget bites while the optimum steers: slower before the wall, and no promise of the operator's is sold."""
 
-from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
@@ -67,6 +66,8 @@ class Day:
     """Tick by tick, of the story."""
     prices: list[float] = field(default_factory=list)
     """The budget's shadow price."""
+    asked_low: int = 0
+    """Attempts on the channel below the floor."""
     errors: set[str] = field(default_factory=set)
 
 
@@ -117,7 +118,7 @@ def day() -> Day:
         start_at=scenario.start_at,
         on_done=found.done.append,
     )
-    deque(attempts, maxlen=0)
+    found.asked_low = sum(one.channel == LOW and one.started_at >= scenario.story_at for one in attempts)
     found.done = [one for one in found.done if one.request.at >= scenario.story_at]
     return found
 
@@ -134,8 +135,8 @@ def test_the_budget_is_met_without_a_wall(day: Day) -> None:
 def test_objective_and_floor_hold_while_both_steer(day: Day) -> None:
     late = sum(waited_s(one) > LIMIT_S for one in day.done) / len(day.done)
     assert late <= LATE_MAX
-    # Where no optimum stands, the configured weights give that channel a hundredth: a budget adds nothing to that.
-    assert all(shares[LOW] <= 0.01 + 1e-9 for shares in day.shares)
+    # Where no optimum stands, the configured weights give that channel a hundredth; a pace without bounds gives it more.
+    assert day.asked_low <= 0.003 * len(day.done)
 
 
 @pytest.mark.slow
