@@ -109,6 +109,7 @@ class Watched(SimulatedForeroute):
 @pytest.fixture(scope="module")
 def day() -> Day:
     found = Day()
+    assert isinstance(SPEC.world, WorldSpec)
     scenario = Scenario(spec=SPEC, world=SPEC.world)
     attempts = run(
         build_world(scenario, 1),

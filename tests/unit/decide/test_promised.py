@@ -22,6 +22,7 @@ from tests.unit.decide.test_aim import (
 from tests.unit.decide.test_pace import at_price
 
 from foreroute.core.decision import ReasonCode
+from foreroute.core.ids import ChannelId
 from foreroute.core.optimum import Aim
 from foreroute.decide.decide import decide
 from foreroute.decide.promised import kept
@@ -37,7 +38,7 @@ STATES = {
 }
 
 
-def whole(parts: tuple[float, ...]) -> dict[object, float]:
+def whole(parts: tuple[float, ...]) -> dict[ChannelId, float]:
     return {name: part / sum(parts) for name, part in zip(NAMES, parts, strict=True)}
 
 
@@ -62,8 +63,8 @@ def test_no_promise_is_broken_that_is_kept_without_it(base, wished, missed, room
     now = sum(share * aim.missed_ratio[name] for name, share in found.items())
     assert now <= max(aim.late_max, was) + 1e-9
     for name, share in found.items():
-        most = 0.0 if name in barred else aim.room[name]
-        assert -1e-9 <= share <= max(most, before[name]) + 1e-6
+        room_left = 0.0 if name in barred else aim.room[name]
+        assert -1e-9 <= share <= max(room_left, before[name]) + 1e-6
 
 
 @given(PARTS, PARTS)
