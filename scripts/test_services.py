@@ -12,6 +12,8 @@ from pathlib import Path
 # service -> (what proves that it is there, packages)
 SERVICES = {
     "chromium": ("/usr/bin/chromium", ["chromium", "fonts-noto-cjk", "fonts-inter"]),
+    "influxdb": ("/usr/bin/influxd", ["influxdb"]),
+    "victoria-metrics": ("/usr/bin/victoria-metrics", ["victoria-metrics"]),
     "node": ("/usr/bin/npm", ["nodejs", "npm"]),
 }
 ROOT = Path(__file__).parents[1]
