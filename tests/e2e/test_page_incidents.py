@@ -156,13 +156,13 @@ def test_it_tells_what_playbooks_did_and_what_was_measured(browser: Browser, ove
     page.locator("#list button", has_text="region us-east-1").click()
     run = page.locator("#runs li", has_text="region-down").last
     fold = run.locator("button.fold")
+    fold.focus()
     if fold.get_attribute("aria-expanded") == "false":
-        fold.focus()
         page.keyboard.press("Enter")
     expect(fold).to_have_attribute("aria-expanded", "true")
     expect(fold).to_be_focused()
-    expect(run.locator("table.steps tbody tr").first).to_contain_text("eject, bounded")
-    expect(run.locator("table.steps tbody tr").first).to_contain_text("lift the bound at once")
+    expect(run.locator("table.play-steps tbody tr").first).to_contain_text("eject, bounded")
+    expect(run.locator("table.play-steps tbody tr").first).to_contain_text("lift the bound at once")
     expect(run).to_contain_text("peer_ok_rate >= 0.95")
     expect(run).to_contain_text(re.compile(r"\(peer_ok_rate \d"))
     assert run.locator("button.fold").get_attribute("aria-controls") == run.locator(".play").get_attribute(

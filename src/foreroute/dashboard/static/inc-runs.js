@@ -1,7 +1,7 @@
 // What playbooks did about an incident: each run with its steps, what was measured, how it ended, and the way back.
 
 import { h } from './dom.js';
-import { count, known } from './format.js';
+import { count, known, percent } from './format.js';
 import { language, t } from './i18n.js';
 import { inWords } from './phrases.js';
 import { took } from './inc-words.js';
@@ -69,7 +69,7 @@ function account(run, name) {
     h('dl', { class: 'facts' },
       row('because', run.trigger), row('known', run.evidence),
       run.actor !== 'foreroute' && row('by', run.actor)),
-    h('table', { class: 'tbl steps' },
+    h('table', { class: 'tbl play-steps' },
       h('caption', { class: 'sr' }, t('ic.run.steps', { name: run.playbook })),
       h('thead', {}, h('tr', {}, ['step', 'state', 'said', 'undo'].map((one) => h('th', { scope: 'col' }, t(`ic.step.${one}`))))),
       h('tbody', {}, run.steps.map(stepRow))),
@@ -92,7 +92,7 @@ function stepRow(step) {
     h('td', { 'data-of': t('ic.step.undo') }, h('span', { lang: foreign(inWords(step.undo)) }, inWords(step.undo))));
 }
 
-const held = (hold) => t('ic.hold', { channel: hold.channel, kind: t(`ic.hold.${hold.kind}`), value: Number(hold.value.toFixed(3)), until: second(hold.until) });
+const held = (hold) => t('ic.hold', { channel: hold.channel, kind: t(`ic.hold.${hold.kind}`), value: hold.kind === 'share' ? percent(hold.value) : Number(hold.value.toFixed(3)), until: second(hold.until) });
 
 const row = (name, words) => words && [h('dt', {}, t(`ic.run.${name}`)), h('dd', { lang: foreign(sentences(words)) }, sentences(words))];
 const sentences = (words) => words.split('; ').map(inWords).join('; ');

@@ -166,7 +166,7 @@ export const EN = {
   'ic.risk.lasting': 'lasting',
   'ic.risk.destructive': 'destructive',
   'ic.hold': '{channel}: {kind} {value} until {until} UTC',
-  'ic.hold.share': 'at most this part of its weight:',
+  'ic.hold.share': 'of its weight at most:',
   'ic.hold.concurrency': 'requests at a time, times',
   'ic.hold.first_chunk_timeout': 'time to the first chunk, times',
   'ic.hold.stall_timeout': 'longest silence, times',
