@@ -1,5 +1,6 @@
 """What a playbook does, as it is written: one class for each action, with its checked parameters."""
 
+from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -26,7 +27,7 @@ class CanarySpec(Strict):
     for_: Annotated[StepDuration, Field(alias="for")]
 
 
-class Step(Strict):
+class Step(Strict, ABC):
     """One step. They are done one after the other."""
 
     id: Name
@@ -48,8 +49,9 @@ class Step(Strict):
             )
         return self
 
+    @abstractmethod
     def does(self) -> steps.Action:
-        raise NotImplementedError
+        """What the engine is given."""
 
     def value(self) -> made.Step:
         canary = self.canary
