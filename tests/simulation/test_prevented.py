@@ -19,7 +19,7 @@ from foreroute.simulate.scenario_schema import ScenarioSpec
 CHANNEL = "azure-us-east-a"
 BEGINS_S = 2400.0
 """After the story's begin."""
-WARM_S = 5400.0
+WARM_S = 86_400.0
 
 
 @dataclass(frozen=True)
