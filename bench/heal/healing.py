@@ -14,17 +14,17 @@ fault counts with the fault's length, for both gateways.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import mean
 from typing import Final
 
 from bench.heal.injections import KINDS, Injection, played, schedule
+from bench.heal.journal import Healed, Journal
 from bench.heal.reactive import reactive
 from bench.report import Row
 from foreroute.chaos.answer import Verdict
 from foreroute.chaos.judge import channel_clock, is_good, user_clock
 from foreroute.chaos.seen import Seen
-from foreroute.core.attempt import PickReason
+from foreroute.core.attempt import Attempt, Outcome, PickReason
 
 EACH: Final = 11
 EACH_QUICK: Final = 1
@@ -37,21 +37,6 @@ _HOW: Final = (
 _BASELINE: Final = (
     "the baseline is LiteLLM's policy (two retries, its cooldowns, simple-shuffle) over the same channels"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Healed:
-    """One injection under one gateway. Seconds."""
-
-    kind: str
-    recovered: bool
-    user_s: float
-    channel_s: float
-    back_s: float | None
-    bad: int
-    requests: int
-    attempts: int
-    probes: int
 
 
 def healed(injection: Injection, seen: Seen) -> Healed:
@@ -71,7 +56,25 @@ def healed(injection: Injection, seen: Seen) -> Healed:
         requests=len(during),
         attempts=sum(one.reason is not PickReason.PROBE for one in seen.attempts),
         probes=sum(one.reason is PickReason.PROBE for one in seen.attempts),
+        tokens=sum(map(_tokens, seen.attempts)),
+        probe_tokens=sum(_tokens(one) for one in seen.attempts if one.reason is PickReason.PROBE),
+        retry_tokens=sum(_tokens(one) for one in seen.attempts if _is_in_vain(one)),
     )
+
+
+def _tokens(attempt: Attempt) -> int:
+    usage = attempt.usage
+    return (
+        usage.input_tokens
+        + usage.cached_input_tokens
+        + usage.cache_write_tokens
+        + usage.output_tokens
+        + usage.reasoning_tokens
+    )
+
+
+def _is_in_vain(attempt: Attempt) -> bool:
+    return attempt.reason is not PickReason.PROBE and attempt.outcome is not Outcome.SUCCESS
 
 
 def _from_first_bad(seen: Seen, settled_s: float) -> float:
@@ -81,8 +84,14 @@ def _from_first_bad(seen: Seen, settled_s: float) -> float:
 
 def rows(*, quick: bool) -> list[Row]:
     injections = schedule(EACH_QUICK if quick else EACH)
-    ours = [healed(one, played(one)) for one in injections]
-    theirs = [healed(one, _without_books(played(one, reactive))) for one in injections]
+    journal = Journal.from_environment()
+    ours, theirs = [], []
+    for number, one in enumerate(injections, start=1):
+        ours.append(journal.once(one, "foreroute", lambda one=one: healed(one, played(one))))
+        theirs.append(
+            journal.once(one, "reactive", lambda one=one: healed(one, _without_books(played(one, reactive))))
+        )
+        journal.tell(number, len(injections))
     return [*_totals(ours, theirs), *_by_kind(ours, theirs)]
 
 
@@ -98,6 +107,7 @@ def _totals(ours: Sequence[Healed], theirs: Sequence[Healed]) -> list[Row]:
     channel, channel_base = _mean(ours, lambda one: one.channel_s), _mean(theirs, lambda one: one.channel_s)
     bad, bad_base = _bad_ratio(ours), _bad_ratio(theirs)
     probes = sum(one.probes for one in ours) / max(1, sum(one.attempts + one.probes for one in ours))
+    own = sum(one.probe_tokens + one.retry_tokens for one in ours) / max(1, sum(one.tokens for one in ours))
     how = f"{len(ours)} injections: {_HOW}; {_BASELINE}"
     return [
         Row(id="heal.recovery_ratio", what="faults recovered from without anybody's help", value=ratio, unit="",
@@ -113,6 +123,8 @@ def _totals(ours: Sequence[Healed], theirs: Sequence[Healed]) -> list[Row]:
             baseline=f"{bad_base:.4f}", how=how),
         Row(id="heal.probe_ratio", what="own probes among all attempts, a fault every other minute", value=probes,
             unit="", baseline="0", how=how),
+        Row(id="heal.own_cost_ratio", what="probes and attempts in vain among all billed tokens", value=own,
+            unit="", target="< 0.01", holds=own < 0.01, how=f"{how}; a probe asks for one token, 16 of a stream"),
     ]  # fmt: skip
 
 

@@ -8,11 +8,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
 from foreroute.app.simulated import LiveSimulation, SimulationOptions
-from foreroute.core.incident import ForecastOutcome, IncidentReport, Origin
-from foreroute.dashboard.incident_rows import full_row, short_row, summary_row
+from foreroute.core.incident import IncidentReport
 from foreroute.simulate.scenario import Scenario, load_scenario
 from foreroute.simulate.scenario_schema import ScenarioSpec
 
