@@ -57,6 +57,7 @@ def desk() -> tuple[TuningDesk, float]:
     plan = RoutingPlan(version=0, made_at=0.0, valid_until=0.0, routes={CHAT: route})
     made = TuningDesk(arena.tuner, TuningSettings(), plan)
     made.history.extend(arena.changes)
+    assert arena.last is not None
     made.views = arena.last.views
     return made, arena.changes[-1].at + 60.0
 
