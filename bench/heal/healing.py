@@ -14,6 +14,7 @@ fault counts with the fault's length, for both gateways.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import mean
 from typing import Final
 
@@ -87,12 +88,18 @@ def rows(*, quick: bool) -> list[Row]:
     journal = Journal.from_environment()
     ours, theirs = [], []
     for number, one in enumerate(injections, start=1):
-        ours.append(journal.once(one, "foreroute", lambda one=one: healed(one, played(one))))
-        theirs.append(
-            journal.once(one, "reactive", lambda one=one: healed(one, _without_books(played(one, reactive))))
-        )
+        ours.append(journal.once(one, "foreroute", partial(_ours, one)))
+        theirs.append(journal.once(one, "reactive", partial(_theirs, one)))
         journal.tell(number, len(injections))
     return [*_totals(ours, theirs), *_by_kind(ours, theirs)]
+
+
+def _ours(injection: Injection) -> Healed:
+    return healed(injection, played(injection))
+
+
+def _theirs(injection: Injection) -> Healed:
+    return healed(injection, _without_books(played(injection, reactive)))
 
 
 def _without_books(seen: Seen) -> Seen:

@@ -96,7 +96,7 @@ async def test_one_has_the_runs_of_its_playbooks_with_what_was_measured_and_the_
     over = next(run for run in found["runs"] if run["state"] == "verified")
     assert (over["playbook"], over["verify"]["success"]) == ("region-down", ["peer_ok_rate >= 0.95"])
     assert "peer_ok_rate 1" in over["verification"]
-    assert [(one["id"], one["state"]) for one in over["steps"]][0] == ("out", "done")
+    assert (over["steps"][0]["id"], over["steps"][0]["state"]) == ("out", "done")
     assert all(one["undo"] for one in over["steps"])
     active = next(run for run in found["runs"] if not run["is_over"])
     assert active["answers"] == ["undo"]

@@ -71,7 +71,7 @@ def _now_and_then_slow() -> acts.Act:
 
 def trial_stopped(seen: Seen) -> list[str]:
     """It came as far as a canary of one bounded step, was taken back for its harm, and all of it is on record."""
-    changes = [found for one in seen.acts if one.kind == TUNING and (found := read_change(one)) is not None]
+    changes = [change for one in seen.acts if one.kind == TUNING and (change := read_change(one)) is not None]
     mine = [one for one in changes if one.parameter is Parameter.FIRST_CHUNK]
     events = Counter(one.event for one in mine)
     attempts = [one for one in seen.attempts if one.started_at >= seen.began_at]
