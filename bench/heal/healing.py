@@ -44,12 +44,11 @@ def healed(injection: Injection, seen: Seen) -> Healed:
     length_s = seen.ended_at - seen.began_at
     user_s, channel_s, back_s = user_clock(seen), channel_clock(seen), seen.back_s()
     during = seen.during()
-    honest = all(one.verdict in {Verdict.COMPLETE, Verdict.TOLD} for one in seen.asked)
-    is_soon = user_s is not None and user_s <= _SOON_S
-    is_back = back_s is not None and back_s <= _SOON_S
+    missed = _missed(seen, user_s, back_s)
     return Healed(
         kind=injection.kind,
-        recovered=honest and is_soon and is_back and not seen.unrecorded,
+        recovered=not missed,
+        missed=missed,
         user_s=_from_first_bad(seen, length_s if user_s is None else user_s),
         channel_s=length_s if channel_s is None else channel_s,
         back_s=back_s,
@@ -61,6 +60,21 @@ def healed(injection: Injection, seen: Seen) -> Healed:
         probe_tokens=sum(_tokens(one) for one in seen.attempts if one.reason is PickReason.PROBE),
         retry_tokens=sum(_tokens(one) for one in seen.attempts if _is_in_vain(one)),
     )
+
+
+def _missed(seen: Seen, user_s: float | None, back_s: float | None) -> str:
+    """What it fell short of, in words; empty for a fault that was recovered from."""
+    odd = [one.verdict for one in seen.asked if one.verdict not in {Verdict.COMPLETE, Verdict.TOLD}]
+    found = []
+    if odd:
+        found.append(f"{len(odd)} answers were {odd[0]}")
+    if user_s is None or user_s > _SOON_S:
+        found.append(f"users were not well within {_SOON_S:g} s")
+    if back_s is None or back_s > _SOON_S:
+        found.append("the channel did not come back" if back_s is None else f"back after {back_s:.0f} s")
+    if seen.unrecorded:
+        found.append(f"{seen.unrecorded} attempts are not in the books")
+    return ", ".join(found)
 
 
 def _tokens(attempt: Attempt) -> int:
@@ -156,7 +170,7 @@ def _by_kind(ours: Sequence[Healed], theirs: Sequence[Healed]) -> list[Row]:
         found.append(
             Row(
                 id=f"heal.fault.{kind}",
-                what=f"users' time to recover; {recovered} of {len(own)} recovered",
+                what=f"users' time to recover; {recovered} of {len(own)} recovered{_shortfall(own)}",
                 value=user,
                 unit="s",
                 baseline=f"{base['user_s']} s, {base['recovered']} of {base['injections']}",
@@ -164,6 +178,12 @@ def _by_kind(ours: Sequence[Healed], theirs: Sequence[Healed]) -> list[Row]:
             )
         )
     return found
+
+
+def _shortfall(parts: Sequence[Healed]) -> str:
+    """Why those were not recovered from that were not."""
+    reasons = sorted({one.missed for one in parts if one.missed})
+    return f" ({'; '.join(reasons)})" if reasons else ""
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:

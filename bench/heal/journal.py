@@ -24,6 +24,8 @@ class Healed:
 
     kind: str
     recovered: bool
+    missed: str
+    """What it fell short of; empty where it was recovered from."""
     user_s: float
     channel_s: float
     back_s: float | None
