@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from foreroute.cli.incident_runs import run_story, run_ways
 from foreroute.cli.language import known, say
 from foreroute.cli.say import console, table, text
 
@@ -73,7 +74,13 @@ def show_one(answer: Row) -> None:
     _section("phases", _phases(row.get("phases") or {}))
     _section("done", _acts(row.get("acts") or []))
     _section("messages", (f"{one.get('count')} × {one.get('text')}" for one in row.get("patterns") or []))
-    _section("undo", (_undo(one) for one in answer.get("undo") or []))
+    runs: list[Row] = answer.get("runs") or []
+    _section("playbooks", (run_story(one) for one in runs))
+    ways = [
+        *(way for one in runs for way in run_ways(one)),
+        *(_undo(one) for one in answer.get("undo") or []),
+    ]
+    _section("undo", iter(ways))
     guards = row.get("guards") or [] if row.get("closed_at") is not None else []
     _section("guard", (_guard(one) for one in guards))
     _section("notes", (_note(one) for one in row.get("notes") or []))
