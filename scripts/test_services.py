@@ -13,6 +13,8 @@ from pathlib import Path
 SERVICES = {
     "chromium": ("/usr/bin/chromium", ["chromium", "fonts-noto-cjk", "fonts-inter"]),
     "node": ("/usr/bin/npm", ["nodejs", "npm"]),
+    "postgres": ("/usr/lib/postgresql/15/bin/postgres", ["postgresql"]),
+    "redis": ("/usr/bin/redis-server", ["redis-server"]),
 }
 ROOT = Path(__file__).parents[1]
 CLIENTS = {"llama-index": "LlamaIndex", "adapters": "the adapter library"}

@@ -20,6 +20,8 @@ SERVICES = {
     "llama-index": str(ROOT / ".clients/llama-index/.installed"),
     "adapters": str(ROOT / ".clients/adapters/.installed"),
     "models": str(ROOT / ".clients/models/.installed"),
+    "postgres": "/usr/lib/postgresql/15/bin/postgres",
+    "redis": "/usr/bin/redis-server",
 }
 
 

@@ -17,6 +17,7 @@ from foreroute.core.keys import Budget, Limits, Scope, ScopeId, TeamId
 from foreroute.core.windows import Window, window_end, window_start
 from foreroute.gateway.accounts import MemoryAccounts
 from foreroute.store.sqlite_accounts import SqliteAccounts
+from tests.redis_house import InStep, RedisServer, redis_server
 
 AT = 1_772_442_000.0
 """Monday 2026-03-02 09:00 UTC."""
@@ -24,14 +25,27 @@ LEASE_S = 900.0
 FREE = Spent(0, Decimal(0))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("redis", marks=pytest.mark.service("redis"))])
 def accounts(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AccountBooks]:
     if request.param == "memory":
         yield MemoryAccounts(lease_s=LEASE_S)
         return
+    if request.param == "redis":
+        server: RedisServer = request.getfixturevalue("redis")
+        server.say("FLUSHALL")
+        shared = InStep(server.url, prefix="suite", lease_s=LEASE_S)
+        yield shared
+        shared.close()
+        return
     opened = SqliteAccounts.open(tmp_path / "accounts.db", lease_s=LEASE_S)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 def scope(name: str = "key:k", *budgets: Budget, **limits: object) -> Scope:
