@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.redis_house import InStep, RedisServer, redis_server
 
 from foreroute.core.accounts import LATE_S, AccountBooks, Ask, Crossing, Gauge, Refusal, Spent, Ticket
 from foreroute.core.ids import KeyId
@@ -17,7 +18,6 @@ from foreroute.core.keys import Budget, Limits, Scope, ScopeId, TeamId
 from foreroute.core.windows import Window, window_end, window_start
 from foreroute.gateway.accounts import MemoryAccounts
 from foreroute.store.sqlite_accounts import SqliteAccounts
-from tests.redis_house import InStep, RedisServer, redis_server
 
 AT = 1_772_442_000.0
 """Monday 2026-03-02 09:00 UTC."""

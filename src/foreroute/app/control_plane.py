@@ -125,7 +125,7 @@ class ControlPlane:
             else None
         )
         try:
-            desk = build_desk(self.settings, store.records, self.clock)
+            desk = build_desk(self.settings, store.records, self.clock, lambda: self.data.shared)
             self._reports = planned_reports(self.settings)
             self.mutes = mutes_of(self.settings, store.records)
             await self.mutes.start(self.clock.now())

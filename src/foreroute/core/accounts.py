@@ -211,3 +211,15 @@ class SharedHealth:
     """How often it was lost since the start."""
     degraded: int = 0
     """Requests that were answered without it since the start."""
+    without: str = ""
+    """What is done meanwhile; empty while it is up."""
+
+
+class RemoteAccounts(SharedAccounts, Protocol):
+    """Shared accounts with what their stand-in needs beside."""
+
+    def book(self, ask: Ask, spent: Spent, at: float) -> None:
+        """Spent without leave, as while nobody could be asked: counted as soon as that is possible. Never waits."""
+        ...
+
+    def health(self) -> SharedHealth: ...

@@ -71,7 +71,12 @@ class Tab:
         charged = asked(self._till.attempt_scopes(route, channel), cost)
         accounts = self._till.accounts
         try:
-            if beside and self.ticket is not None and cost and not await accounts.extend(self.ticket, cost, at):
+            if (
+                beside
+                and self.ticket is not None
+                and cost
+                and not await accounts.extend(self.ticket, cost, at)
+            ):
                 return False
             if not charged:
                 return True

@@ -31,8 +31,9 @@ from foreroute.core.accounts import (
 )
 from foreroute.core.errors import StoreUnavailable
 from foreroute.core.keys import Scope, ScopeId
-from foreroute.core.meters import NOTHING, Held, gauges, refusal, reserve, standing_of, with_gauges
+from foreroute.core.meters import NOTHING, gauges, refusal, reserve, standing_of, with_gauges
 from foreroute.core.windows import Window
+from foreroute.store.redis_calls import Call, Command, Reply, Wire
 from foreroute.store.redis_counters import (
     Windowed,
     account_name,
@@ -43,7 +44,6 @@ from foreroute.store.redis_counters import (
     scopes_args,
     windowed,
 )
-from foreroute.store.redis_calls import Call, Command, Reply, Wire
 from foreroute.store.redis_link import RedisLink
 from foreroute.store.redis_seen import Seen
 

@@ -71,7 +71,7 @@ class RedisWire:
             replication.get("role") != "master",
             str(memory.get("maxmemory_policy", "noeviction")),
         )
-        if int(version.split(".")[0]) < _VERSION_MIN:
+        if int(version.split(".", maxsplit=1)[0]) < _VERSION_MIN:
             raise StoreError(f"it is Redis {version}; accounts need Redis 7, or Valkey 7.2, or a later one")
         if self.facts.is_replica:
             raise StoreUnavailable("it is a replica, which cannot be written: name the primary")
