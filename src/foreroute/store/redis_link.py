@@ -50,6 +50,10 @@ class RedisLink:
     def due(self) -> int:
         return len(self._posted)
 
+    @property
+    def is_sending(self) -> bool:
+        return self._sending > 0
+
     def start(self) -> None:
         if self._task is None:
             self._task = asyncio.ensure_future(self._run())
@@ -80,7 +84,8 @@ class RedisLink:
         self._work.set()
         try:
             if not await within(future, self.settings.timeout_s):
-                raise StoreUnavailable(self._too_slow())
+                self.fall(self._too_slow())  # the next one does not wait for the same
+                raise StoreUnavailable(self.state.problem)
             return future.result()
         finally:
             future.cancel()
