@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -116,6 +116,15 @@ async def until_up(accounts: RedisAccounts) -> None:
     assert accounts.link is not None
     async with asyncio.timeout(30.0):
         await accounts.link.state.ready.wait()
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Looks again and again: it is about a real server, which has its own time."""
+    async with asyncio.timeout(30.0):
+        while True:
+            if is_so():
+                return
+            await asyncio.sleep(0.002)
 
 
 async def flushed(accounts: RedisAccounts) -> None:

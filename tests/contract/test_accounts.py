@@ -419,7 +419,7 @@ class Overdraw(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.accounts: tuple[AccountBooks, ...] = (
             MemoryAccounts(lease_s=LEASE_S),
-            SqliteAccounts.open(Path(self.folder.name) / "a.db", lease_s=LEASE_S),
+            self.store(Path(self.folder.name)),
         )
         self.scopes = (
             scope(
@@ -439,6 +439,9 @@ class Overdraw(RuleBasedStateMachine):
         self.at = AT
         self.open: list[tuple[Ticket, ...]] = []
 
+    def store(self, folder: Path) -> SqliteAccounts | InStep:
+        return SqliteAccounts.open(folder / "a.db", lease_s=LEASE_S)
+
     def teardown(self) -> None:
         for tickets in self.open:
             self.settle_all(tickets, Spent(0, Decimal(0)))
@@ -448,7 +451,7 @@ class Overdraw(RuleBasedStateMachine):
                 assert found.parallel == 0
                 assert all(balance.reserved_usd == 0 for balance in found.balances.values())
         store = self.accounts[1]
-        assert isinstance(store, SqliteAccounts)
+        assert isinstance(store, SqliteAccounts | InStep)
         store.close()
         self.folder.cleanup()
 
@@ -513,3 +516,22 @@ class Overdraw(RuleBasedStateMachine):
 
 Overdraw.TestCase.settings = profile(max_examples=150, stateful_step_count=40, deadline=None)
 TestOverdraw = Overdraw.TestCase
+
+
+class SharedOverdraw(Overdraw):
+    """The same with a Redis of its own."""
+
+    def store(self, folder: Path) -> SqliteAccounts | InStep:
+        self.server = RedisServer(folder)
+        self.server.start()
+        return InStep(self.server.url, prefix="overdraw", lease_s=LEASE_S)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.server.kill()
+
+
+SharedOverdraw.TestCase.settings = profile(max_examples=20, stateful_step_count=40, deadline=None)
+TestSharedOverdraw = pytest.mark.service("redis")(SharedOverdraw.TestCase)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.redis_house import PATIENT, RedisServer, flushed, redis_server, shared, until, until_up
 
 from foreroute.core.accounts import Ask, Refusal, Spent, Ticket
 from foreroute.core.errors import StoreUnavailable
@@ -18,7 +19,6 @@ from foreroute.gateway.degraded import DegradedAccounts
 from foreroute.store.redis_accounts import RedisAccounts
 from foreroute.store.redis_calls import LinkSettings
 from foreroute.store.redis_shared import close_shared
-from tests.redis_house import PATIENT, RedisServer, flushed, redis_server, shared, until_up
 
 pytestmark = pytest.mark.service("redis")
 MONEY = Scope(ScopeId("key:money"), Limits(budgets=(Budget(Decimal(1), Window.TOTAL),)))
@@ -58,10 +58,7 @@ async def money(accounts: RedisAccounts) -> tuple[Decimal, Decimal]:
 
 
 async def until_down(accounts: RedisAccounts) -> None:
-    assert accounts.link is not None
-    async with asyncio.timeout(30.0):
-        while accounts.link.state.is_up:
-            await asyncio.sleep(0)
+    await until(lambda: not accounts.health().is_up)
 
 
 @pytest.mark.parametrize("keeps_data", [False, True])
@@ -112,9 +109,7 @@ async def test_connections_that_are_cut_are_made_again_and_nothing_counts_twice(
             await flushed(one)
             await until_up(one)
         await flushed(one)
-        async with asyncio.timeout(10.0):
-            while one.health().due:
-                await asyncio.sleep(0)
+        await until(lambda: not one.health().due)
         await until_up(one)
         assert await money(one) == (Decimal("0.5"), Decimal(0))
 
@@ -143,8 +138,7 @@ async def test_whoever_leaves_while_being_admitted_holds_nothing(server: RedisSe
     async with opened(server) as one:
         server.freeze()
         asking = asyncio.ensure_future(one.admit(ask(MONEY, "1"), time.time()))
-        while not (one.link is not None and one.link.is_sending):
-            await asyncio.sleep(0)
+        await until(lambda: one.link is not None and one.link.is_sending)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         server.thaw()
@@ -159,7 +153,7 @@ async def test_a_full_server_refuses_new_reservations_and_takes_settlements(serv
         server.say("CONFIG", "SET", "maxmemory", "1mb")
         one.settle(held, Spent(0, Decimal("0.4")), time.time())
         await flushed(one)
-        with pytest.raises(StoreUnavailable, match="(?i)memory"):
+        with pytest.raises(StoreUnavailable, match=r"(?i)memory"):
             await one.admit(ask(MONEY, "0.1"), time.time())
         server.say("CONFIG", "SET", "maxmemory", "0")
         await until_up(one)
@@ -198,9 +192,7 @@ async def test_gateways_whose_clocks_differ_by_years_agree(server: RedisServer) 
 @pytest.mark.parametrize("choice", ["closed", "open"])
 async def test_budgets_do_as_chosen_and_limits_are_divided(server: RedisServer, choice: str) -> None:
     async with opened(server) as one, opened(server, "two"), opened(server, "three"):
-        async with asyncio.timeout(10.0):
-            while one.health().replicas < 3:
-                await asyncio.sleep(0.01)
+        await until(lambda: one.health().replicas == 3)
         both = DegradedAccounts(one, "closed" if choice == "closed" else "open")
         server.kill()
         await until_down(one)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from tests.redis_house import RedisServer, free_port, redis_server
 
 from foreroute.app.prices import price_book
 from foreroute.core.attempt import Usage
@@ -22,7 +23,6 @@ from foreroute.serving import serve_asgi
 from foreroute.settings.convert import channels_of
 from foreroute.settings.load import parse_settings
 from foreroute.testing.fake_provider import FakeProvider, ProviderAnswer, ProviderRequest
-from tests.redis_house import RedisServer, free_port, redis_server
 
 pytestmark = [pytest.mark.service("redis"), pytest.mark.slow]
 GATEWAYS, AT_ONCE, OUTPUT_TOKENS = 3, 300, 12
@@ -31,7 +31,7 @@ LIMIT_USD = Decimal("0.0009")
 
 
 class Slow:
-    def answer(self, request: ProviderRequest) -> ProviderAnswer:  # noqa: ARG002
+    def answer(self, request: ProviderRequest) -> ProviderAnswer:
         return ProviderAnswer(time_to_first_chunk_s=0.5, chunks=("word ",) * OUTPUT_TOKENS)
 
 
@@ -98,6 +98,13 @@ async def metric(http: aiohttp.ClientSession, url: str, name: str) -> float:
     return float(next(line.split()[-1] for line in text.splitlines() if line.startswith(f"{name} ")))
 
 
+async def told(http: aiohttp.ClientSession, url: str) -> None:
+    while True:
+        if not await metric(http, url, "foreroute_shared_due"):
+            return
+        await asyncio.sleep(0.05)
+
+
 def in_ledger(stores: list[Path]) -> Decimal:
     pico = 0
     for store in stores:
@@ -148,8 +155,8 @@ async def test_a_hard_budget_of_three_processes_is_overspent_by_no_more_than_one
                     for number in range(AT_ONCE):
                         group.create_task(ask(number))
                 async with asyncio.timeout(30.0):
-                    while any([await metric(http, url, "foreroute_shared_due") for url in urls]):
-                        await asyncio.sleep(0.05)
+                    for url in urls:
+                        await told(http, url)
                 for number in range(AT_ONCE):  # what was only held is free again: use it up, one by one
                     await ask(number)
                 degraded = sum([await metric(http, url, "foreroute_shared_degraded") for url in urls])

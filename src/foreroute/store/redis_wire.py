@@ -33,11 +33,6 @@ class ServerFacts:
     """What it throws away when its memory is full: `noeviction` is nothing."""
 
 
-def check_installed() -> None:
-    """Raises MissingExtra."""
-    _client()
-
-
 def scripts() -> tuple[str, str]:
     """The script as it is refused, and as it is done, when the server's memory is full."""
     body = resources.files("foreroute.store").joinpath("lua/accounts.lua").read_text(encoding="utf-8")
