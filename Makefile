@@ -67,6 +67,7 @@ lock: .venv/.uv ## resolve the pinned, hashed dependencies again
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --extra alerts --extra aws --extra azure --extra bills --extra compare --extra cost --extra gcp --extra geo --extra ml --extra postgres --extra redis --extra report --extra stats --group build --group dev -c requirements/demo.txt pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header requirements/llama-index.in -o requirements/llama-index.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header pyproject.toml requirements/adapters.in -o requirements/adapters.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header pyproject.toml requirements/ray.in -o requirements/ray.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --override requirements/models-overrides.txt pyproject.toml requirements/models.in -o requirements/models.txt
 
 clean: ## remove the environment and what tests and tools left

@@ -19,6 +19,7 @@ SERVICES = {
     "chromium": "/usr/bin/chromium",
     "llama-index": str(ROOT / ".clients/llama-index/.installed"),
     "adapters": str(ROOT / ".clients/adapters/.installed"),
+    "ray": str(ROOT / ".clients/ray/.installed"),
     "models": str(ROOT / ".clients/models/.installed"),
     "postgres": "/usr/lib/postgresql/15/bin/postgres",
     "redis": "/usr/bin/redis-server",
