@@ -35,10 +35,10 @@ class Slow:
         return ProviderAnswer(time_to_first_chunk_s=0.5, chunks=("word ",) * OUTPUT_TOKENS)
 
 
-def config(provider: str, store: Path, port: int, redis: str) -> bytes:
+def config(provider: str, store: Path, port: int, redis: str, workers: int = 1) -> bytes:
     return json.dumps(
         {
-            "gateway": {"port": port, "probe": False},
+            "gateway": {"port": port, "probe": False, "workers": workers},
             "dashboard": {"enabled": False},
             "loop": {"fit_workers": 0},
             "store": {"path": str(store)},
@@ -95,7 +95,8 @@ async def ready(http: aiohttp.ClientSession, url: str, process: subprocess.Popen
 async def metric(http: aiohttp.ClientSession, url: str, name: str) -> float:
     async with http.get(f"{url}/metrics") as response:
         text = await response.text()
-    return float(next(line.split()[-1] for line in text.splitlines() if line.startswith(f"{name} ")))
+    found = [line.split()[-1] for line in text.splitlines() if line.startswith(f"{name} ")]
+    return float(found[0]) if found else -1.0
 
 
 async def told(http: aiohttp.ClientSession, url: str) -> None:
@@ -103,6 +104,17 @@ async def told(http: aiohttp.ClientSession, url: str) -> None:
         if not await metric(http, url, "foreroute_shared_due"):
             return
         await asyncio.sleep(0.05)
+
+
+async def reaches(http: aiohttp.ClientSession, url: str, name: str, value: float) -> None:
+    async with asyncio.timeout(60.0):
+        while True:
+            try:
+                if await metric(http, url, name) == value:
+                    return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.1)
 
 
 def in_ledger(stores: list[Path]) -> Decimal:
@@ -175,3 +187,19 @@ async def test_a_hard_budget_of_three_processes_is_overspent_by_no_more_than_one
             assert ends[402] > 0, "the budget was for fewer"
             assert spent <= LIMIT_USD + reserved.cost_usd
             assert spent > LIMIT_USD * Decimal("0.8"), "and it can be used up"
+
+
+async def test_workers_of_one_gateway_are_replicas_and_say_when_it_is_lost(tmp_path: Path) -> None:
+    with redis_server(tmp_path / "redis") as server:
+        path, port = tmp_path / "gateway.json", free_port()
+        path.write_bytes(config("http://127.0.0.1:9/v1", tmp_path / "g.db", port, server.url, workers=2))
+        url = f"http://127.0.0.1:{port}"
+        async with aiohttp.ClientSession() as http:
+            with gateway(path) as process:
+                await ready(http, url, process)
+                await reaches(http, url, "foreroute_shared_replicas", 2.0)
+                await reaches(http, url, "foreroute_shared_up", 1.0)
+                server.kill()
+                await reaches(http, url, "foreroute_shared_up", 0.0)
+                server.start()
+                await reaches(http, url, "foreroute_shared_up", 1.0)

@@ -80,7 +80,7 @@ def shared_gauges(health: Callable[[], SharedHealth | None]) -> Sequence[Gauge]:
         def read() -> Iterable[tuple[Sequence[str], float]]:
             found = health()
             if found is not None:
-                yield (), value(found)
+                yield (), float(value(found))
 
         return read
 

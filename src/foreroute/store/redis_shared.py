@@ -1,13 +1,17 @@
 """Opens shared accounts: their connection, and the beat by which replicas count each other."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from foreroute.core.accounts import LEASE_S
 from foreroute.store.redis_accounts import RedisAccounts
 from foreroute.store.redis_calls import LinkSettings, Wire
 from foreroute.store.redis_link import RedisLink
 from foreroute.store.redis_wire import RedisAddress, RedisWire, connector
+
+_log: Final = logging.getLogger("foreroute.shared")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +36,10 @@ def open_shared(
     connect = connector(settings.address, f"{{{settings.prefix}}}:", settings.link.connect_timeout_s)
 
     async def greet(wire: Wire, is_new: bool) -> None:
-        run_id = wire.facts.run_id if isinstance(wire, RedisWire) and wire.facts is not None else ""
-        await accounts.greet(wire, is_new, run_id)
+        facts = wire.facts if isinstance(wire, RedisWire) else None
+        if is_new and facts is not None and facts.policy != "noeviction":
+            _log.warning("shared_state_may_be_evicted", extra={"maxmemory_policy": facts.policy})
+        await accounts.greet(wire, is_new, "" if facts is None else facts.run_id)
 
     accounts.link = RedisLink(connect, greet, settings.link, now)
     return accounts

@@ -91,6 +91,7 @@ def test_metrics_say_how_it_is() -> None:
         "foreroute_shared_falls": [1.0],
         "foreroute_shared_degraded": [7.0],
     }
+    assert all(type(value) is float for values in found.values() for value in values)
     assert all(list(gauge.read()) == [] for gauge in shared_gauges(lambda: None))
 
 
