@@ -24,6 +24,8 @@ SERVICES = {
     "victoria-metrics": VICTORIA,
     "ray": str(ROOT / ".clients/ray/.installed"),
     "models": str(ROOT / ".clients/models/.installed"),
+    "postgres": "/usr/lib/postgresql/15/bin/postgres",
+    "redis": "/usr/bin/redis-server",
 }
 
 

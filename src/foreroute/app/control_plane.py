@@ -123,7 +123,7 @@ class ControlPlane:
         made = fit_pool(self.settings)
         fits = None if made is None else Fits[Any, Any](run_any, made, _fit_failed, _fit_waits)
         try:
-            desk = build_desk(self.settings, store.records, self.clock)
+            desk = build_desk(self.settings, store.records, self.clock, lambda: self.data.shared)
             self._reports = planned_reports(self.settings)
             self.mutes = mutes_of(self.settings, store.records)
             await self.mutes.start(self.clock.now())
