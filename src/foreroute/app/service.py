@@ -16,6 +16,7 @@ from foreroute.app.one_gateway import OneGateway
 from foreroute.app.places import check_places
 from foreroute.app.plane import Plane
 from foreroute.app.stages import stages_of
+from foreroute.app.tls import check_listeners
 from foreroute.app.workers import Workers
 from foreroute.clock import SystemClock
 from foreroute.control.thread import ControlThread
@@ -69,6 +70,7 @@ class Service:
 
     async def start(self) -> None:
         """Raises ForerouteError with a sentence for a person."""
+        check_listeners(self.watch.settings)
         self.watch.begin()
         await self._start_control(self.watch.settings)
         self._url = await self._front.start()
@@ -86,6 +88,7 @@ class Service:
     async def _apply(self, settings: Settings) -> None:
         """Serve these settings; if the control plane does not start with them, the old ones again."""
         before = self.watch.settings
+        check_listeners(settings)
         check_places(settings)  # what can fail for a file's sake fails before anything is stopped
         await self._stop_control()
         try:

@@ -47,6 +47,7 @@ from foreroute.settings.serving import (
     DashboardSettings,
     GatewaySettings,
     TimeoutSettings,
+    TlsSettings,
 )
 from foreroute.settings.steering import GuardrailSettings, LoopSettings, RolloutSettings
 from foreroute.settings.telling import (
@@ -102,6 +103,7 @@ __all__ = [
     "StoreSettings",
     "TargetSettings",
     "TimeoutSettings",
+    "TlsSettings",
     "TuningBoundSettings",
     "TuningSettings",
 ]
