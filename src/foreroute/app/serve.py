@@ -17,7 +17,13 @@ def serve(settings: Settings, source: ConfigSource) -> int:
     """Runs until SIGINT or SIGTERM; returns the exit code. Raises ForerouteError when it cannot start."""
     set_up_logs(settings.log)
     allow_files()
+    keep_no_dump()
     return asyncio.run(_serve(settings, source))
+
+
+def keep_no_dump() -> None:
+    """A dump of this process would hold keys and prompts."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def allow_files() -> None:

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from foreroute import __version__
 from foreroute.cli import (
     alerts,
+    audit,
     backtest,
     budget,
     chaos,
@@ -98,6 +99,7 @@ for _verbs in (
     steer,
     rollout,
     alerts,
+    audit,
     incidents,
     heal,
     playbook,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from foreroute.settings.section import Section
 from foreroute.settings.units import Duration
@@ -43,3 +43,6 @@ class StoreSettings(Section):
     """Relative to the working directory."""
     keep: KeepSettings = KeepSettings()
     """How long."""
+    audit_key: SecretStr | None = None
+    """Keys the chain of audit records, `${FOREROUTE_AUDIT_KEY}`: who can write the store, but has not the key, can then
+    change none of them unseen. Unset: an unkeyed chain."""

@@ -47,7 +47,7 @@ _PLAIN: Final = {
     "string_pattern_mismatch": "must begin with a letter or a digit and hold only letters, digits and . _ : / -",
 }
 _SECRETS: Final = frozenset(
-    {"api_key", "admin_key", "api_keys", "webhook_url", "undo_webhook_url", "apprise_urls",
+    {"api_key", "admin_key", "api_keys", "audit_key", "webhook_url", "undo_webhook_url", "apprise_urls",
      "access_key_id", "secret_access_key", "session_token", "client_secret"}
 )  # fmt: skip
 _Model = TypeVar("_Model", bound=BaseModel)
