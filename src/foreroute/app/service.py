@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
+from foreroute.app.backup import finish
 from foreroute.app.config_watch import ConfigSource, ConfigWatch, ReloadResult
 from foreroute.app.control_plane import ControlOptions, ControlPlane
 from foreroute.app.one_gateway import OneGateway
@@ -71,6 +72,8 @@ class Service:
     async def start(self) -> None:
         """Raises ForerouteError with a sentence for a person."""
         check_listeners(self.watch.settings)
+        if finish(self.watch.settings):
+            _log.warning("restore_finished", extra={"store": str(self.watch.settings.store.path)})
         self.watch.begin()
         await self._start_control(self.watch.settings)
         self._url = await self._front.start()
