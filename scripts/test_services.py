@@ -15,7 +15,11 @@ SERVICES = {
     "node": ("/usr/bin/npm", ["nodejs", "npm"]),
 }
 ROOT = Path(__file__).parents[1]
-CLIENTS = {"llama-index": "LlamaIndex", "adapters": "the adapter library"}
+CLIENTS = {
+    "llama-index": "LlamaIndex",
+    "adapters": "the adapter library",
+    "deploy": "what lints and renders deploy/",
+}
 """Each in an environment of its own, as locked in `requirements/`: they want older clients than the tests use."""
 MODELS = ROOT / ".clients/models"
 MODELS_GB = 4

@@ -179,7 +179,9 @@ def repacked(house: House, change: "dict[str, bytes | None]", *, manifest: bool 
     if manifest:
         said = orjson.loads(files["manifest.json"])
         said["files"] = {
-            name: [hashlib.sha256(body).hexdigest(), len(body)] for name, body in files.items() if name != "manifest.json"
+            name: [hashlib.sha256(body).hexdigest(), len(body)]
+            for name, body in files.items()
+            if name != "manifest.json"
         }
         files["manifest.json"] = orjson.dumps(said)
     with tarfile.open(house.archive, "w:gz") as tar:

@@ -22,7 +22,9 @@ from foreroute.store.sqlite import SqliteStore
 DATA = Path(__file__).parents[1] / "data" / "upgrade"
 ENVIRONMENT = {"OPENAI_API_KEY": "x", "AZURE_OPENAI_API_KEY": "y"}
 AT = 1_763_899_200.0
-SCHEMAS = len([one for one in resources.files("foreroute.store").joinpath("migrations").iterdir() if one.name[0] == "0"])
+SCHEMAS = len(
+    [one for one in resources.files("foreroute.store").joinpath("migrations").iterdir() if one.name[0] == "0"]
+)
 
 
 def first_release(path: Path) -> Path:
@@ -45,7 +47,11 @@ async def look(path: Path) -> None:
         assert sum(one.failures_total for one in rollups) == 3
         assert {one.channel for one in rollups} == {"openai-us", "azure-eu"}
         (entry,) = await store.ledger.request("req_03")
-        assert (entry.attempt.status, entry.attempt.error, entry.cost_usd) == (500, "HTTP 500", Decimal("0.000027"))
+        assert (entry.attempt.status, entry.attempt.error, entry.cost_usd) == (
+            500,
+            "HTTP 500",
+            Decimal("0.000027"),
+        )
         assert len(await store.records.read("decision")) == 1
         trail = AuditTrail(store.records)
         await trail.append([audit_record(at=AT + 100.0, action="undo", detail="after the upgrade")])

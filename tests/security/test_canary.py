@@ -24,7 +24,12 @@ from tests.security.conftest import OpenFront, chat, document, request
 
 PROMPT = "Zanzibar marmalade forty-two Xq7canary Żółw"
 ANSWER = ("Quetzal", " umbrella", " answer9canary")
-STATIC, ADMIN, UPSTREAM, AUDIT = "fr-static-canary-1", "fr-admin-canary-2", "up-canary-key-3", "audit-canary-4"
+STATIC, ADMIN, UPSTREAM, AUDIT = (
+    "fr-static-canary-1",
+    "fr-admin-canary-2",
+    "up-canary-key-3",
+    "audit-canary-4",
+)
 PATHS = [
     "status", "sparks", "forecasts", "decisions?limit=500", "spend", "keys", "incidents", "alerts", "anomalies",
     "budgets", "cost", "playbooks", "rollout", "tuning", "experiments", "mutes", "channels/a", "cost/record",
@@ -125,7 +130,14 @@ def written(config: Path, url: str, collector: str) -> None:
         "dashboard": {"port": 0, "admin_key": "${ADMIN}"},
         "store": {"path": str(config.parent / "house.db"), "audit_key": "${AUDIT}"},
         "channels": [
-            {"id": name, "provider": "p", "region": "here", "model": "m", "base_url": url, "api_key": "${UPSTREAM}"}
+            {
+                "id": name,
+                "provider": "p",
+                "region": "here",
+                "model": "m",
+                "base_url": url,
+                "api_key": "${UPSTREAM}",
+            }
             for name in ("a", "b")
         ],
         "routes": [{"model": "chat", "targets": [{"channel": "a"}, {"channel": "b"}]}],
@@ -156,7 +168,9 @@ async def test_no_prompt_answer_or_key_is_found_anywhere(tmp_path: Path) -> None
     assert any("house.db" in name for name in everywhere)
     for place, content in everywhere.items():
         for secret in secrets_of(seen["key"].decode()):
-            assert secret not in content or place == "key", f"{secret!r} in {place}: {around(content, secret)!r}"
+            assert secret not in content or place == "key", (
+                f"{secret!r} in {place}: {around(content, secret)!r}"
+            )
 
 
 def secrets_of(key: str) -> list[bytes]:
@@ -180,9 +194,15 @@ async def use(running: Running, http: aiohttp.ClientSession) -> dict[str, bytes]
         headers = {"authorization": f"Bearer {key}"} if number % 2 else caller
         path = "/v1/chat/completions" if number % 3 else "/v1/responses"
         sent = body if number % 3 else {"model": "chat", "input": PROMPT}
-        async with http.post(running.gateway + path, json=sent | {"stream": number % 4 == 1}, headers=headers) as got:
+        async with http.post(
+            running.gateway + path, json=sent | {"stream": number % 4 == 1}, headers=headers
+        ) as got:
             await got.read()
-    for wrong in (b"{" + PROMPT.encode(), orjson.dumps({"model": PROMPT, "messages": []}), b"\xff" + PROMPT.encode()):
+    for wrong in (
+        b"{" + PROMPT.encode(),
+        orjson.dumps({"model": PROMPT, "messages": []}),
+        b"\xff" + PROMPT.encode(),
+    ):
         async with http.post(f"{running.gateway}/v1/chat/completions", data=wrong, headers=caller) as got:
             assert got.status >= 400
     async with http.get(f"{running.gateway}/v1/models", headers={"x-api-key": f"{STATIC}x"}) as got:

@@ -289,7 +289,9 @@ def finish(settings: Settings) -> bool:
             _sync_name(ready / name, place)
         ready.rmdir()
     except OSError as error:
-        raise ForerouteError(f"the restore of {store} cannot be finished: {error}. It goes on at the next start") from None
+        raise ForerouteError(
+            f"the restore of {store} cannot be finished: {error}. It goes on at the next start"
+        ) from None
     return True
 
 

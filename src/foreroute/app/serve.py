@@ -23,7 +23,8 @@ def serve(settings: Settings, source: ConfigSource) -> int:
 
 def keep_no_dump() -> None:
     """A dump of this process would hold keys and prompts."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(ValueError, OSError):  # where nobody may set limits, whoever forbade it has set this one
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def allow_files() -> None:

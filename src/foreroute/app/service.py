@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from foreroute.app.backup import finish
 from foreroute.app.config_watch import ConfigSource, ConfigWatch, ReloadResult
 from foreroute.app.control_plane import ControlOptions, ControlPlane
+from foreroute.app.demand import demand_rows
 from foreroute.app.one_gateway import OneGateway
 from foreroute.app.places import check_places
 from foreroute.app.plane import Plane
@@ -20,6 +21,7 @@ from foreroute.app.stages import stages_of
 from foreroute.app.tls import check_listeners
 from foreroute.app.workers import Workers
 from foreroute.clock import SystemClock
+from foreroute.control.state import Board
 from foreroute.control.thread import ControlThread
 from foreroute.core.errors import ForerouteError
 from foreroute.monitor.export import Gauge
@@ -54,7 +56,7 @@ class Service:
         self._control: ControlPlane | None = None
         self._thread: ControlThread | None = None
         self._reloading: asyncio.Future[ReloadResult] | None = None
-        gauges = [*self.watch.gauges(), self._last_tick()]
+        gauges = [*self.watch.gauges(), self._last_tick(), self._demand()]
         many = settings.gateway.workers > 1
         self._front: Front = (
             Workers(settings, self.clock, gauges) if many else OneGateway(settings, self.clock, gauges)
@@ -158,6 +160,14 @@ class Service:
             sys.stderr.write("the control loop did not end in time; its last minute may not be stored\n")
         self._thread = None
 
+    def _demand(self) -> Gauge:
+        return Gauge(
+            "foreroute_forecast_attempts_per_minute",
+            "The busiest minute of the next quarter of an hour: scale on it.",
+            ("channel", "bound"),
+            lambda: demand_rows(_board(self._control)),
+        )
+
     def _last_tick(self) -> Gauge:
         def read() -> list[tuple[tuple[()], float]]:
             at = None if self._control is None else self._control.last_tick_at()
@@ -166,6 +176,10 @@ class Service:
         return Gauge(
             "foreroute_loop_last_tick_timestamp_seconds", "When the control loop last ticked.", (), read
         )
+
+
+def _board(control: ControlPlane | None) -> Board | None:
+    return None if control is None or control.loop is None else control.loop.board
 
 
 def _with_same_port(settings: Settings, url: str | None) -> Settings:

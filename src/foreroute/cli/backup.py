@@ -12,7 +12,9 @@ from foreroute.cli.say import say_answer
 if TYPE_CHECKING:
     from foreroute.app.backup import Content
 
-_Archive = Annotated[Path, typer.Argument(metavar="FILE", help="The back-up, such as foreroute-backup.tar.gz.")]
+_Archive = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The back-up, such as foreroute-backup.tar.gz.")
+]
 _Config = Annotated[
     Path | None,
     typer.Option(
@@ -65,7 +67,9 @@ def restore(
     config_to: Annotated[
         Path | None,
         typer.Option(
-            "--config-to", metavar="FOLDER", help="Put the configuration of that time here; never over a file."
+            "--config-to",
+            metavar="FOLDER",
+            help="Put the configuration of that time here; never over a file.",
         ),
     ] = None,
     as_json: AsJson = False,
