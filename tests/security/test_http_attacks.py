@@ -192,7 +192,7 @@ async def test_json_that_is_a_bomb_gets_an_answer_and_no_crash(
 ) -> None:
     front = await open_front()
     got = await front.say(request(body))
-    assert got.startswith(b"HTTP/1.1 4") or got.startswith(OK), got[:200]
+    assert got.startswith((b"HTTP/1.1 4", OK)), got[:200]
     assert "request_crashed" not in caplog.text
     alive = await front.say(request(b"", path=b"/health/liveness", method=b"GET"))
     assert alive.startswith(OK)
@@ -253,7 +253,7 @@ async def test_a_body_that_comes_byte_by_byte_is_given_up(open_front: OpenFront)
 async def test_a_body_in_good_pace_is_not_given_up(open_front: OpenFront) -> None:
     front = await open_front(patience=Patience(head_s=0.3, body_s=0.2, body_bytes_min=100))
     body = chat("x" * 3000)
-    _, writer = reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
     writer.write(request(body)[: -len(body)])
     for at in range(0, len(body), 300):
         writer.write(body[at : at + 300])

@@ -1,6 +1,7 @@
 """TLS and mTLS of both listeners, and certificates that are replaced while it serves."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 from tests.security.conftest import document
+from tests.security.test_canary import serving
 
 from foreroute.app.tls import check_listeners, listener_tls, renew
 from foreroute.cli.api import AdminApi
@@ -70,9 +72,9 @@ async def test_old_versions_of_tls_are_refused(made: Made) -> None:
     async with await serve_asgi(FakeProvider(Always()), tls=listener_tls(section, "gateway.tls")) as server:
         old = trusting(ca)
         old.set_ciphers("DEFAULT@SECLEVEL=0")
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="TLSv1"):
             old.minimum_version = ssl.TLSVersion.TLSv1
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="TLSv1"):
             old.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await said(server.port, old)
@@ -89,10 +91,8 @@ async def test_mutual_tls_lets_in_only_whom_its_authority_signed(made: Made, tmp
         assert (await said(server.port, trusting(ca, known))).startswith(b"HTTP/1.1 200")
         for stranger in (None, strangers.issue_cert("app")):
             got = b""
-            try:
+            with contextlib.suppress(ssl.SSLError, ConnectionError):
                 got = await said(server.port, trusting(ca, stranger))
-            except (ssl.SSLError, ConnectionError):
-                pass
             assert got == b""
 
 
@@ -171,3 +171,51 @@ def test_a_client_certificate_that_is_none_is_named(monkeypatch: pytest.MonkeyPa
         free.bind(("127.0.0.1", 0))
         with pytest.raises(CommandError, match="cannot be used"):
             AdminApi(f"https://127.0.0.1:{free.getsockname()[1]}").get("status")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_running_server_speaks_mutual_tls_on_both_planes(
+    made: Made, tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca, section = made
+    (tmp_path / "ca.pem").write_bytes(ca.cert_pem.bytes())
+    client = ca.issue_cert("client")
+    (tmp_path / "client.pem").write_bytes(client.private_key_and_cert_chain_pem.bytes())
+    tls = {"certificate": "server.pem", "key": "server.key", "client_ca": "ca.pem"}
+    config = tmp_path / "foreroute.yaml"
+    sections = {
+        "gateway": {"tls": tls, "workers": workers},
+        "dashboard": {"port": 0, "tls": tls},
+        "loop": {"fit_workers": 0},
+    }
+    config.write_bytes(document("http://127.0.0.1:9/v1", tmp_path / "house.db", sections))
+    async with serving(config) as running:
+        assert running.gateway.startswith("https://")
+        port = int(running.gateway.rpartition(":")[2])
+        assert (await said(port, trusting(ca, client))).startswith(b"HTTP/1.1 200")
+        assert await stranger_hears(port, ca) == b""
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        with pytest.raises(CommandError):
+            await asyncio.to_thread(AdminApi(running.dashboard).get, "keys")
+        monkeypatch.setenv("FOREROUTE_CLIENT_CERT", str(tmp_path / "client.pem"))
+        assert "keys" in await asyncio.to_thread(AdminApi(running.dashboard).get, "keys")
+        other = trustme.CA()  # a new certificate, in place of the old one
+        write(other, tmp_path)
+        async with asyncio.timeout(30.0):
+            while not await shows(port, other, client):
+                await asyncio.sleep(0.1)
+        await running.end()
+
+
+async def shows(port: int, ca: trustme.CA, client: trustme.LeafCert) -> bool:
+    try:
+        return (await said(port, trusting(ca, client))).startswith(b"HTTP/1.1 200")
+    except (ssl.SSLError, ConnectionError):
+        return False
+
+
+async def stranger_hears(port: int, ca: trustme.CA) -> bytes:
+    with contextlib.suppress(ssl.SSLError, ConnectionError):
+        return await said(port, trusting(ca))
+    return b""
