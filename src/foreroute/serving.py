@@ -103,7 +103,7 @@ class _Protocol(HttpToolsProtocol):
         self._stop_timer()
         if self._too_large:
             self._refuse_head()
-        elif self.cycle is not None and not self.cycle.response_complete:
+        elif self._is_answering():
             self.transport.close()  # a second answer in the middle of the first would be taken for a part of it
         else:
             super().send_400_response(msg)
@@ -130,11 +130,15 @@ class _Protocol(HttpToolsProtocol):
         self._timer = self.loop.call_later(self.patience.body_s, self._body_is_late)
 
     def _say(self, status: bytes) -> None:
-        if self.cycle is None or self.cycle.response_complete:
+        if not self._is_answering():
             self.transport.write(
                 b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
             )
         self.transport.close()
+
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -12,10 +12,22 @@ from pathlib import Path
 from typing import Any
 
 SEEDS = {
-    "sse": [b'\x03data: {"choices":[{"delta":{"content":"x"}}]}\n\n', b"\x01event: message_stop\ndata: {}\r\n\r\n: ping\n\ndata: [DONE]\n\n"],
-    "json": [b'{"model":"m","messages":[{"role":"user","content":"x"}],"stream":true,"max_tokens":3}', b'{"model":"m","input":"x"}'],
-    "usage": [b'{"choices":[{"message":{"content":"x"}}],"usage":{"prompt_tokens":3,"completion_tokens":2}}', b'{"usageMetadata":{"promptTokenCount":1,"cachedContentTokenCount":9}}', b'{"error":{"message":"try again in 3s"}}'],
-    "config": [b'channels: [{id: a, provider: p, region: r, model: m, base_url: "http://h/v1", api_key: "${KEY}"}]\nroutes: [{model: c, targets: [{channel: a}]}]\n'],
+    "sse": [
+        b'\x03data: {"choices":[{"delta":{"content":"x"}}]}\n\n',
+        b"\x01event: message_stop\ndata: {}\r\n\r\n: ping\n\ndata: [DONE]\n\n",
+    ],
+    "json": [
+        b'{"model":"m","messages":[{"role":"user","content":"x"}],"stream":true,"max_tokens":3}',
+        b'{"model":"m","input":"x"}',
+    ],
+    "usage": [
+        b'{"choices":[{"message":{"content":"x"}}],"usage":{"prompt_tokens":3,"completion_tokens":2}}',
+        b'{"usageMetadata":{"promptTokenCount":1,"cachedContentTokenCount":9}}',
+        b'{"error":{"message":"try again in 3s"}}',
+    ],
+    "config": [
+        b'channels: [{id: a, provider: p, region: r, model: m, base_url: "http://h/v1", api_key: "${KEY}"}]\nroutes: [{model: c, targets: [{channel: a}]}]\n'
+    ],
     "path": [b"/v1/chat/completions", b"/openai/deployments/a%2Fb/chat/completions", b"/v1/files/x/content"],
 }
 
@@ -37,7 +49,12 @@ def main() -> int:
     crashes.mkdir(exist_ok=True)
     for number, seed in enumerate(SEEDS[asked.target]):
         (corpus / f"seed-{number}").write_bytes(seed)
-    options = [f"-max_total_time={asked.seconds}", "-max_len=4096", "-timeout=10", f"-artifact_prefix={crashes}/"]
+    options = [
+        f"-max_total_time={asked.seconds}",
+        "-max_len=4096",
+        "-timeout=10",
+        f"-artifact_prefix={crashes}/",
+    ]
     atheris.Setup([sys.argv[0], str(corpus), *options], target)
     atheris.Fuzz()
     return 0

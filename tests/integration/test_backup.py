@@ -1,6 +1,8 @@
 """A back-up of a running server and the way back, killed wherever it can be killed."""
 
 import asyncio
+import hashlib
+import io
 import os
 import signal
 import subprocess
@@ -166,9 +168,6 @@ def test_nothing_is_restored_under_a_running_server(house: House) -> None:
 
 
 def repacked(house: House, change: "dict[str, bytes | None]", *, manifest: bool = True) -> None:
-    import hashlib
-    import io
-
     with tarfile.open(house.archive) as tar:
         files = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]  # all are files
     for name, content in change.items():
@@ -232,8 +231,6 @@ def test_a_link_is_no_file(house: House) -> None:
     house.back_up()
     with tarfile.open(house.archive) as tar:
         files = [(m, tar.extractfile(m).read()) for m in tar]  # type: ignore[union-attr]  # all are files
-    import io
-
     with tarfile.open(house.archive, "w:gz") as tar:
         for member, body in files:
             if member.name.startswith("state/"):
@@ -263,7 +260,7 @@ def counted(real):
         return real(*given, **more)
     return call
 
-os.replace, os.fsync = counted(os.replace), counted(os.fsync)
+Path.replace, os.fsync = counted(Path.replace), counted(os.fsync)
 backup.shutil.copyfile = counted(backup.shutil.copyfile)
 settings = load_settings(config, {"UPSTREAM": "x"})
 if verb == "create":

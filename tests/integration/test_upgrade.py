@@ -17,6 +17,7 @@ from foreroute.core.ids import ChannelId
 from foreroute.monitor.fold import merge_rollups
 from foreroute.settings import load_settings
 from foreroute.settings.convert import channels_of, configured_plan
+from foreroute.store import sqlite_schema
 from foreroute.store.sqlite import SqliteStore
 
 DATA = Path(__file__).parents[1] / "data" / "upgrade"
@@ -110,8 +111,6 @@ def test_a_back_up_of_an_old_database_is_restored_and_upgraded(tmp_path: Path) -
 async def test_an_upgrade_that_fails_half_way_leaves_the_old_database(
     tmp_path: Path, broken_at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from foreroute.store import sqlite_schema
-
     path = first_release(tmp_path / "old.db")
     real: Callable[[], list[str]] = sqlite_schema._scripts
 

@@ -15,12 +15,12 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
+from tests.security.conftest import OpenFront, chat, document, request
 
 from foreroute.core.ports import AttemptSink
 from foreroute.gateway.crash import places_of
 from foreroute.serving import serve_asgi
 from foreroute.testing.fake_provider import FakeProvider, ProviderAnswer, ProviderRequest
-from tests.security.conftest import OpenFront, chat, document, request
 
 PROMPT = "Zanzibar marmalade forty-two Xq7canary Żółw"
 ANSWER = ("Quetzal", " umbrella", " answer9canary")
@@ -44,7 +44,7 @@ class Chatty:
 
     def answer(self, request: ProviderRequest) -> ProviderAnswer:
         self.number += 1
-        text = request.body.decode("utf-8", "replace")
+        text = str(request.body)
         said = f"I cannot read '{PROMPT}' of {text[:300]} sent with Bearer {UPSTREAM} and api_key={UPSTREAM}"
         match self.number % 4:
             case 0:
@@ -67,14 +67,15 @@ class Collector:
         if scope["type"] == "lifespan":
             while (await receive())["type"] != "lifespan.shutdown":
                 await send({"type": "lifespan.startup.complete"})
-            return await send({"type": "lifespan.shutdown.complete"})
+            await send({"type": "lifespan.shutdown.complete"})
+            return
         while True:
             message = await receive()
             self.got += message.get("body", b"")
             if not message.get("more_body"):
                 break
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        return await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b""})
 
 
 class Running:
@@ -156,14 +157,12 @@ async def test_no_prompt_answer_or_key_is_found_anywhere(tmp_path: Path) -> None
         written(config, f"{upstream.url}/v1", otel.url)
         async with serving(config) as running, aiohttp.ClientSession() as http:
             seen = await use(running, http)
-            limits = Path(f"/proc/{running.process.pid}/limits").read_text()
+            limits = await asyncio.to_thread(Path(f"/proc/{running.process.pid}/limits").read_text)
             await running.end()
     assert re.search(r"Max core file size +0 +0 ", limits)
     assert provider.requests_total > 10
     everywhere = {"log": running.said, "traces": collector.got, **seen}
-    for file in sorted(tmp_path.rglob("*")):
-        if file.is_file() and file != config:
-            everywhere[f"file {file.relative_to(tmp_path)}"] = file.read_bytes()
+    everywhere |= files_in(tmp_path, but=config)
     assert collector.got
     assert any("house.db" in name for name in everywhere)
     for place, content in everywhere.items():
@@ -173,8 +172,13 @@ async def test_no_prompt_answer_or_key_is_found_anywhere(tmp_path: Path) -> None
             )
 
 
+def files_in(folder: Path, but: Path) -> dict[str, bytes]:
+    found = [one for one in sorted(folder.rglob("*")) if one.is_file() and one != but]
+    return {f"file {one.relative_to(folder)}": one.read_bytes() for one in found}
+
+
 def secrets_of(key: str) -> list[bytes]:
-    escaped = orjson.dumps(PROMPT.split()[-1])[1:-1]
+    escaped = orjson.dumps(PROMPT.rsplit(maxsplit=1)[-1])[1:-1]
     texts = [*PROMPT.split()[:2], "Xq7canary", "answer9canary", STATIC, ADMIN, UPSTREAM, AUDIT, key]
     return [*(text.encode() for text in texts), escaped, key.rpartition("-")[2].encode()]
 
@@ -277,15 +281,18 @@ async def test_a_crash_is_logged_by_its_place_and_not_by_its_words(
         assert record.exc_info is None or record.name != "foreroute.gateway"
 
 
+def fail(secret: str) -> None:
+    try:
+        int(secret)
+    except ValueError as error:
+        raise KeyError(secret) from error
+
+
 def test_a_place_tells_no_value() -> None:
     secret = "Zanzibar"
-    try:
-        try:
-            raise ValueError(secret)
-        except ValueError as error:
-            raise KeyError(secret) from error
-    except KeyError as error:
-        told = places_of(error)
+    with pytest.raises(KeyError) as failed:
+        fail(secret)
+    told = places_of(failed.value)
     assert told.startswith("KeyError at test_canary.py:")
     assert "; from ValueError at test_canary.py:" in told
     assert secret not in told

@@ -207,7 +207,7 @@ def _is_known(name: str) -> bool:
     """No name leads out of the folder that it is unpacked in."""
     path = PurePosixPath(name)
     inside = not path.is_absolute() and ".." not in path.parts and "\0" not in name
-    return inside and (name == _DATABASE or path.parts[0] in {*_FOLDERS, "config"} and len(path.parts) > 1)
+    return inside and (name == _DATABASE or (path.parts[0] in {*_FOLDERS, "config"} and len(path.parts) > 1))
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, work: Path) -> str:
@@ -284,7 +284,7 @@ def finish(settings: Settings) -> bool:
                 continue  # it is in its place already
             for old in (*beside, place):
                 if old.exists():
-                    os.replace(old, away / old.name)
+                    old.replace(away / old.name)
             place.parent.mkdir(parents=True, exist_ok=True)
             _sync_name(ready / name, place)
         ready.rmdir()
@@ -357,7 +357,7 @@ def _sync_name(path: Path, target: Path) -> None:
     if path.is_file():
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    os.replace(path, target)
+    path.replace(target)
     folder = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -175,31 +175,42 @@ def _unread(records: Sequence[Record]) -> str | None:
 
 
 def _fault(chained: Sequence[tuple[Link, Record, dict[str, Any]]], key: str | None) -> str | None:
-    own, previous = name_of(key), None
     begins = {(body.get("seq"), body.get("hash")) for _, _, body in chained if body.get("action") == _PRUNED}
+    previous: Link | None = None
     for link, record, body in chained:
-        if previous is None:
-            known_start = (
-                link.previous == _START if link.seq == 1 else (link.seq - 1, link.previous) in begins
-            )
-            if not known_start:
-                return f"the records before {link.seq} are gone, and no record says that they were let go"
-        elif link.seq != previous.seq + 1:
-            what = "stands twice" if link.seq == previous.seq else "has nothing before it"
-            return f"record {link.seq} {what}: the one before is {previous.seq}"
-        elif link.previous != previous.hash:
-            return f"record {link.seq} does not follow from record {previous.seq}"
-        elif previous.by != _PLAIN and link.by == _PLAIN:
-            return f"record {link.seq} is not keyed, and the one before it is"
-        if link.by in (own, _PLAIN):
-            made = _hash(key if link.by == own else None, link.seq, link.previous, record, body)
-            if not hmac.compare_digest(made, link.hash):
-                return f"record {link.seq} ({record.id}) is not as it was written"
-        elif own != _PLAIN:
-            return f"record {link.seq} was written with another key ({link.by}) than this one ({own})"
+        fault = _misplaced(link, previous, begins) or _forged(link, record, body, key)
+        if fault is not None:
+            return fault
         previous = link
-    if chained and own != _PLAIN and chained[-1][0].by == _PLAIN:
+    if previous is not None and key is not None and previous.by == _PLAIN:
         return "no record is keyed, though there is a key"
+    return None
+
+
+def _misplaced(link: Link, previous: Link | None, begins: set[tuple[Any, Any]]) -> str | None:
+    """Why it cannot stand after the one before it; `begins`: where the chain says that it was pruned to."""
+    if previous is None:
+        known_start = link.previous == _START if link.seq == 1 else (link.seq - 1, link.previous) in begins
+        gone = f"the records before {link.seq} are gone, and no record says that they were let go"
+        return None if known_start else gone
+    if link.seq != previous.seq + 1:
+        what = "stands twice" if link.seq == previous.seq else "has nothing before it"
+        return f"record {link.seq} {what}: the one before is {previous.seq}"
+    if link.previous != previous.hash:
+        return f"record {link.seq} does not follow from record {previous.seq}"
+    if previous.by != _PLAIN and link.by == _PLAIN:
+        return f"record {link.seq} is not keyed, and the one before it is"
+    return None
+
+
+def _forged(link: Link, record: Record, body: dict[str, Any], key: str | None) -> str | None:
+    own = name_of(key)
+    if link.by in (own, _PLAIN):
+        made = _hash(key if link.by == own else None, link.seq, link.previous, record, body)
+        same = hmac.compare_digest(made, link.hash)
+        return None if same else f"record {link.seq} ({record.id}) is not as it was written"
+    if own != _PLAIN:
+        return f"record {link.seq} was written with another key ({link.by}) than this one ({own})"
     return None
 
 

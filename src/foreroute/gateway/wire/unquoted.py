@@ -58,7 +58,8 @@ def without(message: str, words: list[str]) -> str:
 
 
 def _cut_out(message: str, spans: list[re.Match[str]]) -> str:
-    parts, end = [], 0
+    parts: list[str] = []
+    end = 0
     for span in spans:
         between = message[end : span.start()]
         if not parts or _WORD.search(between):
