@@ -69,6 +69,7 @@ lock: .venv/.uv ## resolve the pinned, hashed dependencies again
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header requirements/deploy.in -o requirements/deploy.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header requirements/llama-index.in -o requirements/llama-index.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header pyproject.toml requirements/adapters.in -o requirements/adapters.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header pyproject.toml requirements/ray.in -o requirements/ray.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --override requirements/models-overrides.txt pyproject.toml requirements/models.in -o requirements/models.txt
 
 sbom: .venv/.dev ## the software bill of materials of what the image holds, in dist/sbom.cdx.json

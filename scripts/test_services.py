@@ -19,6 +19,7 @@ CLIENTS = {
     "llama-index": "LlamaIndex",
     "adapters": "the adapter library",
     "deploy": "what lints and renders deploy/",
+    "ray": "Ray",
 }
 """Each in an environment of its own, as locked in `requirements/`: they want older clients than the tests use."""
 MODELS = ROOT / ".clients/models"

@@ -27,6 +27,7 @@ SERVICES = {
     "llama-index": str(ROOT / ".clients/llama-index/.installed"),
     "deploy": str(deploy_tools() / ".installed"),
     "adapters": str(ROOT / ".clients/adapters/.installed"),
+    "ray": str(ROOT / ".clients/ray/.installed"),
     "models": str(ROOT / ".clients/models/.installed"),
 }
 

@@ -17,6 +17,7 @@ from foreroute.app.cost_desk import watch_costs
 from foreroute.app.cost_reports import PlannedReport, planned_reports
 from foreroute.app.dashboard import serve_dashboard
 from foreroute.app.experiments import Experiments, build_experiments, build_savings
+from foreroute.app.fit_pools import fit_pool
 from foreroute.app.grouping import run_any
 from foreroute.app.incidents import build_incidents
 from foreroute.app.keys import load_keys
@@ -38,7 +39,7 @@ from foreroute.control.audit_trail import AuditTrail
 from foreroute.control.budgets import BUDGET_PACE_STATE, BudgetWatch
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
-from foreroute.control.fits import Fits, process_pool
+from foreroute.control.fits import Fits
 from foreroute.control.incidents.desk import IncidentDesk
 from foreroute.control.loop import ControlLoop
 from foreroute.control.mutes import Mutes
@@ -120,12 +121,8 @@ class ControlPlane:
             self.ready.set()
 
     async def _serve(self, store: Store) -> None:
-        workers = self.settings.loop.fit_workers
-        fits = (
-            Fits[Any, Any](run_any, lambda: process_pool(workers), _fit_failed, _fit_waits)
-            if workers
-            else None
-        )
+        made = fit_pool(self.settings)
+        fits = None if made is None else Fits[Any, Any](run_any, made, _fit_failed, _fit_waits)
         try:
             desk = build_desk(self.settings, store.records, self.clock)
             self._reports = planned_reports(self.settings)

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,7 +17,7 @@ from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.limits import EVERYWHERE, ChannelLimits, Parameter, Setting
 from foreroute.core.plan import CallPolicy, RoutingPlan
 from foreroute.core.ports import Record, RecordStore
-from foreroute.core.rollup import Rollup
+from foreroute.core.rollup import Rollup, by_channel
 from foreroute.core.series import Metric
 from foreroute.heal.tuning.tuner import Tuner
 from foreroute.heal.tuning.values import Change, Graded, Look, Outlook, Round, View
@@ -138,7 +138,7 @@ class TuningDesk:
 
     def _outlooks(self, at: float, findings: Findings, rollups: Sequence[Rollup]) -> dict[ChannelId, Outlook]:
         troubled = {one.channel for one in findings.incidents if one.closed_at is None}
-        recent = [one for one in rollups if at - _HOUR_S <= one.window_start < at]
+        recent = by_channel(one for one in rollups if at - _HOUR_S <= one.window_start < at)
         horizon_s = self.settings.horizon_s
         skills = {(one.channel, one.metric): one for one in findings.skills if one.horizon_s == horizon_s}
         found = {}
@@ -148,7 +148,7 @@ class TuningDesk:
                 skill = _skill_of(skills.get((channel, metric)))
                 forecast = findings.forecasts.get((channel, metric))
                 window = None if forecast is None else forecast.over(horizon_s)
-                usual = _slowdown(recent, channel, metric)
+                usual = _slowdown(recent.get(channel, ()), metric)
                 upper = math.nan if window is None else window.upper95
                 # A forecast that is worse than the last value vouches for nothing, and frightens nobody.
                 counts = usual is not None and math.isfinite(upper) and (skill is None or skill >= 0)
@@ -212,14 +212,13 @@ def _skill_of(skill: ForecastSkill | None) -> float | None:
     return None if skill is None or skill.outcomes < _OUTCOMES_MIN else skill.skill
 
 
-def _slowdown(rollups: Sequence[Rollup], channel: ChannelId, metric: Metric) -> float | None:
+def _slowdown(rollups: Iterable[Rollup], metric: Metric) -> float | None:
     """The mean over the requests of the rollups; None where none is known."""
     total = count = 0.0
     for one in rollups:
-        if one.channel == channel:
-            summary = one.first_chunk if metric is Metric.FIRST_CHUNK_SLOWDOWN else one.latency
-            total += summary.slowdown_total
-            count += summary.slowdown_count
+        summary = one.first_chunk if metric is Metric.FIRST_CHUNK_SLOWDOWN else one.latency
+        total += summary.slowdown_total
+        count += summary.slowdown_count
     return total / count if count and total > 0 else None
 
 

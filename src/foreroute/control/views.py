@@ -20,13 +20,13 @@ def views_of(
     causes: Sequence[Cause],
 ) -> dict[ChannelId, ChannelView]:
     why = binding(sorted(causes, key=lambda cause: cause.since_at))
-    limits = limits_of(plan, objectives)
+    limits, out = limits_of(plan, objectives), _out_of(plan)
     return {
         channel.id: _view(
             seen.get(channel.id, NOTHING_OBSERVED),
             limits.get(channel.id),
             why.get(channel.id),
-            out=_is_out(channel, plan),
+            out=channel.id in out,
         )
         for channel in channels
     }
@@ -53,6 +53,7 @@ def _view(seen: Observed, limit_s: float | None, cause: Cause | None, *, out: bo
     )
 
 
-def _is_out(channel: Channel, plan: RoutingPlan) -> bool:
-    weights = [t.weight for route in plan.routes.values() for t in route.targets if t.channel == channel.id]
-    return bool(weights) and not any(weights)
+def _out_of(plan: RoutingPlan) -> set[ChannelId]:
+    """The channels of the plan that have no share of any route."""
+    targets = [target for route in plan.routes.values() for target in route.targets]
+    return {one.channel for one in targets} - {one.channel for one in targets if one.weight}

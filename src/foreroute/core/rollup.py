@@ -1,6 +1,6 @@
 """One channel's minute."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -97,3 +97,11 @@ class Tiers:
     """Hours that began before become days (UTC)."""
     gone_at: float
     """What began before goes."""
+
+
+def by_channel(rollups: Iterable[Rollup]) -> dict[ChannelId, list[Rollup]]:
+    """The rollups of each channel, in the order given."""
+    found: dict[ChannelId, list[Rollup]] = {}
+    for rollup in rollups:
+        found.setdefault(rollup.channel, []).append(rollup)
+    return found

@@ -7,7 +7,7 @@ from foreroute.core.channel import Channel
 from foreroute.core.findings import ChannelCost
 from foreroute.core.ids import ChannelId
 from foreroute.core.ports import PriceBook
-from foreroute.core.rollup import Rollup
+from foreroute.core.rollup import Rollup, by_channel
 
 
 def channel_costs(
@@ -25,17 +25,19 @@ def channel_costs(
     channel when there are no groups, is priced with all traffic. Without traffic there is no mix, hence
     no cost. Tiered prices are read at the average request's length.
     """
-    by_channel: dict[ChannelId, list[Rollup]] = {}
-    for rollup in rollups:
-        by_channel.setdefault(rollup.channel, []).append(rollup)
+    mine = by_channel(rollups)
     # Channels of the same routes share a mix: it is summed up once, not once for each of them.
     mixes: dict[frozenset[ChannelId], Usage | None] = {}
+    kins: dict[ChannelId, set[ChannelId]] = {}
+    for group in groups:
+        for member in group:
+            kins.setdefault(member, set()).update(group)
 
     def mix_of(channel: ChannelId) -> Usage | None:
-        kin = frozenset(member for group in groups if channel in group for member in group)
+        kin = frozenset(kins.get(channel, ()))
         if kin not in mixes:
-            members = kin or by_channel
-            mixes[kin] = average_usage(one for member in members for one in by_channel.get(member, ()))
+            members = kin or mine
+            mixes[kin] = average_usage(one for member in members for one in mine.get(member, ()))
         return mixes[kin]
 
     def cost(channel: Channel) -> ChannelCost:
@@ -43,7 +45,7 @@ def channel_costs(
         return ChannelCost(
             channel=channel.id,
             usd_per_request=None if mix is None else prices.cost_usd(channel, mix, at).cost_usd,
-            attempts=sum(rollup.attempts for rollup in by_channel.get(channel.id, ())),
+            attempts=sum(rollup.attempts for rollup in mine.get(channel.id, ())),
         )
 
     return tuple(cost(channel) for channel in channels)

@@ -11,6 +11,13 @@ from foreroute.decide.guardrails import Guardrails
 Shares = dict[ChannelId, float]
 
 
+def _lost(cause: Cause) -> float:
+    """The part of a channel that is not healthy: of one in trouble all, of one that a playbook holds what it may not
+    carry, 0…1.
+    """
+    return 1.0 - cause.bound if cause.code is ReasonCode.REMEDY else 1.0
+
+
 def bounds_of(
     base: Mapping[ChannelId, float], causes: Sequence[Cause], rails: Guardrails, *, may_empty: bool
 ) -> tuple[Shares, bool]:
@@ -22,7 +29,7 @@ def bounds_of(
     """
     mine = [cause for cause in causes if cause.channel in base]
     worst = binding(mine)
-    healthy = 1.0 - sum(base[channel] for channel in worst)
+    healthy = 1.0 - sum(base[channel] * _lost(cause) for channel, cause in worst.items())
     panic = bool(worst) and healthy < rails.healthy_ratio_min
     allowed = max(1, int(len(base) * rails.ejected_ratio_max)) if len(base) > 1 else 0
     ranked = sorted(worst, key=lambda channel: (worst[channel].bound, worst[channel].since_at, channel))

@@ -6,44 +6,35 @@ from dataclasses import replace
 from typing import Final
 
 from foreroute.core.attempt import PickReason
-from foreroute.core.channel import Channel, Dialect
-from foreroute.core.failure import FAILURE_ADVICE, FailureClass, FailureFamily
+from foreroute.core.failure import FailureClass
 from foreroute.core.ids import ChannelId
 from foreroute.core.limits import UNTIMED
 from foreroute.core.plan import Route, Select, Target
-from foreroute.core.work import Work
 from foreroute.gateway import retry
 from foreroute.gateway.able import able
-from foreroute.gateway.budgets import turned_away
 from foreroute.gateway.delivery import Delivery, passed_on
 from foreroute.gateway.dialogue import Dialogue, Failure
 from foreroute.gateway.fleet import Asked
 from foreroute.gateway.hedge import Race, race
-from foreroute.gateway.narrow import Wants, narrowed
+from foreroute.gateway.last_word import callers_own, never_asked, none_answered
+from foreroute.gateway.narrow import narrowed
 from foreroute.gateway.plan_cell import ServedRoute
 from foreroute.gateway.ports import UpstreamRequest
 from foreroute.gateway.relay import Ending
-from foreroute.gateway.residency import Regions, common
+from foreroute.gateway.residency import Regions
 from foreroute.gateway.select import Choice, Pick, Standing, again, choose
 from foreroute.gateway.tab import Tab
 from foreroute.gateway.till import Till, waits_s
 from foreroute.gateway.trial import Origin, Trial
 from foreroute.gateway.tuned import retry_ratio
+from foreroute.gateway.wanting import none_fits, on_route, wants_of
 from foreroute.gateway.wire import errors
-from foreroute.gateway.wire.errors import ErrorAnswer
 from foreroute.gateway.wire.paths import Endpoint
-from foreroute.gateway.wire.preferences import Sort
 from foreroute.gateway.wire.request import ModelRequest
 from foreroute.gateway.works import Works
 
 _REMEMBERED: Final = frozenset({Endpoint.RESPONSES, Endpoint.OPAQUE})
 """Later requests refer to what these have made."""
-_SORTS: Final = {
-    Select.PRICE: Sort.PRICE,
-    Select.LATENCY: Sort.LATENCY,
-    Select.THROUGHPUT: Sort.THROUGHPUT,
-}
-_LAST_WORDS: Final = frozenset({FailureFamily.REQUEST_FAULT, FailureFamily.REQUEST_MISMATCH})
 
 
 class Exchange:
@@ -95,15 +86,11 @@ class Exchange:
             raise
 
     async def _run(self, routes: Sequence[ServedRoute]) -> None:
-        works, wants = self._works, self._wants(routes[0].route)
+        works = self._works
+        wants = wants_of(self._request, routes[0].route, self._regions, works.affinity, works.fleet.channels)
         for planned in routes:
             served = self._tuned(planned)
-            selected = (
-                wants if served.route.select is Select.BALANCED else _selected(wants, served.route.select)
-            )
-            if served.route.regions:
-                selected = replace(selected, regions=common(served.route.regions, self._regions))
-            route = narrowed(served.route, selected, works.knowledge)
+            route = narrowed(served.route, on_route(wants, served.route), works.knowledge)
             if wants.pinned is None:
                 route = able(route, wants.work, self._request.names, works.plans.current().refusals)
             if not route.targets:
@@ -114,7 +101,9 @@ class Exchange:
             if not self._may_go_on():
                 break
         if not self._route.targets:
-            return await self._delivery.error(self._none_fits(routes, wants))
+            return await self._delivery.error(
+                none_fits((one.route for one in routes), wants, works.knowledge)
+            )
         if await self._room():
             return await self._run(routes)
         return await self._give_up()
@@ -131,14 +120,6 @@ class Exchange:
         self._barred.clear()
         return True
 
-    def _none_fits(self, routes: Sequence[ServedRoute], wants: Wants) -> ErrorAnswer:
-        """Why no channel was asked: they are elsewhere, or cannot do what is wanted."""
-        name, known = routes[0].route.name, self._works.knowledge
-        anywhere = replace(wants, regions=None)
-        if wants.regions is not None and any(narrowed(one.route, anywhere, known).targets for one in routes):
-            return errors.must_stay(name, sorted(wants.regions))
-        return errors.no_match(name, wants.dialect)
-
     def _tuned(self, served: ServedRoute) -> ServedRoute:
         """With the plan's tuned limits; a plan that has expired has none."""
         plan = self._works.plans.current()
@@ -147,22 +128,6 @@ class Exchange:
         timed = self._request.endpoint.value not in UNTIMED
         route = self._works.tuned.route(served.route, plan, self._origin.request_id, timed=timed)
         return served if route is served.route else replace(served, route=route)
-
-    def _wants(self, first: Route) -> Wants:
-        request, works = self._request, self._works
-        pinned = works.affinity.channel_of(request.follows) if request.follows is not None else None
-        if pinned is None and request.endpoint is Endpoint.OPAQUE and request.body_model is None:
-            pinned = _home(first, works.fleet.channels, self._regions)
-        endpoint = request.endpoint
-        return Wants(
-            dialect=endpoint.dialect,
-            endpoint=endpoint,
-            preferences=request.preferences,
-            regions=self._regions,
-            pinned=pinned,
-            work=Work(request.input_tokens, 0, request.stream, request.tools),
-            output_tokens_max=request.output_tokens_max,
-        )
 
     async def _serve(self, served: ServedRoute) -> bool:
         """Whether the client has got its answer from one of the route's channels, or what there was of it."""
@@ -382,60 +347,19 @@ class Exchange:
 
     async def _give_up(self) -> None:
         """The client's own fault goes back as the upstream said it; anything else as the gateway's error."""
-        works, delivery, now, name = self._works, self._delivery, self._loop.time(), self._route.name
-        wait_s = works.fleet.wait_s(self._route, now)
+        works, delivery, route = self._works, self._delivery, self._route
+        wait_s = works.fleet.wait_s(route, self._loop.time())
         delivery.own_headers = self._headers_of(self._trial)
         if not self._failures:
             works.tally.refused += 1
-            refused = None if self._tab is None else self._tab.refused
-            budget = None if self._till is None or refused is None else self._till.book.named(refused.scope)
-            if refused is not None and budget is not None:
-                return await delivery.error(turned_away(refused, budget))
-            dead = all(target.weight <= 0 for target in self._route.targets)
-            return await delivery.error(
-                errors.unavailable(name, wait_s) if dead else errors.busy(name, wait_s)
-            )
-        last = self._failures[-1]
-        own = next(
-            (f for f in reversed(self._failures) if f.answer is not None and _is_callers(f.kind)), None
-        )
-        if own is not None and own.answer is not None:
-            status, headers, body = own.answer
-            if delivery.started:
-                return await delivery.error(errors.upstream_said(status, own.evidence))
-            return await delivery.whole(status, passed_on(headers), body)
-        works.tally.failed += 1
-        if wait_s is None:
-            wait_s = last.evidence.retry_after_s
-        hopeless = all(
-            FAILURE_ADVICE[f.kind].family is FailureFamily.DOWN_UNTIL_CHANGE for f in self._failures
-        )
-        return await delivery.error(errors.all_failed(name, last.kind, wait_s, final=hopeless))
-
-
-def _selected(wants: Wants, select: Select) -> Wants:
-    """The route's own order, for a request that wishes none."""
-    sort = _SORTS.get(select)
-    if sort is None or wants.preferences.sort is not None or wants.preferences.order:
-        return wants
-    return replace(wants, preferences=replace(wants.preferences, sort=sort))
-
-
-def _home(
-    route: Route, channels: Mapping[ChannelId, Channel], regions: Regions | None = None
-) -> ChannelId | None:
-    """Always the same channel, for requests that name neither a model nor an object: what they make is there."""
-    able = [
-        target
-        for target in route.targets
-        if (channel := channels.get(target.channel))
-        and channel.dialect is Dialect.OPENAI
-        and channel.adapter is None
-        and (regions is None or channel.region in regions)
-    ]
-    return min(able, key=lambda target: (target.priority, -target.weight)).channel if able else None
-
-
-def _is_callers(kind: FailureClass) -> bool:
-    """Whether the caller must change the request: its fault, or no channel of the route takes it."""
-    return FAILURE_ADVICE[kind].family in _LAST_WORDS
+            refusal = None if self._tab is None else self._tab.refused
+            budget = None if self._till is None or refusal is None else self._till.book.named(refusal.scope)
+            return await delivery.error(never_asked(route, wait_s, refusal, budget))
+        own = callers_own(self._failures)
+        if own is None or own.answer is None:
+            works.tally.failed += 1
+            return await delivery.error(none_answered(route, self._failures, wait_s))
+        status, headers, body = own.answer
+        if delivery.started:
+            return await delivery.error(errors.upstream_said(status, own.evidence))
+        return await delivery.whole(status, passed_on(headers), body)

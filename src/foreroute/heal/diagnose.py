@@ -8,7 +8,7 @@ quota, a certificate) need no second window.
 import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
@@ -53,7 +53,7 @@ class Diagnosis:
 
 
 def diagnose(
-    at: float, windows: Sequence[Tally], peers: Sequence[Sequence[Tally]], settings: DiagnoseSettings
+    at: float, windows: Sequence[Tally], peers: Iterable[Sequence[Tally]], settings: DiagnoseSettings
 ) -> Diagnosis | None:
     """The trouble of one channel at this instant, from its recent windows (oldest first) and those of the others."""
     failing = _failing(at, windows, peers, settings)
@@ -71,7 +71,7 @@ def wilson_lower(hits: int, trials: int, z: float) -> float:
 
 
 def _failing(
-    at: float, windows: Sequence[Tally], peers: Sequence[Sequence[Tally]], settings: DiagnoseSettings
+    at: float, windows: Sequence[Tally], peers: Iterable[Sequence[Tally]], settings: DiagnoseSettings
 ) -> Diagnosis | None:
     run = _run(at, windows, FailureClass.SERVER_ERROR, settings.failed_ratio_min, settings.fresh_s)
     seen = total(run)
@@ -127,7 +127,7 @@ def _diagnosis(
     )
 
 
-def _peer_ratio(since_at: float, peers: Sequence[Sequence[Tally]]) -> float:
+def _peer_ratio(since_at: float, peers: Iterable[Sequence[Tally]]) -> float:
     """The median failed share of the other channels that had traffic in the same time; 0 if there is none."""
     sums = [total([window for window in windows if window.start_at >= since_at]) for windows in peers]
     ratios = [seen.failed / seen.judged for seen in sums if seen.judged]

@@ -1,6 +1,6 @@
 """Self-healing's part of the tick: rollups in, incidents out. No clock, no chance, no effects.
 
-What is done about incidents is the playbooks' (`playbook_engine`); what they have done comes back as treatments.
+What is done about incidents is the playbooks' (`playbooks/engine`); what they have done comes back as treatments.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ from typing import Final
 from foreroute.core.channel import Channel
 from foreroute.core.findings import Incident, Remedy
 from foreroute.core.ids import ChannelId
-from foreroute.core.rollup import Rollup
+from foreroute.core.rollup import Rollup, by_channel
 from foreroute.heal.case import Case, closed, is_kin, opened, reopened
 from foreroute.heal.diagnose import DiagnoseSettings, Diagnosis, diagnose
 from foreroute.heal.runner import NOT_TREATED, RunSettings, advance, own_remedies
@@ -67,14 +67,11 @@ class HealEngine:
 
         The same input at the same instant again changes nothing.
         """
-        mine: dict[ChannelId, list[Rollup]] = {}
-        for rollup in rollups:
-            if rollup.window_start < at:
-                mine.setdefault(rollup.channel, []).append(rollup)
+        mine = by_channel(rollup for rollup in rollups if rollup.window_start < at)
         known = {channel.id: self._tallies[channel.id].of(mine.get(channel.id, ())) for channel in channels}
         cases = tuple(case for case in self._cases if self._is_remembered(case, at))
         for channel, windows in known.items():
-            peers = [seen for other, seen in known.items() if other != channel]
+            peers = (seen for other, seen in known.items() if other != channel)
             cases = self._admitted(cases, channel, self._diagnosis(cases, channel, at, windows, peers), at)
         self._cases = tuple(
             self._advanced(case, at, known.get(case.incident.channel), treatments) for case in cases
@@ -87,7 +84,7 @@ class HealEngine:
         channel: ChannelId,
         at: float,
         windows: Sequence[Tally],
-        peers: Sequence[Sequence[Tally]],
+        peers: Iterable[Sequence[Tally]],
     ) -> Diagnosis | None:
         """From the windows after the last incident's end only: what was bad before it is settled."""
         ends = [c.incident.closed_at for c in cases if c.incident.channel == channel and not c.is_open]

@@ -39,6 +39,7 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_adapters(settings),
         *_targets(settings),
         *_workers(settings),
+        *_fits(settings),
         *_zones(settings),
         *_ages(settings),
         *_open_doors(settings),
@@ -176,6 +177,12 @@ def _workers(settings: Settings) -> Iterator[Problem]:
     if settings.gateway.workers > 1 and settings.store.kind == "memory":
         message = "several processes cannot share a store in memory"
         yield Problem(("gateway", "workers"), message, "set store.kind: sqlite, or gateway.workers: 1")
+
+
+def _fits(settings: Settings) -> Iterator[Problem]:
+    if settings.loop.ray_address is not None and settings.loop.fit_on != "ray":
+        message = "there is an address of a Ray cluster, and models are fitted in processes"
+        yield Problem(("loop", "ray_address"), message, "set loop.fit_on: ray, or leave the address out")
 
 
 def _ages(settings: Settings) -> Iterator[Problem]:

@@ -1,5 +1,7 @@
 """How far the control loop may go, and its rhythm."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from foreroute.core.decision import Autopilot
@@ -85,4 +87,10 @@ class LoopSettings(Section):
     horizon: Duration = 900.0
     """How far ahead a forecast may move traffic."""
     fit_workers: int = Field(1, ge=0, le=64)
-    """Processes that fit models. 0: no fitted models."""
+    """Processes that fit models, or tasks at a time on a cluster. 0: no fitted models."""
+    fit_on: Literal["processes", "ray"] = "processes"
+    """Where models are fitted: in processes of this machine, or on a Ray cluster (the extra `ray`)."""
+    ray_address: str | None = Field(None, min_length=1, max_length=300)
+    """The cluster as Ray names it: `host:6379`, `ray://host:10001`, or `auto` for one that runs on this machine. Not
+    set: one is begun here.
+    """

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from foreroute.core.rollup import LatencySummary, Rollup
+from foreroute.core.rollup import LatencySummary, Rollup, by_channel
 from foreroute.monitor import sketch
 from foreroute.simulate.observed import Observed
 
@@ -18,11 +18,8 @@ def observed_of(rollups: Sequence[Rollup]) -> list[Observed]:
 
     A minute's prompts and answers all count as average ones: what differs between them is noise here.
     """
-    by_channel: dict[str, list[Rollup]] = {}
-    for rollup in rollups:
-        if not rollup.segment:
-            by_channel.setdefault(rollup.channel, []).append(rollup)
-    return [found for name, mine in sorted(by_channel.items()) if (found := _channel(name, mine)) is not None]
+    by_name = sorted(by_channel(one for one in rollups if not one.segment).items())
+    return [found for name, mine in by_name if (found := _channel(name, mine)) is not None]
 
 
 def _channel(name: str, rollups: Sequence[Rollup]) -> Observed | None:

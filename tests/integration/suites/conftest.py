@@ -42,6 +42,7 @@ ON_REAL_TIME: Final = {
     "test_llmock.py",
     "test_frameworks.py",
     "test_node.py",
+    "test_ray.py",
 }
 JAVASCRIPT: Final = Path(__file__).parent / "js"
 LLAMA_INDEX: Final = Path(__file__).parents[3] / ".clients/llama-index/bin/python"

@@ -1,12 +1,8 @@
 """The tests of Prophet, the LSTM and the foundation models, run where their libraries can be installed."""
 
-import asyncio
-import os
-from pathlib import Path
-
 import pytest
+from tests.integration.suites.apart import pass_apart
 
-ROOT = Path(__file__).parents[3]
 FILES = (
     "tests/contract/test_pooled_forecasters.py",
     "tests/unit/forecast/test_prophet.py",
@@ -17,16 +13,4 @@ FILES = (
 @pytest.mark.slow
 @pytest.mark.service("models")
 async def test_prophet_the_lstm_and_foundation_models() -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(str(ROOT / ".clients/models/bin/python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", *FILES),
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": "src:.", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(600.0):
-        said, _ = await process.communicate()
-    text = said.decode()
-    assert process.returncode == 0, text
-    assert " passed" in text
-    assert "skipped" not in text
+    await pass_apart("models", FILES, within_s=600.0, HF_HUB_OFFLINE="1")

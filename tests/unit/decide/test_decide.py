@@ -181,6 +181,12 @@ def test_in_panic_only_remedies_hold() -> None:
     assert share(decision, B) == pytest.approx(0.25 / 0.875)
 
 
+def test_channels_that_playbooks_hold_a_little_are_no_reason_to_panic() -> None:
+    mild = replace(GOOD, remedies=(held(0.9),))
+    states = {A: replace(GOOD, failure_ratio=0.5), B: mild, C: mild, D: mild}
+    assert share(follow(snapshot(states), 10), A) < 0.05
+
+
 def test_a_cause_is_lifted_only_after_the_dwell_time() -> None:
     troubled = snapshot({A: replace(GOOD, outlook=outlook(0.9))})
     drained = follow(troubled, 5)

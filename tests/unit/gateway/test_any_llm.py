@@ -21,10 +21,10 @@ from foreroute.gateway.any_llm_errors import Refusal, evidence_of, refusal_of
 from foreroute.gateway.any_llm_library import adapter_names, find_library
 from foreroute.gateway.any_llm_threads import Notes, ThreadedCall
 from foreroute.gateway.any_llm_wire import Ask, EventWriter, read_body, whole_bytes
-from foreroute.gateway.exchange import _home
 from foreroute.gateway.narrow import Knowledge, Wants, narrowed
 from foreroute.gateway.ports import TransportFailure, UpstreamRequest
 from foreroute.gateway.transports import ChannelTransports
+from foreroute.gateway.wanting import home
 from foreroute.gateway.wire.paths import Endpoint
 from foreroute.settings import parse_settings
 from foreroute.settings.load import SettingsError
@@ -465,7 +465,7 @@ def test_a_channel_with_an_adapter_fits_chat_only(endpoint: Endpoint) -> None:
 def test_objects_are_at_home_where_nothing_is_translated() -> None:
     targets = tuple(Target(channel=ChannelId(name), weight=1.0) for name in "ab")
     channels = {ChannelId("a"): channel(), ChannelId("b"): channel("b", adapter=None)}
-    assert _home(Route(name=RouteName("gpt"), targets=targets), channels) == "b"
+    assert home(Route(name=RouteName("gpt"), targets=targets), channels) == "b"
 
 
 CONFIG = """

@@ -64,6 +64,7 @@ BAD = [
     Bad("budget_of_nobody", "12: budgets[0]", "a budget of a team needs its name in `of`", "limit_usd"),
     Bad("keep_shorter_than_before", "3: store.keep.hours", "7d is less than minutes, 14d", "14d or longer"),
     Bad("optimum_without_workers", "5: cost.optimum.enabled", "there is none", "set loop.fit_workers: 1"),
+    Bad("ray_without_ray", "6: loop.ray_address", "fitted in processes", "set loop.fit_on: ray"),
     Bad("optimum_valid_too_short", "5: cost.optimum.valid", "1m is less than every, 5m", "10m or longer"),
     Bad("weights_all_zero", "9: routes[0].targets", "all weights are 0", "weight: 1"),
     Bad(

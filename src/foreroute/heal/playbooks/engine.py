@@ -20,7 +20,7 @@ from foreroute.core.playbook_ports import Answer
 from foreroute.core.playbook_run import PlaybookRun, RunMode, RunName, RunState, StepRun, StepState
 from foreroute.heal.playbooks.escalation import escalations, series_of
 from foreroute.heal.playbooks.expression import holds
-from foreroute.heal.playbooks.facts import Asked, facts_of
+from foreroute.heal.playbooks.facts import facts_of
 from foreroute.heal.playbooks.notes import evidence, noted, with_step
 from foreroute.heal.playbooks.playbook import Playbook, Step
 from foreroute.heal.playbooks.progress import (
@@ -34,6 +34,7 @@ from foreroute.heal.playbooks.progress import (
     roll_back,
     undone,
 )
+from foreroute.heal.playbooks.scene import Asked
 from foreroute.heal.playbooks.sight import Sight
 from foreroute.heal.playbooks.state import (
     Answered,

@@ -1,15 +1,23 @@
 """The words of conditions, and what each of them is on a scope at an instant. Pure: from a sight alone."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from foreroute.core.failure import FailureClass
-from foreroute.core.ids import ChannelId
-from foreroute.core.rollup import Rollup
-from foreroute.core.series import Metric, value_of
+from foreroute.core.series import Metric
 from foreroute.heal.durations import seconds
 from foreroute.heal.playbooks.expression import Function, Kind, Value, Vocabulary
+from foreroute.heal.playbooks.scene import (
+    Asked,
+    Scene,
+    attempts,
+    error_rate,
+    failed_with,
+    level,
+    ok_rate,
+    part,
+)
 from foreroute.heal.playbooks.sight import Sight
 
 N, B, T = Kind.NUMBER, Kind.FLAG, Kind.TEXT
@@ -74,31 +82,33 @@ FUNCTIONS: Final = {
     "ratio(class, duration)": "the same as a part of its attempts; 0 without failures of it",
     "min(a, b, …), max(a, b, …)": "of two to four numbers",
 }
-_BASELINE_S: Final = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known. `own`: the scope's windows, for what counts failures."""
+    """What is known of a scene; without one nothing is. Each fact is worked out when it is asked for."""
 
-    at: float = 0.0
-    values: Mapping[str, Value | None] = field(default_factory=dict)
-    own: Sequence[Rollup] = ()
-    start_at: float = 0.0
-    """Where the window begins that counts without a duration."""
+    scene: Scene | None = None
 
     def value(self, name: str) -> Value | None:
-        return self.values.get(name)
+        return None if self.scene is None else _FACTS[name](self.scene)
 
     def call(self, name: str, arguments: Sequence[Value]) -> Value | None:
-        start_at = self.start_at if len(arguments) < 2 else self.at - _seconds(arguments[1])
-        seen = [one for one in self.own if one.window_start >= start_at]
+        scene = self.scene
+        if scene is None:
+            return 0.0 if name == "count" else None
+        start_at = scene.start_at if len(arguments) < 2 else scene.sight.at - _seconds(arguments[1])
+        seen = [one for one in scene.past if one.window_start >= start_at]
         kind = FailureClass(arguments[0]) if arguments[0] in set(FailureClass) else FailureClass.UNKNOWN
-        bad = float(_bad(seen, kind))
+        bad = float(failed_with(seen, kind))
         if name == "count":
             return bad
-        attempts = _attempts(seen)
-        return bad / attempts if attempts else None
+        asked = attempts(seen)
+        return bad / asked if asked else None
+
+
+def facts_of(sight: Sight, asked: Asked) -> Facts:
+    return Facts(scene=Scene(sight, asked))
 
 
 def _seconds(value: Value) -> float:
@@ -108,129 +118,37 @@ def _seconds(value: Value) -> float:
         return 0.0
 
 
-def _bad(seen: Iterable[Rollup], kind: FailureClass) -> int:
-    if kind is FailureClass.RATE_LIMITED:
-        return sum(max(one.throttles, one.failures.get(kind, 0)) for one in seen)
-    return sum(one.failures.get(kind, 0) for one in seen)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """Whose facts, and of which time: the windows that began at or after `since_at`, and within `window_s` of now."""
-
-    channels: tuple[ChannelId, ...]
-    window_s: float = 120.0
-    since_at: float = float("-inf")
-    run_began_at: float | None = None
-    cause: str = ""
-    run_number: int = 1
-    recurrences: int = 0
-    probe_ok: bool | None = None
-
-
-def facts_of(sight: Sight, asked: Asked) -> Facts:
-    own, peers = set(asked.channels), set(sight.peers(asked.channels))
-    start_at = max(asked.since_at, sight.at - asked.window_s)
-    rollups = [one for one in sight.rollups if one.window_start < sight.at]
-    recent = [one for one in rollups if one.window_start >= start_at]
-    mine = [one for one in recent if one.channel in own]
-    theirs = [one for one in recent if one.channel in peers]
-    users = [*mine, *theirs]
-    began_at = start_at if asked.run_began_at is None else asked.run_began_at
-    before = [
-        one
-        for one in rollups
-        if began_at - _BASELINE_S <= one.window_start < began_at and one.channel in own | peers
-    ]
-    failing = {name for name in own | peers if _fails(one for one in recent if one.channel == name)}
-    values: dict[str, Value | None] = {
-        "requests": float(_attempts(users)),
-        "ok_rate": _ok_rate(users),
-        "channel_requests": float(_attempts(mine)),
-        "channel_ok_rate": _ok_rate(mine),
-        "error_rate": _error_rate(mine),
-        "throttle_rate": _part(sum(one.throttles for one in mine), _attempts(mine)),
-        "peer_requests": float(_attempts(theirs)),
-        "peer_ok_rate": _ok_rate(theirs),
-        "peer_error_rate": _error_rate(theirs),
-        "p95": _level(users, Metric.LATENCY_P95),
-        "channel_p95": _level(mine, Metric.LATENCY_P95),
-        "peer_p95": _level(theirs, Metric.LATENCY_P95),
-        "ttft_p95": _level(users, Metric.FIRST_CHUNK_P95),
-        "baseline_p95": _level(before, Metric.LATENCY_P95),
-        "healthy_alternatives": float(len(peers - failing)),
-        "healthy_share": _healthy_share(sight, own | peers, failing),
-        "scope_channels": float(len(own)),
-        "failing_share": _part(
-            len(own & failing), len({one.channel for one in mine if one.attempts > one.ignored})
-        ),
-        "traffic_share": _part(_attempts(mine), _attempts(users)),
-        "run_number": float(asked.run_number),
-        "recurrences": float(asked.recurrences),
-        "probe_ok": asked.probe_ok,
-        "cause": asked.cause,
-    }
-    values |= _of_findings(sight, asked, peers, users)
-    return Facts(at=sight.at, values=values, own=[r for r in rollups if r.channel in own], start_at=start_at)
-
-
-def _of_findings(
-    sight: Sight, asked: Asked, peers: set[ChannelId], users: Sequence[Rollup]
-) -> dict[str, Value | None]:
-    limits = [sight.objectives[name] for name in asked.channels if name in sight.objectives]
-    metric, limit = min(limits, key=lambda one: one[1]) if limits else (None, None)
-    first = next((one for one in sight.channels if one.id in asked.channels), None)
-    skills = [one.skill for one in sight.skills if one.channel in asked.channels and one.has_vote]
-    own_cost = [sight.costs[name] for name in asked.channels if sight.costs.get(name, 0.0) > 0.0]
-    peer_cost = [sight.costs[name] for name in peers if name in sight.costs]
-    budgets = [float(b.projected_usd / b.limit_usd) for b in sight.budgets if b.limit_usd > 0]
-    return {
-        "objective_limit": limit,
-        "objective_now": None if metric is None else _level(users, metric),
-        "provider": "" if first is None else first.provider,
-        "cloud": "" if first is None else first.cloud,
-        "forecast_skill": max(skills, default=0.0),
-        "budget_ratio": max(budgets, default=None),
-        "cost_ratio": min(peer_cost) / max(own_cost) if own_cost and peer_cost else None,
-    }
-
-
-def _attempts(seen: Iterable[Rollup]) -> int:
-    return sum(one.attempts - one.ignored for one in seen)
-
-
-def _part(some: int, of: int) -> float | None:
-    return some / of if of > 0 else None
-
-
-def _ok_rate(seen: Sequence[Rollup]) -> float | None:
-    return _part(sum(one.successes for one in seen), _attempts(seen))
-
-
-def _error_rate(seen: Sequence[Rollup]) -> float | None:
-    return _part(
-        sum(one.failures_total for one in seen), _attempts(seen) - sum(one.throttles for one in seen)
-    )
-
-
-def _fails(seen: Iterable[Rollup]) -> bool:
-    rate = _error_rate(list(seen))
-    return rate is not None and rate >= 0.5
-
-
-def _level(seen: Sequence[Rollup], metric: Metric) -> float | None:
-    """The mean of the minutes' values by their requests."""
-    pairs = [(value_of(one, metric), one.attempts) for one in seen]
-    known = [(value, count) for value, count in pairs if value == value and count > 0]  # noqa: PLR0124 - not NaN
-    total = sum(count for _, count in known)
-    return sum(value * count for value, count in known) / total if total else None
-
-
-def _healthy_share(sight: Sight, names: set[ChannelId], failing: set[ChannelId]) -> float | None:
-    total = sum(sight.weights.get(name, 0.0) for name in names)
-    if total <= 0.0:
-        return None
-    return sum(sight.weights.get(name, 0.0) for name in names - failing) / total
-
-
-FactsOf = Callable[[Asked], Facts]
+_FACTS: Final[Mapping[str, Callable[[Scene], Value | None]]] = {
+    "requests": lambda scene: float(attempts(scene.users)),
+    "ok_rate": lambda scene: ok_rate(scene.users),
+    "channel_requests": lambda scene: float(attempts(scene.mine)),
+    "channel_ok_rate": lambda scene: ok_rate(scene.mine),
+    "error_rate": lambda scene: error_rate(scene.mine),
+    "throttle_rate": lambda scene: part(sum(one.throttles for one in scene.mine), attempts(scene.mine)),
+    "peer_requests": lambda scene: float(attempts(scene.theirs)),
+    "peer_ok_rate": lambda scene: ok_rate(scene.theirs),
+    "peer_error_rate": lambda scene: error_rate(scene.theirs),
+    "p95": lambda scene: level(scene.users, Metric.LATENCY_P95),
+    "channel_p95": lambda scene: level(scene.mine, Metric.LATENCY_P95),
+    "peer_p95": lambda scene: level(scene.theirs, Metric.LATENCY_P95),
+    "ttft_p95": lambda scene: level(scene.users, Metric.FIRST_CHUNK_P95),
+    "baseline_p95": lambda scene: level(scene.before, Metric.LATENCY_P95),
+    "objective_limit": lambda scene: None if scene.objective is None else scene.objective[1],
+    "objective_now": lambda scene: (
+        None if scene.objective is None else level(scene.users, scene.objective[0])
+    ),
+    "healthy_alternatives": lambda scene: float(len(scene.peers - scene.failing)),
+    "healthy_share": lambda scene: scene.healthy_share,
+    "scope_channels": lambda scene: float(len(scene.own)),
+    "failing_share": lambda scene: part(len(scene.own & scene.failing), len(scene.judged)),
+    "traffic_share": lambda scene: part(attempts(scene.mine), attempts(scene.users)),
+    "cost_ratio": lambda scene: scene.cost_ratio,
+    "forecast_skill": lambda scene: scene.skill,
+    "budget_ratio": lambda scene: scene.budget_ratio,
+    "run_number": lambda scene: float(scene.asked.run_number),
+    "recurrences": lambda scene: float(scene.asked.recurrences),
+    "probe_ok": lambda scene: scene.asked.probe_ok,
+    "cause": lambda scene: scene.asked.cause,
+    "provider": lambda scene: "" if scene.first is None else scene.first.provider,
+    "cloud": lambda scene: "" if scene.first is None else scene.first.cloud,
+}

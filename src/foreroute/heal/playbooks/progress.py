@@ -6,9 +6,10 @@ from typing import Final
 
 from foreroute.core.playbook_run import Hold, PlaybookRun, RunMode, RunState, StepRun, StepState
 from foreroute.heal.playbooks.expression import holds
-from foreroute.heal.playbooks.facts import Asked, Facts, facts_of
+from foreroute.heal.playbooks.facts import Facts, facts_of
 from foreroute.heal.playbooks.notes import noted, said, with_step
 from foreroute.heal.playbooks.playbook import OnError, Playbook, Step
+from foreroute.heal.playbooks.scene import Asked
 from foreroute.heal.playbooks.sight import Sight
 from foreroute.heal.playbooks.state import Command, Do, Rules, Tell, Undo
 from foreroute.heal.playbooks.steps import (

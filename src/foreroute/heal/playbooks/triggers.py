@@ -11,10 +11,11 @@ from foreroute.core.findings import Forecast, Incident, IncidentState
 from foreroute.core.ids import ChannelId
 from foreroute.heal.playbooks import playbook as made
 from foreroute.heal.playbooks.expression import holds
-from foreroute.heal.playbooks.facts import Asked, facts_of
+from foreroute.heal.playbooks.facts import facts_of
 from foreroute.heal.playbooks.playbook import Playbook
+from foreroute.heal.playbooks.scene import Asked
 from foreroute.heal.playbooks.sight import Sight
-from foreroute.heal.scopes import ScopeKind, all_scopes, name_of, scopes
+from foreroute.heal.scopes import ScopeKind, name_of, scopes
 from foreroute.heal.tally import Tally, total, windows_of
 
 _DAY_S: Final = 86_400.0
@@ -114,11 +115,7 @@ def _mismatches(
         since_at = max(
             sight.at - trigger.window_s, memory.treated_at.get(f"{playbook.name} {scope}", -math.inf)
         )
-        recent = [
-            one
-            for one in sight.rollups
-            if one.channel == channel.id and since_at <= one.window_start < sight.at
-        ]
+        recent = [one for one in sight.recent((channel.id,)) if one.window_start >= since_at]
         bad = sum(one.failures.get(kind, 0) for one in recent for kind in classes)
         attempts = sum(one.attempts for one in recent)
         enough = bad >= (trigger.count or 1) and attempts >= trigger.min_requests
@@ -128,8 +125,8 @@ def _mismatches(
 
 
 def _seen(sight: Sight, channel: ChannelId, since_at: float) -> Tally:
-    recent = [one for one in sight.rollups if one.channel == channel and one.window_start < sight.at]
-    return total([window for window in windows_of(recent) if window.start_at >= since_at])
+    windows = windows_of(sight.recent((channel,)))
+    return total([window for window in windows if window.start_at >= since_at])
 
 
 def _enough(trigger: made.FailureTrigger, cause: FailureClass, seen: Tally) -> str:
@@ -151,9 +148,9 @@ def _hit(
     why: str,
     incident: Incident | None = None,
 ) -> Hit:
-    known = next((one for one in sight.channels if one.id == channel), None)
+    known = sight.channel(channel)
     scope = f"channel:{channel}" if known is None else name_of(kind, known)
-    members = all_scopes(sight.channels).get(scope, (channel,))
+    members = sight.members(scope) or (channel,)
     return Hit(playbook=playbook, scope=scope, channels=members, why=why, incident=incident)
 
 
@@ -177,7 +174,7 @@ def _anomalies(playbook: Playbook, trigger: made.AnomalyTrigger, sight: Sight) -
 
 def _forecasts(playbook: Playbook, trigger: made.ForecastTrigger, sight: Sight) -> Iterator[Hit]:
     voted = {(one.channel, one.metric) for one in sight.skills if one.has_vote}
-    for (channel, metric), forecast in sight.forecasts.items():
+    for channel, metric in sight.forecasts:  # not by items: each forecast is made when it is asked for
         if metric is not trigger.metric or (channel, metric) not in voted:
             continue
         limit = trigger.above
@@ -186,6 +183,7 @@ def _forecasts(playbook: Playbook, trigger: made.ForecastTrigger, sight: Sight) 
             limit = objective[1] if objective is not None and objective[0] is metric else None
         if limit is None:
             continue
+        forecast = sight.forecasts[channel, metric]
         probability = probability_above(forecast, trigger.horizon_s, limit)
         if probability is not None and probability >= trigger.probability:
             why = (

@@ -44,10 +44,13 @@ class Memory:
         self._hours: dict[int, _Cells] = {}
         self._past: tuple[int, _Cells] | None = None
         """(this hour, all hours together): asked for every minute, changed every five."""
+        self._asked: dict[tuple[Parameter, int, int], Survival] = {}
+        """What was asked for since anything changed: a round asks for the same again and again."""
         self.total = 0
         """Attempts that have told a duration, ever."""
 
     def add(self, sample: Sample, at: float) -> None:
+        self._asked.clear()
         cells = self._fine.setdefault(int(at // _FINE_S), {})
         key = sample.parameter, bisect_right(_SIZES, sample.tokens)
         cell = cells.get(key)
@@ -60,6 +63,7 @@ class Memory:
     def forget(self, at: float) -> None:
         """What is older than an hour becomes hours; what is older than a day goes."""
         now = int(at // _FINE_S)
+        self._asked.clear()
         for step in [one for one in self._fine if one <= now - _FINE_KEPT]:
             cells = self._fine.pop(step)
             self._past = None
@@ -74,8 +78,13 @@ class Memory:
             self._past = None
 
     def over(self, parameter: Parameter, window_s: float, at: float) -> Survival:
-        """Of all sizes, from `at` − `window_s` on, in whole steps."""
-        return merged(cell.survival for _, cell in self._cells(parameter, window_s, at))
+        """Of all sizes, from `at` − `window_s` on, in whole steps. It is not to be added to."""
+        key = parameter, int((at - window_s) // _FINE_S), int(at // _FINE_S)
+        found = self._asked.get(key)
+        if found is None:
+            found = merged(cell.survival for _, cell in self._cells(parameter, window_s, at))
+            self._asked[key] = found
+        return found
 
     def sized(self, parameter: Parameter, window_s: float, at: float) -> list[tuple[int, SizedSamples]]:
         """By size class, the smallest first; classes without a sample are left out."""
@@ -108,6 +117,7 @@ class Memory:
         hours = {int(hour): dict(map(_cell, rows)) for hour, rows in fields["hours"].items()}
         total = int(fields["total"])
         self._hours, self._past, self.total = hours, None, total
+        self._asked.clear()
 
     def _cells(self, parameter: Parameter, window_s: float, at: float) -> list[tuple[int, SizedSamples]]:
         first, last = int((at - window_s) // _FINE_S), int(at // _FINE_S)

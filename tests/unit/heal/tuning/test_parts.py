@@ -461,3 +461,35 @@ def test_a_trial_of_the_same_is_rarely_taken_for_worse() -> None:
                 ended += verdict is Verdict.WORSE
                 break
     assert ended <= 15
+
+
+_MINUTES = st.lists(st.tuples(st.integers(0, 26 * 60), st.booleans()), max_size=60)
+
+
+@given(_MINUTES, _MINUTES, st.sampled_from([60.0, QUARTER_S, HOUR_S, DAY_S]))
+def test_sums_over_a_window_are_those_of_its_minutes_however_often_they_are_asked_for(
+    first: list[tuple[int, bool]], then: list[tuple[int, bool]], window_s: float
+) -> None:
+    made, at = Traffic(), AT + 26 * HOUR_S
+    seen: list[Attempt] = []
+    for part in (first, then):
+        for minute, well in part:
+            outcome = Outcome.SUCCESS if well else Outcome.FAILURE
+            one = attempt(AT + 60.0 * minute, 1.0, outcome=outcome)
+            made.observe(one)
+            seen.append(one)
+        row = made.over(window_s, at)
+        inside = [one for one in seen if at - window_s < one.ended_at // 60 * 60 <= at]
+        assert row.sent == len(inside)
+        assert row.failed == sum(one.outcome is Outcome.FAILURE for one in inside)
+    made.forget(at + 2 * HOUR_S)
+    assert made.over(DAY_S, at).sent == sum(
+        at + 2 * HOUR_S - DAY_S < one.ended_at // 60 * 60 <= at for one in seen
+    )
+
+
+def test_what_is_remembered_grows_after_it_was_asked_for() -> None:
+    memory = Memory()
+    for count in (1, 2):
+        memory.add(Sample(P.TOTAL, 1.0, cut=False, tokens=100), AT)
+        assert memory.over(P.TOTAL, HOUR_S, AT).ended == count
