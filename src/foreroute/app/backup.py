@@ -342,7 +342,7 @@ def _put_config(source: Path, target: Path) -> None:
 
 
 def _needs_file(settings: Settings) -> None:
-    if settings.store.kind != "sqlite":
+    if not settings.store.outlasts:
         raise ForerouteError(
             f"store.kind is {settings.store.kind}: there is no file to back up here. Use its own tools for that"
         )

@@ -23,6 +23,7 @@ _FIXED: Final = (
     ("gateway", "probe"),
     ("gateway", "tls"),
     ("store",),
+    ("shared",),
     ("log",),
 )
 """What only a restart can change."""

@@ -20,6 +20,7 @@ from foreroute.app.experiments import Experiments, build_experiments, build_savi
 from foreroute.app.fit_pools import fit_pool
 from foreroute.app.grouping import run_any
 from foreroute.app.incidents import build_incidents
+from foreroute.app.influx import open_influx
 from foreroute.app.keys import load_keys
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
 from foreroute.app.playbooks import build_playbooks
@@ -55,6 +56,7 @@ from foreroute.monitor.fold import Folder, fold, merge_rollups
 from foreroute.settings.convert import objectives_of
 from foreroute.settings.load import reveal
 from foreroute.settings.model import Settings
+from foreroute.store.influx import InfluxStore
 from foreroute.store.memory import MemoryStore
 from foreroute.store.retention import keep_house
 from foreroute.store.sqlite import SqliteStore
@@ -124,7 +126,7 @@ class ControlPlane:
         made = fit_pool(self.settings)
         fits = None if made is None else Fits[Any, Any](run_any, made, _fit_failed, _fit_waits)
         try:
-            desk = build_desk(self.settings, store.records, self.clock)
+            desk = build_desk(self.settings, store.records, self.clock, lambda: self.data.shared)
             self._reports = planned_reports(self.settings)
             self.mutes = mutes_of(self.settings, store.records)
             await self.mutes.start(self.clock.now())
@@ -148,7 +150,7 @@ class ControlPlane:
             )
             await self.stages.cost.begin(store, self.clock.now())
             # A control plane that is started again beside its gateway finds the journal open.
-            if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
+            if self.settings.store.outlasts and not self.data.intake.is_on_disk:
                 await self._keep_on_disk(self.stages, store)
             self._ring = await load_keys(store, self.data, self.clock)
             if self.options.prepare is not None:
@@ -315,7 +317,7 @@ class ControlPlane:
             objectives=objectives_of(settings),
             fits=fits,
             prune=prune,
-            states=StateFiles(state_folder(settings)) if settings.store.kind == "sqlite" else None,
+            states=StateFiles(state_folder(settings)) if settings.store.outlasts else None,
             rollout=rollout_settings(settings),
         )
 
@@ -332,11 +334,13 @@ class ControlPlane:
 
 async def open_store(settings: Settings) -> Store:
     """Raises StoreError with a sentence for a person."""
-    store: MemoryStore | SqliteStore = (
-        MemoryStore(merge_rollups)
-        if settings.store.kind == "memory"
-        else await SqliteStore.open(settings.store.path, merge_rollups)
-    )
+    store: MemoryStore | SqliteStore | InfluxStore
+    if settings.store.kind == "memory":
+        store = MemoryStore(merge_rollups)
+    elif settings.store.influxdb is not None:
+        store = await open_influx(settings.store)
+    else:
+        store = await SqliteStore.open(settings.store.path, merge_rollups)
     store.records = AuditTrail(store.records, reveal(settings.store.audit_key))
     return store
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from random import Random
 
 from foreroute.app.data_plane import DataPlane, build_data_plane
+from foreroute.app.shared import open_shared_state
 from foreroute.app.tls import listener_tls, renew
 from foreroute.core.errors import ForerouteError
 from foreroute.core.ports import Clock
@@ -16,7 +17,10 @@ from foreroute.settings.model import Settings
 
 class OneGateway:
     def __init__(self, settings: Settings, clock: Clock, gauges: Sequence[Gauge]) -> None:
-        self.plane: DataPlane = build_data_plane(settings, clock=clock, rng=Random(), gauges=gauges)
+        self._shared = open_shared_state(settings, clock)
+        self.plane: DataPlane = build_data_plane(
+            settings, clock=clock, rng=Random(), gauges=gauges, shared=self._shared
+        )
         self._settings = settings
         self._server: Server | None = None
         self._tls: ssl.SSLContext | None = None
@@ -26,6 +30,8 @@ class OneGateway:
         section = self._settings.gateway
         self._tls = listener_tls(section.tls, "gateway.tls")
         self.plane.transport.warm()
+        if self._shared is not None:
+            await self._shared.start()
         try:
             self._server = await serve_asgi(self.plane.gateway, section.host, section.port, tls=self._tls)
         except OSError as error:
@@ -46,6 +52,8 @@ class OneGateway:
         if self._server is not None:
             await self._server.aclose()
         await self.plane.gateway.aclose()
+        if self._shared is not None:
+            await self._shared.aclose()
         if self.plane.otel is not None:
             await asyncio.to_thread(self.plane.otel.close)
 

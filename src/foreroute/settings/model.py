@@ -49,6 +49,7 @@ from foreroute.settings.serving import (
     TimeoutSettings,
     TlsSettings,
 )
+from foreroute.settings.sharing import RedisSettings, SharedSettings
 from foreroute.settings.steering import GuardrailSettings, LoopSettings, RolloutSettings
 from foreroute.settings.telling import (
     AlertReceiverSettings,
@@ -95,11 +96,13 @@ __all__ = [
     "ObjectiveSettings",
     "OtelSettings",
     "PriceSettings",
+    "RedisSettings",
     "RegionSettings",
     "RetrainSettings",
     "RolloutSettings",
     "RouteSettings",
     "Settings",
+    "SharedSettings",
     "StoreSettings",
     "TargetSettings",
     "TimeoutSettings",
@@ -122,6 +125,7 @@ class Settings(Section):
     loop: LoopSettings = LoopSettings()
     collect: CollectSettings = CollectSettings()
     store: StoreSettings = StoreSettings()
+    shared: SharedSettings = SharedSettings()
     regions: tuple[RegionSettings, ...] = ()
     """Known regions; empty: those that the channels name."""
     geo: GeoSettings = GeoSettings()
