@@ -65,12 +65,20 @@ docs: .venv/.dev ## regenerate the reference pages and the screenshots
 lock: .venv/.uv ## resolve the pinned, hashed dependencies again
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --extra stats --group build -c requirements/constraints.in pyproject.toml -o requirements/demo.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --extra alerts --extra aws --extra azure --extra bills --extra compare --extra cost --extra gcp --extra geo --extra ml --extra postgres --extra redis --extra report --extra stats --group build --group dev -c requirements/demo.txt pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --extra geo --extra ml --extra otel --extra postgres --extra redis --extra stats --group build -c requirements/dev.txt pyproject.toml -o requirements/image.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header requirements/deploy.in -o requirements/deploy.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header requirements/llama-index.in -o requirements/llama-index.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header pyproject.toml requirements/adapters.in -o requirements/adapters.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header pyproject.toml requirements/ray.in -o requirements/ray.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --override requirements/models-overrides.txt pyproject.toml requirements/models.in -o requirements/models.txt
 
+sbom: .venv/.dev ## the software bill of materials of what the image holds, in dist/sbom.cdx.json
+	@$(BIN)/python scripts/sbom.py requirements/image.txt dist/sbom.cdx.json
+
+wheel: .venv/.dev ## the wheel, the same bytes from the same sources, in dist/
+	@SOURCE_DATE_EPOCH=1767225600 $(BIN)/hatchling build -t wheel
+
 clean: ## remove the environment and what tests and tools left
 	rm -rf .venv .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov dist
 
-.PHONY: help setup demo services test check fix bench docs lock clean
+.PHONY: help setup demo services test check fix bench docs lock sbom wheel clean

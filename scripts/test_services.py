@@ -19,7 +19,12 @@ SERVICES = {
     "redis": ("/usr/bin/redis-server", ["redis-server"]),
 }
 ROOT = Path(__file__).parents[1]
-CLIENTS = {"llama-index": "LlamaIndex", "adapters": "the adapter library", "ray": "Ray"}
+CLIENTS = {
+    "llama-index": "LlamaIndex",
+    "adapters": "the adapter library",
+    "deploy": "what lints and renders deploy/",
+    "ray": "Ray",
+}
 """Each in an environment of its own, as locked in `requirements/`: they want older clients than the tests use."""
 MODELS = ROOT / ".clients/models"
 MODELS_GB = 4

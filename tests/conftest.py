@@ -16,9 +16,17 @@ settings.load_profile("repeatable")
 
 
 ROOT = Path(__file__).parents[1]
+
+
+def deploy_tools() -> Path:
+    """The environment with what lints and renders `deploy/`."""
+    return Path(os.environ.get("FOREROUTE_DEPLOY_TOOLS", ROOT / ".clients/deploy"))
+
+
 SERVICES = {
     "chromium": "/usr/bin/chromium",
     "llama-index": str(ROOT / ".clients/llama-index/.installed"),
+    "deploy": str(deploy_tools() / ".installed"),
     "adapters": str(ROOT / ".clients/adapters/.installed"),
     "influxdb": INFLUXD,
     "victoria-metrics": VICTORIA,

@@ -21,6 +21,7 @@ _FIXED: Final = (
     ("gateway", "port"),
     ("gateway", "workers"),
     ("gateway", "probe"),
+    ("gateway", "tls"),
     ("store",),
     ("shared",),
     ("log",),
@@ -107,8 +108,13 @@ class ConfigWatch:
 
     def _marks_now(self) -> tuple[tuple[int, int], ...]:
         """Of the configuration, then of files that it names and that are replaced while it stays."""
-        database = self.settings.geo.database
-        return tuple(_mark_of(path) for path in (self.source.path, *([] if database is None else [database])))
+        settings = self.settings
+        named = [settings.geo.database]
+        for tls in (settings.gateway.tls, settings.dashboard.tls):
+            named += [] if tls is None else [tls.certificate, tls.key, tls.client_ca]
+        return tuple(
+            _mark_of(path) for path in (self.source.path, *(one for one in named if one is not None))
+        )
 
     def _refused(self, reason: str) -> ReloadResult:
         self.last_ok = False

@@ -36,6 +36,7 @@ from foreroute.app.stages import (
     stages_of,
 )
 from foreroute.clock import SystemClock
+from foreroute.control.audit_trail import AuditTrail
 from foreroute.control.budgets import BUDGET_PACE_STATE, BudgetWatch
 from foreroute.control.collect import Collection
 from foreroute.control.controls import Steering
@@ -53,7 +54,9 @@ from foreroute.gateway.keyring import Keyring, Known
 from foreroute.heal.learning import FailureLearning
 from foreroute.monitor.fold import Folder, fold, merge_rollups
 from foreroute.settings.convert import objectives_of
+from foreroute.settings.load import reveal
 from foreroute.settings.model import Settings
+from foreroute.store.influx import InfluxStore
 from foreroute.store.memory import MemoryStore
 from foreroute.store.retention import keep_house
 from foreroute.store.sqlite import SqliteStore
@@ -331,11 +334,15 @@ class ControlPlane:
 
 async def open_store(settings: Settings) -> Store:
     """Raises StoreError with a sentence for a person."""
+    store: MemoryStore | SqliteStore | InfluxStore
     if settings.store.kind == "memory":
-        return MemoryStore(merge_rollups)
-    if settings.store.influxdb is not None:
-        return await open_influx(settings.store)
-    return await SqliteStore.open(settings.store.path, merge_rollups)
+        store = MemoryStore(merge_rollups)
+    elif settings.store.influxdb is not None:
+        store = await open_influx(settings.store)
+    else:
+        store = await SqliteStore.open(settings.store.path, merge_rollups)
+    store.records = AuditTrail(store.records, reveal(settings.store.audit_key))
+    return store
 
 
 async def save_leftovers(settings: Settings, stages: Stages) -> None:

@@ -1,6 +1,7 @@
 """The dashboard of a control plane, served on the control thread's event loop."""
 
 import secrets
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -13,6 +14,7 @@ from foreroute.app.budgets import budgets_of
 from foreroute.app.config_watch import ReloadResult
 from foreroute.app.costs import costs_of
 from foreroute.app.simulator import Simulator
+from foreroute.app.tls import listener_tls
 from foreroute.control.budgets import BudgetWatch
 from foreroute.control.incidents.desk import IncidentDesk
 from foreroute.control.loop import ControlLoop
@@ -128,15 +130,17 @@ async def serve_dashboard(
     key = section.admin_key.get_secret_value() if section.admin_key is not None else None
     loopback = is_loopback(section.host)
     door = Door(dashboard.app, admin_key=key, role_of=role_of, loopback_only=loopback)
-    return await _listen(door, section.host, section.port, tries=_PORTS_TRIED if demo and section.port else 1)
+    tls = listener_tls(section.tls, "dashboard.tls")
+    tries = _PORTS_TRIED if demo and section.port else 1
+    return await _listen(door, section.host, section.port, tls, tries=tries)
 
 
-async def _listen(door: Door, host: str, port: int, *, tries: int) -> Server:
+async def _listen(door: Door, host: str, port: int, tls: ssl.SSLContext | None, *, tries: int) -> Server:
     """On the first of so many ports that is free."""
     last = min(port + tries, 65_536)
     for one in range(port, last):
         try:
-            return await serve_asgi(door, host, one, grace_s=_GRACE_S)
+            return await serve_asgi(door, host, one, grace_s=_GRACE_S, tls=tls)
         except OSError as error:
             reason = error.strerror or str(error)
     raise ForerouteError(

@@ -1,11 +1,13 @@
 """The gateway on the event loop of the process that also steers it: the usual case."""
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from random import Random
 
 from foreroute.app.data_plane import DataPlane, build_data_plane
 from foreroute.app.shared import open_shared_state
+from foreroute.app.tls import listener_tls, renew
 from foreroute.core.errors import ForerouteError
 from foreroute.core.ports import Clock
 from foreroute.monitor.export import Gauge
@@ -21,15 +23,17 @@ class OneGateway:
         )
         self._settings = settings
         self._server: Server | None = None
+        self._tls: ssl.SSLContext | None = None
 
     async def start(self) -> str:
-        """Returns the address. Raises ForerouteError when the port is taken."""
+        """Returns the address. Raises ForerouteError when the port is taken or a certificate cannot be used."""
         section = self._settings.gateway
+        self._tls = listener_tls(section.tls, "gateway.tls")
         self.plane.transport.warm()
         if self._shared is not None:
             await self._shared.start()
         try:
-            self._server = await serve_asgi(self.plane.gateway, section.host, section.port)
+            self._server = await serve_asgi(self.plane.gateway, section.host, section.port, tls=self._tls)
         except OSError as error:
             raise ForerouteError(
                 f"the gateway cannot listen on {section.host}:{section.port}: {error.strerror or error}. "
@@ -38,6 +42,8 @@ class OneGateway:
         return self._server.url
 
     def reconfigure(self, settings: Settings) -> None:
+        if self._tls is not None and settings.gateway.tls is not None:
+            renew(self._tls, settings.gateway.tls, "gateway.tls")
         self._settings = settings
         self.plane.reconfigure(settings)
 

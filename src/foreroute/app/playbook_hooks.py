@@ -7,7 +7,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import orjson
 
@@ -17,6 +17,8 @@ from foreroute.settings.finding import HookSettings
 
 _HOUR_S: Final = 3600.0
 _SAID_MAX: Final = 200
+_PIECE_BYTES: Final = 65536
+_KEPT_BYTES: Final = 4096
 _INHERITED: Final = ("PATH", "HOME", "LANG", "SYSTEMROOT", "TZ")
 
 
@@ -83,29 +85,61 @@ async def _post(url: str, order: Order, *, undo: bool) -> Answer:
 
 
 async def _run(command: Sequence[str], order: Order, *, undo: bool) -> Answer:
-    """Without a shell, in a process group of its own, which ends with the step."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env=environment(order, os.environ, undo=undo),
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        return Answer(ok=False, said=f"{command[0]} cannot be started: {reason}")
-    try:
-        _, complaint = await process.communicate()
-    except asyncio.CancelledError:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        raise
-    words = complaint.decode(errors="replace").strip()[-_SAID_MAX:]
+    """Without a shell, in a process group of its own, which ends with the step; of its words the last are kept."""
+    with _Complaint() as complaint:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=complaint.end,
+                env=environment(order, os.environ, undo=undo),
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            return Answer(ok=False, said=f"{command[0]} cannot be started: {reason}")
+        try:
+            await process.wait()
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)  # children that it has left behind, too
+            await process.wait()
+        complaint.read()
+    words = complaint.text.decode(errors="replace").strip()[-_SAID_MAX:]
     ended = f"it ended with {process.returncode}"
     return Answer(ok=process.returncode == 0, said=f"{ended}: {words}" if words else ended)
+
+
+class _Complaint:
+    """The end of what a program writes to stderr. A pipe of our own: asyncio's would wait for every child that holds it."""
+
+    def __init__(self) -> None:
+        self._reading, self.end = os.pipe()
+        os.set_blocking(self._reading, False)
+        self.text = b""
+
+    def __enter__(self) -> Self:
+        asyncio.get_running_loop().add_reader(self._reading, self._piece)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.get_running_loop().remove_reader(self._reading)
+        os.close(self._reading)
+        os.close(self.end)
+
+    def read(self) -> None:
+        """What is still there, once nobody writes any more."""
+        while self._piece():
+            pass
+
+    def _piece(self) -> bool:
+        try:
+            piece = os.read(self._reading, _PIECE_BYTES)
+        except BlockingIOError:
+            return False
+        self.text = (self.text + piece)[-_KEPT_BYTES:]
+        return bool(piece)
 
 
 def told(order: Order, *, undo: bool) -> dict[str, Any]:

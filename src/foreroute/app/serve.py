@@ -17,7 +17,14 @@ def serve(settings: Settings, source: ConfigSource) -> int:
     """Runs until SIGINT or SIGTERM; returns the exit code. Raises ForerouteError when it cannot start."""
     set_up_logs(settings.log)
     allow_files()
+    keep_no_dump()
     return asyncio.run(_serve(settings, source))
+
+
+def keep_no_dump() -> None:
+    """A dump of this process would hold keys and prompts."""
+    with suppress(ValueError, OSError):  # where nobody may set limits, whoever forbade it has set this one
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def allow_files() -> None:

@@ -10,14 +10,18 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
+from foreroute.app.backup import finish
 from foreroute.app.config_watch import ConfigSource, ConfigWatch, ReloadResult
 from foreroute.app.control_plane import ControlOptions, ControlPlane
+from foreroute.app.demand import demand_rows
 from foreroute.app.one_gateway import OneGateway
 from foreroute.app.places import check_places
 from foreroute.app.plane import Plane
 from foreroute.app.stages import stages_of
+from foreroute.app.tls import check_listeners
 from foreroute.app.workers import Workers
 from foreroute.clock import SystemClock
+from foreroute.control.state import Board
 from foreroute.control.thread import ControlThread
 from foreroute.core.errors import ForerouteError
 from foreroute.monitor.export import Gauge
@@ -52,7 +56,7 @@ class Service:
         self._control: ControlPlane | None = None
         self._thread: ControlThread | None = None
         self._reloading: asyncio.Future[ReloadResult] | None = None
-        gauges = [*self.watch.gauges(), self._last_tick()]
+        gauges = [*self.watch.gauges(), self._last_tick(), self._demand()]
         many = settings.gateway.workers > 1
         self._front: Front = (
             Workers(settings, self.clock, gauges) if many else OneGateway(settings, self.clock, gauges)
@@ -69,6 +73,9 @@ class Service:
 
     async def start(self) -> None:
         """Raises ForerouteError with a sentence for a person."""
+        check_listeners(self.watch.settings)
+        if finish(self.watch.settings):
+            _log.warning("restore_finished", extra={"store": str(self.watch.settings.store.path)})
         self.watch.begin()
         await self._start_control(self.watch.settings)
         self._url = await self._front.start()
@@ -86,6 +93,7 @@ class Service:
     async def _apply(self, settings: Settings) -> None:
         """Serve these settings; if the control plane does not start with them, the old ones again."""
         before = self.watch.settings
+        check_listeners(settings)
         check_places(settings)  # what can fail for a file's sake fails before anything is stopped
         await self._stop_control()
         try:
@@ -152,6 +160,14 @@ class Service:
             sys.stderr.write("the control loop did not end in time; its last minute may not be stored\n")
         self._thread = None
 
+    def _demand(self) -> Gauge:
+        return Gauge(
+            "foreroute_forecast_attempts_per_minute",
+            "The busiest minute of the next quarter of an hour: scale on it.",
+            ("channel", "bound"),
+            lambda: demand_rows(_board(self._control)),
+        )
+
     def _last_tick(self) -> Gauge:
         def read() -> list[tuple[tuple[()], float]]:
             at = None if self._control is None else self._control.last_tick_at()
@@ -160,6 +176,10 @@ class Service:
         return Gauge(
             "foreroute_loop_last_tick_timestamp_seconds", "When the control loop last ticked.", (), read
         )
+
+
+def _board(control: ControlPlane | None) -> Board | None:
+    return None if control is None or control.loop is None else control.loop.board
 
 
 def _with_same_port(settings: Settings, url: str | None) -> Settings:

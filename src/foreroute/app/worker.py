@@ -7,6 +7,7 @@ import asyncio
 import logging
 import select
 import signal
+import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -21,6 +22,7 @@ from foreroute.app.data_plane import DataPlane, build_data_plane
 from foreroute.app.logs import set_up_logs
 from foreroute.app.plane import journal_folder
 from foreroute.app.shared import open_shared_state
+from foreroute.app.tls import listener_tls, renew
 from foreroute.clock import SystemClock
 from foreroute.core.accounts import SharedHealth
 from foreroute.core.budgets import ScopedBudget
@@ -154,8 +156,9 @@ async def _open(
         line.hear(message, data)
     data.transport.warm()
     host = settings.gateway.host
+    line.tls = listener_tls(settings.gateway.tls, "gateway.tls")
     await stack.enter_async_context(
-        await serve_asgi(data.gateway, host, port, grace_s=_GRACE_S, share_port=True)
+        await serve_asgi(data.gateway, host, port, grace_s=_GRACE_S, share_port=True, tls=line.tls)
     )
     return data
 
@@ -175,6 +178,7 @@ class _Line:
 
     def __init__(self, connection: Connection) -> None:
         self.ended = asyncio.Event()
+        self.tls: ssl.SSLContext | None = None
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._asking: list[asyncio.Future[bytes]] = []
@@ -223,6 +227,8 @@ class _Line:
                 # After a configuration that came before it, which the gateway's loop exchanges in its turn.
                 data.on_gateway(lambda: data.plans.publish(plan))
             case NewSettings(settings):
+                if self.tls is not None and settings.gateway.tls is not None:
+                    renew(self.tls, settings.gateway.tls, "gateway.tls")
                 data.reconfigure(settings)
             case NewKeys(book, spends, at):
                 data.take_keys(book, spends, at)

@@ -174,7 +174,7 @@ class Workers:
         await asyncio.gather(*(self._start_one(number) for number in range(section.workers)))
         self._spawn(self._pump())
         host = f"[{section.host}]" if ":" in section.host else section.host
-        return f"http://{host}:{self.port}"
+        return f"{'http' if section.tls is None else 'https'}://{host}:{self.port}"
 
     async def stop(self) -> None:
         """Lets requests end; after a while they are cut."""

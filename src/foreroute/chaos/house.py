@@ -276,6 +276,7 @@ def settings_of(
                 "region": "there" if name in _first(stations, fault) else "here",
                 "model": "gpt-4o-mini",
                 "base_url": _url(course, station, faulty=name in _first(stations, fault)),
+                "reach": "private",
             }
             for name, station in stations.items()
         ],

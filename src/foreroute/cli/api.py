@@ -1,6 +1,8 @@
 """A running server's admin API, over the standard library's HTTP."""
 
 import json
+import os
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -56,7 +58,8 @@ class AdminApi:
         if self.key:
             request.add_header("authorization", f"Bearer {self.key}")
         # A proxy of the environment is for the outside world: the admin API is asked directly.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _StayHere)
+        https = urllib.request.HTTPSHandler(context=_tls_context())
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), https, _StayHere)
         try:
             with opener.open(request, timeout=self.timeout_s) as answer:
                 return self._read(answer.read())
@@ -98,6 +101,19 @@ class AdminApi:
         except (ValueError, LookupError, TypeError, AttributeError):
             message, hint = f"the server answers {status}", "is this the address of the dashboard?"
         return CommandError(message, where=self.url if status >= 500 else "", hint=hint)
+
+
+def _tls_context() -> ssl.SSLContext:
+    """Trusts whom the system trusts, or `SSL_CERT_FILE`; shows the certificate that FOREROUTE_CLIENT_CERT names."""
+    context = ssl.create_default_context()
+    certificate = os.environ.get("FOREROUTE_CLIENT_CERT")
+    if certificate:
+        try:
+            context.load_cert_chain(certificate, os.environ.get("FOREROUTE_CLIENT_KEY") or None)
+        except (OSError, ssl.SSLError) as error:
+            hint = "FOREROUTE_CLIENT_CERT names a certificate in PEM form, FOREROUTE_CLIENT_KEY its key"
+            raise CommandError(f"cannot be used: {error}", where="FOREROUTE_CLIENT_CERT", hint=hint) from None
+    return context
 
 
 def quoted(name: str) -> str:

@@ -11,7 +11,9 @@ from typer.core import TyperGroup
 from foreroute import __version__
 from foreroute.cli import (
     alerts,
+    audit,
     backtest,
+    backup,
     budget,
     chaos,
     clouds,
@@ -117,6 +119,7 @@ for _verbs in (
     steer,
     rollout,
     alerts,
+    audit,
     incidents,
     heal,
     playbook,
@@ -129,6 +132,7 @@ for _verbs in (
     models,
     series,
     collect,
+    backup,
     keys,
     teams,
     imports,

@@ -13,6 +13,16 @@ class Dialect(StrEnum):
     ANTHROPIC = "anthropic"
 
 
+class Reach(StrEnum):
+    """Which network a channel lies in."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    """A network of the operator's own: public addresses are as good."""
+    ANY = "any"
+    """Also link-local addresses, where clouds keep their metadata service."""
+
+
 class Health(StrEnum):
     """The human summary of a channel, from the observed window alone."""
 
@@ -50,3 +60,5 @@ class Channel:
     concurrency_max: int | None = None
     quality_score: float = 1.0
     """The operator's own rating of the answers, 0…1."""
+    reach: Reach | None = None
+    """Where connections may lead; None: as `base_url` implies."""

@@ -13,6 +13,7 @@ from foreroute.core.channel import Channel, Dialect
 from foreroute.core.ids import REQUEST_ID_JOINT, ChannelId
 from foreroute.core.ports import AttemptSink, Classifier, Clock, Locator
 from foreroute.gateway.affinity import Affinity
+from foreroute.gateway.crash import places_of
 from foreroute.gateway.delivery import Delivery, Receive, Send
 from foreroute.gateway.door import Door
 from foreroute.gateway.fleet import ChannelStanding, Fleet
@@ -143,8 +144,8 @@ class Gateway:
         delivery = Delivery(send, request_id, sent or fresh, scope.get("extensions", {}).get("foreroute.cut"))
         try:
             await self._serve(scope, headers, receive, delivery)
-        except Exception:  # noqa: BLE001 - the request boundary: the client gets an error, the gateway goes on
-            _log.exception("request_crashed", extra={"request_id": request_id})
+        except Exception as error:  # noqa: BLE001 - the request boundary: the client gets an error, the gateway goes on
+            _log.error("request_crashed", extra={"request_id": request_id, "error": places_of(error)})
             if not delivery.ended:
                 await delivery.error(errors.internal_error(request_id))
         return None

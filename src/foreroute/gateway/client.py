@@ -13,7 +13,10 @@ from foreroute.gateway.wire.errors import ErrorAnswer
 async def read_body(
     headers: Mapping[bytes, bytes], receive: Receive, limit: int
 ) -> bytes | ErrorAnswer | None:
-    """The request's body; an error if it is too large; None if the client left."""
+    """The request's body; an error if it is too large or compressed; None if the client left."""
+    packed = headers.get(b"content-encoding", b"identity")
+    if packed.strip().lower() not in (b"", b"identity"):
+        return errors.compressed(packed.decode("latin-1"))
     announced = headers.get(b"content-length", b"0")
     if announced.isdigit() and int(announced) > limit:
         return errors.too_large(limit)

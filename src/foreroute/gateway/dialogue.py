@@ -18,6 +18,7 @@ from foreroute.gateway.wire.evidence import answer_evidence
 from foreroute.gateway.wire.paths import Endpoint
 from foreroute.gateway.wire.rate_limits import read_rate_limits
 from foreroute.gateway.wire.request import ModelRequest
+from foreroute.gateway.wire.unquoted import unquoted
 from foreroute.gateway.works import Works
 
 _CALLERS_OWN: Final = frozenset({400, 404, 405, 409, 410, 413, 415, 422})
@@ -145,7 +146,7 @@ class Dialogue:
         if kind is FailureClass.SERVER_ERROR and evidence.status is not None:
             is_to_blame = works.suspects.is_to_blame(self._request.body, self.channel, now)
             self.trial.speaks_of_channel &= not is_to_blame
-        self.trial.failed(kind, evidence)
+        self.trial.failed(kind, unquoted(evidence, self._request.body))  # what is kept quotes no prompt
         if evidence.retry_after_s:
             works.fleet.throttle(self.channel, evidence.retry_after_s, now)
         elif kind is FailureClass.RATE_LIMITED:

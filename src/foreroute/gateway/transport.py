@@ -15,7 +15,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from foreroute.core.channel import Dialect
+from foreroute.core.channel import Dialect, Reach
 from foreroute.core.errors import CredentialsError
 from foreroute.core.failure import FailureEvidence, Phase
 from foreroute.core.ids import ChannelId
@@ -24,6 +24,7 @@ from foreroute.gateway.last_good import LastGoodResolver
 from foreroute.gateway.lookout import Address, Lookout, call
 from foreroute.gateway.network import SYSTEM, Network
 from foreroute.gateway.ports import Authorizer, TransportFailure, UpstreamRequest
+from foreroute.gateway.reach import reach_of, why_not
 from foreroute.gateway.timed_connector import TimedConnector
 from foreroute.gateway.wire.evidence import exception_evidence
 from foreroute.gateway.wire.paths import Endpoint
@@ -51,8 +52,10 @@ class AiohttpTransport:
         self._usual_headers: dict[tuple[ChannelId, bool, str | None], CIMultiDict[str]] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._urls: dict[tuple[str, str], URL] = {}
-        self._session: aiohttp.ClientSession | None = None
-        self._connector: TimedConnector | None = None
+        self._sessions: dict[Reach, tuple[aiohttp.ClientSession, TimedConnector]] = {}
+        """No connection that one channel may have is handed to another that may not."""
+        self._reaches: dict[tuple[str, Reach | None], Reach] = {}
+        self._reach_of_host: dict[Address, Reach] = {}
         self._lookout = Lookout(self._is_there)
         self._resolver: LastGoodResolver | None = None
 
@@ -76,13 +79,14 @@ class AiohttpTransport:
         now = asyncio.get_running_loop().time()
         deadline = now + limits.total_s
         first = min(deadline, now + limits.first_chunk_s) if request.stream else deadline
-        session = self._session or self._open_session()
-        if self._connector is not None:
-            self._connector.wanted_by(request)
+        reach = self._reach(request)
+        session, connector = self._sessions.get(reach) or self._open_session(reach)
+        connector.wanted_by(request)
         url = self._url(request.channel.base_url, request.path)
         headers = self._headers(request)
         authorizer = self._authorizers.get(request.channel.id)
         host = (url.host or "", url.port or 0)
+        self._reach_of_host[host] = reach
         if self._lookout.is_gone(host):
             raise TransportFailure(_gone(host))
         heard = False
@@ -117,28 +121,37 @@ class AiohttpTransport:
     async def aclose(self) -> None:
         _close(self._authorizers.values())
         await self._lookout.aclose()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        sessions, self._sessions = self._sessions, {}
+        for session, _ in sessions.values():
+            await session.close()
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            network, loop = self._network, asyncio.get_running_loop()
+    def _reach(self, request: UpstreamRequest) -> Reach:
+        asked = (request.channel.base_url, request.channel.reach)
+        found = self._reaches.get(asked)
+        if found is None:
+            found = self._reaches[asked] = reach_of(request.channel)
+        return found
+
+    def _open_session(self, reach: Reach) -> tuple[aiohttp.ClientSession, TimedConnector]:
+        network, loop = self._network, asyncio.get_running_loop()
+        if self._resolver is None:
             inner = network.resolver or aiohttp.DefaultResolver()
             self._resolver = LastGoodResolver(inner, now=loop.time)
-            self._connector = TimedConnector(
-                keepalive_s=_POOL_IDLE_S,
-                use_dns_cache=network.keep_names,
-                tls=network.tls,
-                resolver=self._resolver,
-            )
-            self._session = aiohttp.ClientSession(
-                connector=self._connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                skip_auto_headers=("User-Agent",),
-            )
-        return self._session
+        connector = TimedConnector(
+            keepalive_s=_POOL_IDLE_S,
+            use_dns_cache=network.keep_names,
+            tls=network.tls,
+            resolver=self._resolver,
+            reach=reach,
+        )
+        session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent",),
+        )
+        self._sessions[reach] = session, connector
+        return session, connector
 
     async def _is_there(self, address: Address) -> bool:
         """By the address that requests would use: a resolver in trouble says nothing about the host."""
@@ -148,6 +161,8 @@ class AiohttpTransport:
                 host = (await self._resolver.resolve(host, port))[0]["host"]
             except (OSError, IndexError):
                 return True
+        if why_not(host, self._reach_of_host.get(address, Reach.PUBLIC)) is not None:
+            return True
         return await call((host, port))
 
     def _headers(self, request: UpstreamRequest) -> CIMultiDict[str]:

@@ -67,6 +67,7 @@ def _channel(channel: ChannelSettings) -> Channel:
         tokens_per_minute_max=channel.limits.tokens_per_minute,
         concurrency_max=channel.limits.concurrency,
         quality_score=channel.quality,
+        reach=channel.reach,
     )
 
 

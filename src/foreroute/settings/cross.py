@@ -1,12 +1,14 @@
 """What no single key can say: names that must exist, be unique, and fit together."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from foreroute.core.channel import Dialect
+from foreroute.core.channel import Dialect, Reach
 from foreroute.gateway.any_llm_library import CLOUD_CREDENTIALS, adapter_names
+from foreroute.gateway.reach import implied_reach, why_not
 from foreroute.settings.accounts import account_problems, doubled_accounts
 from foreroute.settings.budgets import budget_problems
 from foreroute.settings.cross_alerts import alert_problems, is_http
@@ -94,9 +96,28 @@ def _store(settings: Settings) -> Iterator[Problem]:
 
 
 def _urls(settings: Settings) -> Iterator[Problem]:
+    allowed = settings.gateway.upstreams
     for index, channel in enumerate(settings.channels):
-        if channel.base_url and (fault := _fault_of(channel.base_url)) is not None:
-            yield Problem(("channels", index, "base_url"), *fault)
+        if not channel.base_url:
+            continue
+        path: Path = ("channels", index, "base_url")
+        if (fault := _fault_of(channel.base_url)) is not None:
+            yield Problem(path, *fault)
+            continue
+        host = urlsplit(channel.base_url).hostname or ""
+        if allowed and not any(fnmatchcase(host, pattern.lower()) for pattern in allowed):
+            hint = "add it there if it is right; `*` stands for anything"
+            yield Problem(path, f"{host!r} is not one of gateway.upstreams", hint)
+        elif (why := _unreachable(host, channel.reach or implied_reach(channel.base_url))) is not None:
+            yield Problem(path, why, "set reach: any on this channel if that is meant")
+
+
+def _unreachable(host: str, reach: Reach) -> str | None:
+    """Of an address that is written out; what a name means is seen when it is called."""
+    try:
+        return why_not(host, reach)
+    except ValueError:
+        return None
 
 
 def _fault_of(url: str, right: str = "https://api.openai.com/v1") -> tuple[str, str] | None:

@@ -85,6 +85,9 @@ class StoreSettings(Section):
     well (InfluxDB, VictoriaMetrics) and never read."""
     keep: KeepSettings = KeepSettings()
     """How long."""
+    audit_key: SecretStr | None = None
+    """Keys the chain of audit records, `${FOREROUTE_AUDIT_KEY}`: who can write the store, but has not the key, can then
+    change none of them unseen. Unset: an unkeyed chain."""
 
     @property
     def outlasts(self) -> bool:

@@ -15,7 +15,7 @@ from foreroute.settings.clouds import CloudAccountsSettings
 from foreroute.settings.cross import cross_problems
 from foreroute.settings.describe import section_of
 from foreroute.settings.document import Document, Path, Problem, read_document
-from foreroute.settings.model import Settings
+from foreroute.settings.model import Settings, TlsSettings
 
 _EXAMPLES: Final = {
     "channels": "channels:\n      - {id: openai-us, provider: openai, region: us-east, model: gpt-4o-mini, "
@@ -47,7 +47,7 @@ _PLAIN: Final = {
     "string_pattern_mismatch": "must begin with a letter or a digit and hold only letters, digits and . _ : / -",
 }
 _SECRETS: Final = frozenset(
-    {"api_key", "admin_key", "api_keys", "webhook_url", "undo_webhook_url", "apprise_urls",
+    {"api_key", "admin_key", "api_keys", "audit_key", "webhook_url", "undo_webhook_url", "apprise_urls",
      "access_key_id", "secret_access_key", "session_token", "client_secret"}
 )  # fmt: skip
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -140,7 +140,20 @@ def _beside(path: FilePath, settings: Settings) -> Settings:
         for one in settings.clouds.gcp
     )
     clouds = settings.clouds.model_copy(update={"gcp": gcp})
-    return settings.model_copy(update={"heal": heal, "alerts": alerts, "cost": cost, "clouds": clouds})
+    listeners = {
+        "gateway": settings.gateway.model_copy(update={"tls": _tls(path, settings.gateway.tls)}),
+        "dashboard": settings.dashboard.model_copy(update={"tls": _tls(path, settings.dashboard.tls)}),
+    }
+    return settings.model_copy(
+        update={"heal": heal, "alerts": alerts, "cost": cost, "clouds": clouds, **listeners}
+    )
+
+
+def _tls(path: FilePath, given: TlsSettings | None) -> TlsSettings | None:
+    if given is None:
+        return None
+    files = {name: beside(path, getattr(given, name)) for name in ("certificate", "key", "client_ca")}
+    return given.model_copy(update=files)
 
 
 def beside(path: FilePath, given: FilePath | None) -> FilePath | None:

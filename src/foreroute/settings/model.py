@@ -47,6 +47,7 @@ from foreroute.settings.serving import (
     DashboardSettings,
     GatewaySettings,
     TimeoutSettings,
+    TlsSettings,
 )
 from foreroute.settings.sharing import RedisSettings, SharedSettings
 from foreroute.settings.steering import GuardrailSettings, LoopSettings, RolloutSettings
@@ -105,6 +106,7 @@ __all__ = [
     "StoreSettings",
     "TargetSettings",
     "TimeoutSettings",
+    "TlsSettings",
     "TuningBoundSettings",
     "TuningSettings",
 ]

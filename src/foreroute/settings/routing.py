@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from foreroute.core.channel import Dialect
+from foreroute.core.channel import Dialect, Reach
 from foreroute.core.routes import Select
 from foreroute.core.series import Metric
 from foreroute.settings.section import Name, Section
@@ -131,6 +131,10 @@ class ChannelSettings(Section):
     adapter: Name | None = None
     """For a provider that speaks neither: who translates, such as `bedrock` or `gemini`. Serves chat only, needs the
     extra `adapters`; `base_url` is then the provider's own, without a version."""
+    reach: Reach | None = None
+    """Where its connections may lead, whatever its name is resolved to: `public` (no private address), `private` (a network
+    of yours) or `any` (also link-local addresses and metadata services). Unset: `private` for a private address, a single
+    word, or a name that ends in `.internal`, `.local` and the like; else `public`."""
     api_key: SecretStr | None = None
     """From the environment: `${OPENAI_API_KEY}`."""
     limits: LimitSettings = LimitSettings()

@@ -1,5 +1,6 @@
 """How users are served, and how channels are called."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr
@@ -40,6 +41,19 @@ class BreakerSettings(Section):
     """This many probing requests must succeed before it closes."""
 
 
+class TlsSettings(Section):
+    """How a listener proves who it is, and whether its clients have to. Files are in PEM form; a new certificate is taken up
+    by a reload.
+    """
+
+    certificate: Path
+    """The certificate and what it was signed with, beside this file or absolute."""
+    key: Path
+    """Its private key, not encrypted."""
+    client_ca: Path | None = None
+    """Only clients with a certificate that one of these has signed are let in, before any key is asked for."""
+
+
 class GatewaySettings(Section):
     """The OpenAI-compatible data plane."""
 
@@ -47,6 +61,10 @@ class GatewaySettings(Section):
     """Anything but a loopback address needs `api_keys` or `require_key`."""
     port: int = Field(8080, ge=0, le=65535)
     """0 takes a free port."""
+    tls: TlsSettings | None = None
+    """Unset: plain HTTP, for the machine itself or behind a proxy that ends TLS."""
+    upstreams: tuple[str, ...] = ()
+    """The only hosts that channels may name, `*` for anything: `[api.openai.com, "*.openai.azure.com"]`. Empty: any."""
     api_keys: tuple[SecretStr, ...] = ()
     """Keys that clients may use, from the environment: `["${FOREROUTE_KEY}"]`. Without any: open to the machine."""
     require_key: bool = False
@@ -94,5 +112,7 @@ class DashboardSettings(Section):
     """Anything but a loopback address needs `admin_key`."""
     port: int = Field(8081, ge=0, le=65535)
     """0 takes a free port."""
+    tls: TlsSettings | None = None
+    """Unset: plain HTTP."""
     admin_key: SecretStr | None = None
     """Asked for on every request to the API if set: `${FOREROUTE_ADMIN_KEY}`."""

@@ -10,7 +10,7 @@ from foreroute.core.budgets import Origin, ScopedBudget
 from foreroute.core.ids import REQUEST_ID_JOINT, ChannelId, KeyId
 from foreroute.core.keys import KeyBook, Team, TeamId, VirtualKey
 from foreroute.core.ledger import Correction, LedgerEntry, Metered, Spend, SpendCell, SpendGroup
-from foreroute.core.ports import Record
+from foreroute.core.ports import Record, RecordStore
 from foreroute.core.rollup import Rollup
 from foreroute.store.memory_experiments import MemoryExperiments
 from foreroute.store.memory_incidents import MemoryIncidents
@@ -234,7 +234,7 @@ class MemoryStore:
         self.incidents = MemoryIncidents()
         self.keys = MemoryKeys()
         self.ledger = MemoryLedger(self.keys, self.experiments.marked.add)
-        self.records = MemoryRecords()
+        self.records: RecordStore = MemoryRecords()
         self.key_spend = self.ledger
         self.costs = self.ledger
         self.budgets = MemoryBudgets()

@@ -14,7 +14,7 @@ from typing import Final
 from foreroute.core.attempt import Attempt
 from foreroute.core.ids import REQUEST_ID_JOINT, ChannelId
 from foreroute.core.ledger import LedgerEntry, Spend
-from foreroute.core.ports import Record
+from foreroute.core.ports import Record, RecordStore
 from foreroute.core.rollup import Rollup
 from foreroute.store import rows
 from foreroute.store.memory import newest_request
@@ -39,7 +39,7 @@ class SqliteStore:
         self._reader = Worker(path, "foreroute-store-reader")
         self.rollups = SqliteRollups(self._writer, self._reader, merge)
         self.ledger = SqliteLedger(self._writer, self._reader)
-        self.records = SqliteRecords(self._writer, self._reader)
+        self.records: RecordStore = SqliteRecords(self._writer, self._reader)
         self.keys = SqliteKeys(self._writer, self._reader)
         self.key_spend = SqliteKeySpend(self._reader)
         self.experiments = SqliteExperiments(self._writer, self._reader)

@@ -19,6 +19,7 @@ _ANTHROPIC_TYPES: Final = {
     404: "not_found_error",
     405: "invalid_request_error",
     413: "request_too_large",
+    415: "invalid_request_error",
     429: "rate_limit_error",
     503: "overloaded_error",
     504: "timeout_error",
@@ -190,6 +191,12 @@ def accounts_unavailable() -> ErrorAnswer:
         code="accounts_unavailable",
         retry_after_s=1.0,
     )
+
+
+def compressed(coding: str) -> ErrorAnswer:
+    """What is small on the wire may be endless in memory, so nothing is unpacked."""
+    message = f"The body is compressed ({coding[:40]}) and nothing is unpacked here. Send it without content-encoding."
+    return ErrorAnswer(status=415, message=message, code="unsupported_content_encoding")
 
 
 def too_large(limit: int) -> ErrorAnswer:

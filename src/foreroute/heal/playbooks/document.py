@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import yaml
 from pydantic import ValidationError
@@ -10,6 +11,8 @@ from foreroute.core.errors import ConfigError
 from foreroute.heal.playbooks.mistakes import explained, place_of
 from foreroute.heal.playbooks.playbook import Playbook
 from foreroute.heal.playbooks.schema import PlaybookDocument
+
+_NODES_MAX: Final = 50_000
 
 
 def load_playbooks(path: Path) -> tuple[Playbook, ...]:
@@ -60,6 +63,12 @@ def _documents(text: str, source: str) -> Iterator[yaml.Node]:
     try:
         for node in yaml.compose_all(text, Loader=yaml.SafeLoader):
             if not _is_empty(node):
+                if _size(node, {}) > _NODES_MAX:
+                    raise ConfigError(
+                        f"more than {_NODES_MAX} values (aliases count each time)",
+                        where=source,
+                        hint="write out what is needed instead of nesting aliases",
+                    )
                 _refuse_duplicates(node, source)
                 yield node
     except yaml.MarkedYAMLError as error:
@@ -67,6 +76,17 @@ def _documents(text: str, source: str) -> Iterator[yaml.Node]:
         raise ConfigError(f"not valid YAML: {error.problem}", where=f"{source}:{line}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"not valid YAML: {error}", where=source) from error
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values it is, written out. Raises RecursionError for what holds itself."""
+    size = known.get(id(node))
+    if size is None:
+        children = [] if isinstance(node, yaml.ScalarNode) else node.value
+        pairs = isinstance(node, yaml.MappingNode)
+        size = 1 + sum(_size(child[1] if pairs else child, known) for child in children)
+        known[id(node)] = size
+    return size
 
 
 def _is_empty(node: yaml.Node) -> bool:
@@ -106,5 +126,11 @@ def _validated(node: yaml.Node, source: str, number: int) -> PlaybookDocument:
         mistake = explained(error.errors()[0], node)
         where = place_of(source, node, number, mistake.path)
         raise ConfigError(mistake.message, where=where, hint=mistake.hint) from error
+    except ValueError as error:  # a number of many thousand digits, a date that is none
+        raise ConfigError(
+            f"a value cannot be read: {error}",
+            where=place_of(source, node, number, ()),
+            hint="put it in quotes",
+        ) from error
     finally:
         loader.dispose()
