@@ -14,7 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks are no part of the package
 
 from bench.figures import Figures, read
-from bench.marks import filled
+from bench.marks import filled, sourceless
 from bench.policies_tables import forecasts, scenarios
 
 from foreroute.cli.reference import cli_reference
@@ -27,6 +27,13 @@ ROOT = Path(__file__).parents[1]
 RECORD = "docs/figures.json"
 TABLES: dict[str, Callable[[Figures], str]] = {"policies": scenarios, "forecasts": forecasts}
 """What stands between `<!-- table NAME -->` and `<!-- end -->` in a document."""
+SETTINGS = {
+    ("docs/api.md", "Forecasts"),
+    ("docs/incidents.md", "Prevented"),
+    ("docs/rollout.md", "Grades"),
+    ("docs/rollout.md", "Young channels"),
+}
+"""Sections that speak of measuring and whose figures are settings or definitions, not results."""
 _TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -63,12 +70,18 @@ def write(root: Path = ROOT) -> None:
 
 
 def faults(root: Path = ROOT) -> list[str]:
-    """Marks of figures that no benchmark on record has printed."""
+    """Marks of figures that no benchmark on record has printed, and results that no command stands beside."""
     figures = read(root / RECORD)
-    return [
+    wrong = [
         f"{name}:{fault.line}: {fault.what}"
         for name in _pages(root)
         for fault in filled(_text(root / name), figures)[1]
+    ]
+    return wrong + [
+        f"{name}: {heading!r} holds measured figures and neither marks nor the command that prints them"
+        for name in _pages(root)
+        for heading in sourceless(_text(root / name))
+        if (name, heading) not in SETTINGS
     ]
 
 
