@@ -16,6 +16,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks are no part of 
 from bench.figures import Figures, read
 from bench.marks import filled, sourceless
 from bench.policies_tables import forecasts, scenarios
+from scripts.pages.errors import errors_page
+from scripts.pages.grafana import dashboard
+from scripts.pages.headers import headers_page
+from scripts.pages.metrics import metrics_page
+from scripts.pages.openapi import openapi
+from scripts.pages.rules import rules
+from scripts.pages.steps import playbooks_page
 
 from foreroute.cli.reference import cli_reference
 from foreroute.heal.playbooks.schema import playbook_json_schema
@@ -52,6 +59,13 @@ FILES: dict[str, Callable[[], str]] = {
     "schema/world.schema.json": lambda: _json(world_schema()),
     "docs/configuration.md": reference,
     "docs/cli.md": cli_reference,
+    "docs/reference/metrics.md": metrics_page,
+    "docs/reference/errors.md": errors_page,
+    "docs/reference/headers.md": headers_page,
+    "docs/reference/playbooks.md": playbooks_page,
+    "schema/admin-api.openapi.json": openapi,
+    "deploy/grafana/foreroute.json": dashboard,
+    "deploy/prometheus/foreroute.rules.yaml": rules,
 }
 
 
@@ -98,7 +112,7 @@ def _with_tables(text: str, figures: Figures) -> str:
 def _pages(root: Path) -> list[str]:
     pages = [
         path.relative_to(root).as_posix()
-        for path in (*root.glob("README.md"), *sorted((root / "docs").glob("*.md")))
+        for path in (*sorted(root.glob("README*.md")), *sorted((root / "docs").rglob("*.md")))
     ]
     return [name for name in pages if name not in FILES]
 

@@ -1,4 +1,5 @@
-"""Takes the pictures of the documents from a running demo: docs/images/{overview,cost}-{light,dark}.png.
+"""Takes the pictures of the documents from a running demo: docs/images/{overview,cost}-{light,dark}.png, and the cost
+page on a phone and in Korean.
 
 Needs Chromium (`make services`). The demo is the one that everybody sees, at its usual speed.
 """
@@ -9,9 +10,9 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT: Final = Path(__file__).parents[1]
 IMAGES: Final = ROOT / "docs/images"
@@ -41,6 +42,10 @@ def main() -> int:
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
                 for theme in get_args(Theme):
                     _shoot(browser, url, theme)
+                _shoot_cost(browser, url, "phone", {"viewport": {"width": 390, "height": 844}})
+                _shoot_cost(
+                    browser, url, "ko", {"locale": "ko-KR", "viewport": {"width": 1440, "height": 1000}}
+                )
                 browser.close()
         finally:
             demo.terminate()
@@ -73,10 +78,18 @@ def _shoot(browser: Browser, url: str, theme: Theme) -> None:
     page.wait_for_selector("#detail svg")
     IMAGES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=IMAGES / f"overview-{theme}.png")
+    _take_cost(page, url, theme)
+
+
+def _shoot_cost(browser: Browser, url: str, name: str, context: dict[str, Any]) -> None:
+    _take_cost(browser.new_page(**{"color_scheme": "light", "locale": "en-GB"} | context), url, name)
+
+
+def _take_cost(page: Page, url: str, name: str) -> None:
     page.goto(f"{url}/cost.html")
     page.wait_for_selector("#burn svg")
     page.wait_for_selector("#optimum .big")
-    page.screenshot(path=IMAGES / f"cost-{theme}.png", full_page=True)
+    page.screenshot(path=IMAGES / f"cost-{name}.png", full_page=True)
     page.close()
 
 

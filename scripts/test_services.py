@@ -12,7 +12,11 @@ from pathlib import Path
 # service -> (what proves that it is there, packages)
 SERVICES = {
     "chromium": ("/usr/bin/chromium", ["chromium", "fonts-noto-cjk", "fonts-inter"]),
+    "influxdb": ("/usr/bin/influxd", ["influxdb"]),
+    "victoria-metrics": ("/usr/bin/victoria-metrics", ["victoria-metrics"]),
     "node": ("/usr/bin/npm", ["nodejs", "npm"]),
+    "postgres": ("/usr/lib/postgresql/15/bin/postgres", ["postgresql"]),
+    "redis": ("/usr/bin/redis-server", ["redis-server"]),
 }
 ROOT = Path(__file__).parents[1]
 CLIENTS = {"llama-index": "LlamaIndex", "adapters": "the adapter library", "ray": "Ray"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.influx_house import INFLUXD, VICTORIA, Server, Victoria
 
 settings.register_profile(
     "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -19,8 +20,12 @@ SERVICES = {
     "chromium": "/usr/bin/chromium",
     "llama-index": str(ROOT / ".clients/llama-index/.installed"),
     "adapters": str(ROOT / ".clients/adapters/.installed"),
+    "influxdb": INFLUXD,
+    "victoria-metrics": VICTORIA,
     "ray": str(ROOT / ".clients/ray/.installed"),
     "models": str(ROOT / ".clients/models/.installed"),
+    "postgres": "/usr/lib/postgresql/15/bin/postgres",
+    "redis": "/usr/bin/redis-server",
 }
 
 
@@ -42,3 +47,26 @@ def logs_as_they_were() -> Iterator[None]:
     yield
     root.handlers[:], root.propagate = handlers, propagate
     root.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all tests that leave it running: each takes a database of its own."""
+    server = Server(tmp_path_factory.mktemp("influxdb"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def victoria(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victoria]:
+    server = Victoria(tmp_path_factory.mktemp("victoria-metrics"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the locale of whoever runs the tests."""
+    monkeypatch.setenv("FOREROUTE_LANG", "en")

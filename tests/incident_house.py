@@ -6,6 +6,7 @@ from typing import Any
 from foreroute.app.simulated import LiveSimulation, SimulationOptions
 from foreroute.control.incidents.codec import kept
 from foreroute.control.incidents.desk import IncidentDesk
+from foreroute.control.playbooks.desk import PlaybookDesk
 from foreroute.core.ids import ChannelId, IncidentId
 from foreroute.core.incident import (
     Act,
@@ -18,6 +19,7 @@ from foreroute.core.incident import (
     Origin,
     PhaseTimes,
 )
+from foreroute.core.playbook_run import RunMode
 from foreroute.dashboard.incidents import IncidentSources
 from foreroute.simulate.scenario import Scenario, load_scenario
 from foreroute.simulate.scenario_schema import ScenarioSpec
@@ -30,7 +32,10 @@ REGION = "us-east-1"
 class IncidentHouse:
     """Advance it as far as you like; `desk` tells what happened."""
 
-    def __init__(self, *, lasts: str = "15m", length_s: float = 3600.0, seed: int = 1) -> None:
+    def __init__(
+        self, *, lasts: str = "15m", length_s: float = 3600.0, seed: int = 1, asks: bool = False
+    ) -> None:
+        """`asks`: each run of a playbook waits for a yes."""
         found = load_scenario("region-loss")
         told = {
             "scenario": "region-loss",
@@ -43,6 +48,12 @@ class IncidentHouse:
         )
         options = SimulationOptions(seed=seed, incidents=True, forecasts=False)
         self.simulation = LiveSimulation(self.scenario, options)
+        if asks:
+            book = self.playbooks.book
+            self.playbooks.book = replace(
+                book,
+                playbooks={name: replace(one, mode=RunMode.APPROVE) for name, one in book.playbooks.items()},
+            )
 
     @property
     def lost_at(self) -> float:
@@ -71,12 +82,19 @@ class IncidentHouse:
     def store(self) -> Any:
         return self.simulation._store
 
+    @property
+    def playbooks(self) -> PlaybookDesk:
+        desk = self.simulation._stages.playbooks
+        assert isinstance(desk, PlaybookDesk)
+        return desk
+
     def sources(self) -> IncidentSources:
         return IncidentSources(
             desk=self.desk,
             rollups=self.store.rollups,
             board=lambda: self.simulation.board,
             clock=self.simulation._clock,
+            playbooks=self.playbooks,
         )
 
 

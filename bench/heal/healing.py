@@ -14,17 +14,18 @@ fault counts with the fault's length, for both gateways.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from statistics import mean
 from typing import Final
 
 from bench.heal.injections import KINDS, Injection, played, schedule
+from bench.heal.journal import Healed, Journal
 from bench.heal.reactive import reactive
 from bench.report import Row
 from foreroute.chaos.answer import Verdict
 from foreroute.chaos.judge import channel_clock, is_good, user_clock
 from foreroute.chaos.seen import Seen
-from foreroute.core.attempt import PickReason
+from foreroute.core.attempt import Attempt, Outcome, PickReason
 
 EACH: Final = 11
 EACH_QUICK: Final = 1
@@ -39,31 +40,15 @@ _BASELINE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Healed:
-    """One injection under one gateway. Seconds."""
-
-    kind: str
-    recovered: bool
-    user_s: float
-    channel_s: float
-    back_s: float | None
-    bad: int
-    requests: int
-    attempts: int
-    probes: int
-
-
 def healed(injection: Injection, seen: Seen) -> Healed:
     length_s = seen.ended_at - seen.began_at
     user_s, channel_s, back_s = user_clock(seen), channel_clock(seen), seen.back_s()
     during = seen.during()
-    honest = all(one.verdict in {Verdict.COMPLETE, Verdict.TOLD} for one in seen.asked)
-    is_soon = user_s is not None and user_s <= _SOON_S
-    is_back = back_s is not None and back_s <= _SOON_S
+    missed = _missed(seen, user_s, back_s)
     return Healed(
         kind=injection.kind,
-        recovered=honest and is_soon and is_back and not seen.unrecorded,
+        recovered=not missed,
+        missed=missed,
         user_s=_from_first_bad(seen, length_s if user_s is None else user_s),
         channel_s=length_s if channel_s is None else channel_s,
         back_s=back_s,
@@ -71,7 +56,40 @@ def healed(injection: Injection, seen: Seen) -> Healed:
         requests=len(during),
         attempts=sum(one.reason is not PickReason.PROBE for one in seen.attempts),
         probes=sum(one.reason is PickReason.PROBE for one in seen.attempts),
+        tokens=sum(map(_tokens, seen.attempts)),
+        probe_tokens=sum(_tokens(one) for one in seen.attempts if one.reason is PickReason.PROBE),
+        retry_tokens=sum(_tokens(one) for one in seen.attempts if _is_in_vain(one)),
     )
+
+
+def _missed(seen: Seen, user_s: float | None, back_s: float | None) -> str:
+    """What it fell short of, in words; empty for a fault that was recovered from."""
+    odd = [one.verdict for one in seen.asked if one.verdict not in {Verdict.COMPLETE, Verdict.TOLD}]
+    found = []
+    if odd:
+        found.append(f"{len(odd)} answers were {odd[0]}")
+    if user_s is None or user_s > _SOON_S:
+        found.append(f"users were not well within {_SOON_S:g} s")
+    if back_s is None or back_s > _SOON_S:
+        found.append("the channel did not come back" if back_s is None else f"back after {back_s:.0f} s")
+    if seen.unrecorded:
+        found.append(f"{seen.unrecorded} attempts are not in the books")
+    return ", ".join(found)
+
+
+def _tokens(attempt: Attempt) -> int:
+    usage = attempt.usage
+    return (
+        usage.input_tokens
+        + usage.cached_input_tokens
+        + usage.cache_write_tokens
+        + usage.output_tokens
+        + usage.reasoning_tokens
+    )
+
+
+def _is_in_vain(attempt: Attempt) -> bool:
+    return attempt.reason is not PickReason.PROBE and attempt.outcome is not Outcome.SUCCESS
 
 
 def _from_first_bad(seen: Seen, settled_s: float) -> float:
@@ -81,9 +99,21 @@ def _from_first_bad(seen: Seen, settled_s: float) -> float:
 
 def rows(*, quick: bool) -> list[Row]:
     injections = schedule(EACH_QUICK if quick else EACH)
-    ours = [healed(one, played(one)) for one in injections]
-    theirs = [healed(one, _without_books(played(one, reactive))) for one in injections]
+    journal = Journal.from_environment()
+    ours, theirs = [], []
+    for number, one in enumerate(injections, start=1):
+        ours.append(journal.once(one, "foreroute", partial(_ours, one)))
+        theirs.append(journal.once(one, "reactive", partial(_theirs, one)))
+        journal.tell(number, len(injections))
     return [*_totals(ours, theirs), *_by_kind(ours, theirs)]
+
+
+def _ours(injection: Injection) -> Healed:
+    return healed(injection, played(injection))
+
+
+def _theirs(injection: Injection) -> Healed:
+    return healed(injection, _without_books(played(injection, reactive)))
 
 
 def _without_books(seen: Seen) -> Seen:
@@ -98,6 +128,7 @@ def _totals(ours: Sequence[Healed], theirs: Sequence[Healed]) -> list[Row]:
     channel, channel_base = _mean(ours, lambda one: one.channel_s), _mean(theirs, lambda one: one.channel_s)
     bad, bad_base = _bad_ratio(ours), _bad_ratio(theirs)
     probes = sum(one.probes for one in ours) / max(1, sum(one.attempts + one.probes for one in ours))
+    own = sum(one.probe_tokens + one.retry_tokens for one in ours) / max(1, sum(one.tokens for one in ours))
     how = f"{len(ours)} injections: {_HOW}; {_BASELINE}"
     return [
         Row(id="heal.recovery_ratio", what="faults recovered from without anybody's help", value=ratio, unit="",
@@ -113,6 +144,8 @@ def _totals(ours: Sequence[Healed], theirs: Sequence[Healed]) -> list[Row]:
             baseline=f"{bad_base:.4f}", how=how),
         Row(id="heal.probe_ratio", what="own probes among all attempts, a fault every other minute", value=probes,
             unit="", baseline="0", how=how),
+        Row(id="heal.own_cost_ratio", what="probes and attempts in vain among all billed tokens", value=own,
+            unit="", target="< 0.01", holds=own < 0.01, how=f"{how}; a probe asks for one token, 16 of a stream"),
     ]  # fmt: skip
 
 
@@ -137,7 +170,7 @@ def _by_kind(ours: Sequence[Healed], theirs: Sequence[Healed]) -> list[Row]:
         found.append(
             Row(
                 id=f"heal.fault.{kind}",
-                what=f"users' time to recover; {recovered} of {len(own)} recovered",
+                what=f"users' time to recover; {recovered} of {len(own)} recovered{_shortfall(own)}",
                 value=user,
                 unit="s",
                 baseline=f"{base['user_s']} s, {base['recovered']} of {base['injections']}",
@@ -145,6 +178,12 @@ def _by_kind(ours: Sequence[Healed], theirs: Sequence[Healed]) -> list[Row]:
             )
         )
     return found
+
+
+def _shortfall(parts: Sequence[Healed]) -> str:
+    """Why those were not recovered from that were not."""
+    reasons = sorted({one.missed for one in parts if one.missed})
+    return f" ({'; '.join(reasons)})" if reasons else ""
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:

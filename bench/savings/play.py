@@ -75,7 +75,7 @@ def play(setting: Setting, seed: int) -> Played:
     drawn = asyncio.run(_drawn(steered))
     found = {name: _arm(setting, log, {one for one, arm in drawn.items() if arm == name}) for name in OURS}
     scored = {one.id for one in requests if one.at >= scenario.story_at}
-    for name, router in ((STATIC, _static(setting, world)), (CHEAPEST, _cheapest(setting, world))):
+    for name, router in ((STATIC, _static(setting, world)), (CHEAPEST, _cheapest(setting, world, requests))):
         found[name] = _arm(setting, _played(setting, world, requests, router, seed), scored)
     ours = [one for one in requests if drawn.get(one.id) == STEERED]
     stated, by_weights = asyncio.run(_stated(setting, steered)), _usd_by_weights(setting, world, ours)
@@ -84,8 +84,7 @@ def play(setting: Setting, seed: int) -> Played:
 
 def _usd_by_weights(setting: Setting, world: World, requests: Sequence[Request]) -> float:
     total = sum(one.weight for one in setting.world.channels)
-    mean_in = sum(one.input_tokens for one in requests) / len(requests)
-    mean_out = sum(one.output_tokens for one in requests) / len(requests)
+    mean_in, mean_out = _mean_tokens(requests)
     return math.fsum(
         one.weight / total * _usd(world, ChannelId(one.id), mean_in, mean_out)
         for one in setting.world.channels
@@ -149,14 +148,17 @@ def _static(setting: Setting, world: World) -> Router:
     return GatewayRouter(plans, channels, gateway_settings(setting.settings))
 
 
-def _cheapest(setting: Setting, world: World) -> Router:
-    """Within the floor, by the price of the trace's average request."""
-    mean_in = sum(one.input_tokens for one in setting.trace) / len(setting.trace)
-    mean_out = sum(one.output_tokens for one in setting.trace) / len(setting.trace)
-
+def _cheapest(setting: Setting, world: World, requests: Sequence[Request]) -> Router:
+    """Within the floor, by the price of the average request."""
+    mean_in, mean_out = _mean_tokens(requests)
     able = [name for name in world.channels if setting.quality[name] >= setting.quality_min]
     places = {name: one.channel.concurrency_max for name, one in world.channels.items()}
     return CheapestFirst(
         sorted(able, key=lambda name: _usd(world, name, mean_in, mean_out)),
         {name: one for name, one in places.items() if one is not None},
     )
+
+
+def _mean_tokens(requests: Sequence[Request]) -> tuple[float, float]:
+    many = len(requests)
+    return sum(one.input_tokens for one in requests) / many, sum(one.output_tokens for one in requests) / many

@@ -2,38 +2,47 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from importlib.metadata import version
 from typing import Final
-
-from genai_prices import Usage, calc_price
 
 from bench.report import Row
 from bench.savings.play import CHEAPEST, STATIC, Arm, Played
 from bench.savings.setting import Setting
+from bench.savings.traffic import AZURE, MOONCAKE
 from foreroute.control.experiments.held_out import CONTROL, STEERED
 from foreroute.simulate.compare_statistics import Estimate, estimate
 
 SAVED_MIN, P95_RISE_MAX = 0.20, 0.10
-_MILLION: Final = 1_000_000
 _SEEDS_MIN: Final = 5
 """Of fewer an interval is too wide to judge a promise by."""
-HOW: Final = (
-    "make bench NAME=savings: recorded Azure LLM traffic (an hour, a quarter of its requests a seed, twice after an hour "
-    "of calm), bench/savings/scenario.yaml; one run holds both arms (80 % steered, 20 % control by hash); static weights "
-    "and cheapest-first have runs of their own with the same requests and luck; Student's 95 % interval over seeds"
+_HOW: Final = (
+    "make bench NAME=savings: {traffic}, bench/savings/scenario.yaml; one run holds both arms (80 % steered, 20 % control "
+    "by hash); static weights and cheapest-first have runs of their own with the same requests and luck; Student's 95 % "
+    "interval over seeds"
 )
+_TRAFFIC: Final = {
+    AZURE: "recorded Azure LLM traffic (an hour, a quarter of its requests a seed, twice after an hour of calm)",
+    MOONCAKE: "traffic of the shape of the Mooncake conversation trace (half its rate, two hours after one of calm)",
+}
+_IDS: Final = {AZURE: "savings", MOONCAKE: "savings.mooncake"}
 
 
-def rows(setting: Setting, found: Sequence[Played]) -> list[Row]:
-    return [
+def rows(traffic: str, setting: Setting, found: Sequence[Played]) -> list[Row]:
+    """What each kind of traffic says, by ids of its own."""
+    made = [
         *_against(found, "arms", STEERED, CONTROL, promised=True),
         *_against(found, "static", STEERED, STATIC, promised=True),
         *_against(found, "cheapest", CHEAPEST, STATIC, promised=False),
         *_held(found),
         *_stated(found),
         _prices(setting),
-        Row(id="savings.seeds", what="seeds played", value=float(len(found)), unit="seeds", how=HOW),
-        _row("savings.cpu", "processor time of a seed", [one.cpu_s for one in found], "s"),
+        Row(id="seeds", what="seeds played", value=float(len(found)), unit="seeds"),
+        _row("cpu", "processor time of a seed", [one.cpu_s for one in found], "s"),
+    ]
+    how = _HOW.format(traffic=_TRAFFIC[traffic])
+    return [
+        replace(row, id=f"{_IDS[traffic]}.{row.id}", what=f"{traffic}: {row.what}", how=how) for row in made
     ]
 
 
@@ -46,7 +55,7 @@ def _against(found: Sequence[Played], name: str, one: str, other: str, *, promis
     cost, p95 = estimate(saved), estimate(late)
     usd = _mean(found, other, lambda arm: arm.usd_per_request * 1000.0)
     yield _row(
-        f"savings.{name}.saved",
+        f"{name}.saved",
         f"{one} costs so much less a request than {other}",
         saved,
         "ratio",
@@ -55,7 +64,7 @@ def _against(found: Sequence[Played], name: str, one: str, other: str, *, promis
         baseline=f"{other} ${usd:.3f} of 1,000",
     )
     yield _row(
-        f"savings.{name}.p95",
+        f"{name}.p95",
         f"{one}'s 95th percentile of the wait, relative to {other}'s",
         late,
         "ratio",
@@ -68,18 +77,17 @@ def _against(found: Sequence[Played], name: str, one: str, other: str, *, promis
 def _held(found: Sequence[Played]) -> Iterator[Row]:
     below = sum(played.arms[STEERED].below_floor for played in found)
     yield Row(
-        id="savings.floor",
+        id="floor",
         what="steered requests that a channel below the quality floor was asked about",
         value=float(below),
         unit="requests",
         target="0",
         holds=below == 0,
-        how=HOW,
     )
     failed = [played.arms[STEERED].failures - played.arms[CONTROL].failures for played in found]
-    yield _row("savings.failures", "share of failed requests, steered minus control", failed, "ratio")
+    yield _row("failures", "share of failed requests, steered minus control", failed, "ratio")
     yield _row(
-        "savings.p50",
+        "p50",
         "steered median of the wait, relative to the control's",
         [played.arms[STEERED].p50_s / played.arms[CONTROL].p50_s - 1.0 for played in found],
         "ratio",
@@ -94,23 +102,22 @@ def _stated(found: Sequence[Played]) -> Iterator[Row]:
         for span, played in known
     ]
     yield Row(
-        id="savings.stated.coverage",
+        id="stated.coverage",
         what=f"runs whose stated 95 % interval holds the true difference (of {len(known)})",
         value=math.fsum(inside) / len(inside) if inside else math.nan,
         unit="ratio",
         target="≥ 0.90",
         holds=bool(inside) and math.fsum(inside) / len(inside) >= 0.9,
-        how=HOW,
     )
     yield _row(
-        "savings.stated.change",
+        "stated.change",
         "what `cost savings` states of the two hours",
         [span.value for span, _ in known],
         "ratio",
         baseline=f"true {_true(found):+.3f}",
     )
     widths = [(span.upper - span.lower) / 2.0 for span, _ in known]
-    yield _row("savings.stated.half_width", "half of its interval", widths, "ratio")
+    yield _row("stated.half_width", "half of its interval", widths, "ratio")
 
 
 def _true(found: Sequence[Played]) -> float:
@@ -119,28 +126,20 @@ def _true(found: Sequence[Played]) -> float:
 
 
 def _prices(setting: Setting) -> Row:
-    """Whether the scenario's prices are those of the bundled list today."""
-    changed = [one.id for one in setting.world.channels if not _is_listed(one.model, one.provider, one.price)]
+    """What was paid: the list prices of the day, in and out, per million tokens."""
+    prices = {
+        one.id: f"{one.model} ${one.price.input_usd_per_mtok} and ${one.price.output_usd_per_mtok}"
+        for one in setting.world.channels
+        if one.price is not None
+    }
     return Row(
-        id="savings.prices",
-        what=f"channels whose price is not the listed one any more{': ' if changed else ''}{', '.join(changed)}",
-        value=float(len(changed)),
+        id="prices",
+        what=f"channels at the prices of genai-prices {version('genai-prices')}: {'; '.join(prices.values())}",
+        value=float(len(prices)),
         unit="channels",
-        target="0",
-        holds=not changed,
-        how=HOW,
+        target=f"{len(setting.world.channels)}",
+        holds=len(prices) == len(setting.world.channels),
     )
-
-
-def _is_listed(model: str, provider: str, price: object) -> bool:
-    at = datetime.now(UTC)
-    seller = "openai" if provider == "azure" else provider
-    listed = [
-        calc_price(usage, model_ref=model, provider_id=seller, genai_request_timestamp=at).total_price
-        for usage in (Usage(input_tokens=_MILLION), Usage(output_tokens=_MILLION))
-    ]
-    stated = [getattr(price, "input_usd_per_mtok", None), getattr(price, "output_usd_per_mtok", None)]
-    return listed == stated
 
 
 def _mean(found: Sequence[Played], name: str, figure: Callable[[Arm], float]) -> float:
@@ -167,7 +166,6 @@ def _row(
         target=target,
         holds=holds,
         baseline=baseline,
-        how=HOW,
         interval=(found.lower, found.upper) if sure else None,
         cells={"seeds": list(values)},
     )

@@ -1,4 +1,4 @@
-"""The scenario as its file states it, and the requests of a seed: another quarter of the recorded hour, begun elsewhere."""
+"""The scenario as its file states it, at the prices of the day, and the requests of a seed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,20 +7,22 @@ from typing import Any, Final
 
 import yaml
 
+from bench.savings.traffic import Traffic, traffics
 from foreroute.app.simulated_plane import settings_of
-from foreroute.core.ids import RequestId, RouteName
+from foreroute.core.attempt import Usage
+from foreroute.core.channel import Channel
+from foreroute.core.ids import ChannelId, RegionId, RequestId, RouteName
+from foreroute.cost.pricebook import GenaiPriceBook
 from foreroute.settings import Settings
 from foreroute.settings.optimum import OptimumSettings, SavingsSettings
 from foreroute.simulate.request import Request
 from foreroute.simulate.scenario import Scenario
 from foreroute.simulate.scenario_schema import ScenarioSpec
-from foreroute.simulate.traffic import Arrival, read_trace
 from foreroute.simulate.world_schema import WorldSpec
 
-TRACE: Final = Path("../shared/data/traces/llm_requests_1h.csv.gz")
 _FILE: Final = Path(__file__).with_name("scenario.yaml")
-_TURN_S: Final = 997.0
-"""Each seed begins so much later in the recorded hour."""
+_LONGEST: Final = 130_000
+"""No prompt is longer: a price that rises above so many tokens would not hold for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,48 +33,63 @@ class Setting:
     """Foreroute's, with the optimum."""
     quality: Mapping[str, float]
     quality_min: float
-    keep_every: int
-    trace: tuple[Arrival, ...]
+    traffic: Traffic
 
     def requests(self, seed: int) -> list[Request]:
-        """The recorded hour over and over, from the start to the end of the scenario."""
-        length = self.trace[-1].offset_s + 1.0
-        kept = self.trace[seed % self.keep_every :: self.keep_every]
-        turned = sorted(
-            ((one.offset_s - seed * _TURN_S) % length, one.input_tokens, one.output_tokens) for one in kept
-        )
+        """From the start to the end of the scenario."""
         start, end = self.scenario.start_at, self.scenario.end_at
-        laps = int((end - start) // length) + 1
-        every = (
-            (start + lap * length + offset, into, out) for lap in range(laps) for offset, into, out in turned
-        )
+        route = RouteName(self.settings.routes[0].model)
         return [
             Request(
                 id=RequestId(f"s{seed}-{number}"),
-                at=at,
-                route=RouteName(self.settings.routes[0].model),
-                input_tokens=into,
-                output_tokens=max(1, out),
+                at=start + one.offset_s,
+                route=route,
+                input_tokens=one.input_tokens,
+                output_tokens=one.output_tokens,
             )
-            for number, (at, into, out) in enumerate(every)
-            if at < end
+            for number, one in enumerate(self.traffic.arrivals(seed, end - start))
         ]
 
 
-def load() -> Setting:
+def load(at: float) -> dict[str, Setting]:
+    """By kind of traffic. Prices are those that the price book has for the channels' models at `at`."""
     said: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    book = GenaiPriceBook()
+    for one in said["scenario"]["world"]["channels"]:
+        one["price"] = _price(book, one, at)
     spec = ScenarioSpec.model_validate(said["scenario"])
     world = spec.world
     assert isinstance(world, WorldSpec)
-    return Setting(
-        scenario=Scenario(spec=spec, world=world),
-        world=world,
-        settings=_settings(world, said),
-        quality=said["quality"],
-        quality_min=said["quality_min"],
-        keep_every=said["keep_every"],
-        trace=tuple(read_trace(TRACE)),
+    return {
+        name: Setting(
+            scenario=Scenario(spec=spec, world=world),
+            world=world,
+            settings=_settings(world, said),
+            quality=said["quality"],
+            quality_min=said["quality_min"],
+            traffic=one,
+        )
+        for name, one in traffics(said["traffic"]).items()
+    }
+
+
+def _price(book: GenaiPriceBook, said: Mapping[str, Any], at: float) -> dict[str, str]:
+    """Raises ValueError for a model that nobody lists, or whose long prompts cost more: the world's prices are flat."""
+    channel = Channel(
+        id=ChannelId(said["id"]),
+        provider=said["provider"],
+        cloud=said["provider"],
+        region=RegionId(said["region"]),
+        model=said["model"],
+        base_url="",
     )
+    short, _ = book.unit_prices(channel, Usage(1, output_tokens=1), at)
+    long, _ = book.unit_prices(channel, Usage(_LONGEST, output_tokens=1), at)
+    if short is None or short != long or short.input is None or short.output is None:
+        raise ValueError(
+            f"{said['id']}: {said['model']} has no single list price, so it can be no part of this world"
+        )
+    return {"input_usd_per_mtok": str(short.input), "output_usd_per_mtok": str(short.output)}
 
 
 def _settings(world: WorldSpec, said: dict[str, Any]) -> Settings:

@@ -15,6 +15,7 @@ from foreroute.simulate.faults import Breakdown
 
 DAY_S: Final = 86_400.0
 DAYS: Final = 365
+_SHORTEST_S: Final = 1.0
 TOGETHER: Final = 0.04
 """So often an outage brings one of another service with it. In the study OpenAI's and Anthropic's interfaces were down together
 in 4 % of Anthropic's outages and 1 % of OpenAI's, OpenAI's and Character.AI in 6.9 % and 2.1 %, Anthropic's and Character.AI
@@ -62,7 +63,7 @@ def year(seed: int) -> list[Down]:
         skew = _skew(service)
         for day in range(DAYS):
             lost = _lost(service, skew, rng.random(), rng.random())
-            if lost <= 0.0:
+            if lost * DAY_S < _SHORTEST_S:
                 continue
             for_s = lost * DAY_S
             at = day * DAY_S + rng.uniform(0.0, DAY_S - for_s)

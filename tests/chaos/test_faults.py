@@ -19,7 +19,18 @@ def test_it_comes_out_as_it_has_to(fault) -> None:
     assert finding.problems == ()
 
 
-@pytest.mark.parametrize("name", ["unsupported_parameter", "control_dead", "clock_forward"])
+WITH_LOOP = [
+    "unsupported_parameter",
+    "control_dead",
+    "clock_forward",
+    "bad_tuner_proposal",
+    "bad_playbook",
+    "bad_playbook_everywhere",
+    "engine_crash",
+]
+
+
+@pytest.mark.parametrize("name", WITH_LOOP)
 def test_it_comes_out_as_it_has_to_with_the_control_loop(name: str) -> None:
     (fault,) = (one for one in FAULTS if one.id == name)
     assert play(fault).problems == ()

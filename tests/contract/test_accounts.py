@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.redis_house import InStep, RedisServer, redis_server
 
 from foreroute.core.accounts import LATE_S, AccountBooks, Ask, Crossing, Gauge, Refusal, Spent, Ticket
 from foreroute.core.ids import KeyId
@@ -24,14 +25,27 @@ LEASE_S = 900.0
 FREE = Spent(0, Decimal(0))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("redis", marks=pytest.mark.service("redis"))])
 def accounts(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AccountBooks]:
     if request.param == "memory":
         yield MemoryAccounts(lease_s=LEASE_S)
         return
+    if request.param == "redis":
+        server: RedisServer = request.getfixturevalue("redis")
+        server.say("FLUSHALL")
+        shared = InStep(server.url, prefix="suite", lease_s=LEASE_S)
+        yield shared
+        shared.close()
+        return
     opened = SqliteAccounts.open(tmp_path / "accounts.db", lease_s=LEASE_S)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 def scope(name: str = "key:k", *budgets: Budget, **limits: object) -> Scope:
@@ -405,7 +419,7 @@ class Overdraw(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.accounts: tuple[AccountBooks, ...] = (
             MemoryAccounts(lease_s=LEASE_S),
-            SqliteAccounts.open(Path(self.folder.name) / "a.db", lease_s=LEASE_S),
+            self.store(Path(self.folder.name)),
         )
         self.scopes = (
             scope(
@@ -425,6 +439,9 @@ class Overdraw(RuleBasedStateMachine):
         self.at = AT
         self.open: list[tuple[Ticket, ...]] = []
 
+    def store(self, folder: Path) -> SqliteAccounts | InStep:
+        return SqliteAccounts.open(folder / "a.db", lease_s=LEASE_S)
+
     def teardown(self) -> None:
         for tickets in self.open:
             self.settle_all(tickets, Spent(0, Decimal(0)))
@@ -434,7 +451,7 @@ class Overdraw(RuleBasedStateMachine):
                 assert found.parallel == 0
                 assert all(balance.reserved_usd == 0 for balance in found.balances.values())
         store = self.accounts[1]
-        assert isinstance(store, SqliteAccounts)
+        assert isinstance(store, SqliteAccounts | InStep)
         store.close()
         self.folder.cleanup()
 
@@ -499,3 +516,22 @@ class Overdraw(RuleBasedStateMachine):
 
 Overdraw.TestCase.settings = profile(max_examples=150, stateful_step_count=40, deadline=None)
 TestOverdraw = Overdraw.TestCase
+
+
+class SharedOverdraw(Overdraw):
+    """The same with a Redis of its own."""
+
+    def store(self, folder: Path) -> SqliteAccounts | InStep:
+        self.server = RedisServer(folder)
+        self.server.start()
+        return InStep(self.server.url, prefix="overdraw", lease_s=LEASE_S)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.server.kill()
+
+
+SharedOverdraw.TestCase.settings = profile(max_examples=20, stateful_step_count=40, deadline=None)
+TestSharedOverdraw = pytest.mark.service("redis")(SharedOverdraw.TestCase)

@@ -1,4 +1,4 @@
-"""Whatever is done to a store, SQLite answers as memory does.
+"""Whatever is done to a store, SQLite and InfluxDB answer as memory does.
 
 Seeded chance rather than hypothesis: its small examples leave the stores almost empty, where all stores agree.
 """
@@ -10,12 +10,14 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.influx_house import Server, opened
 
 from foreroute.core.ids import ChannelId
 from foreroute.core.ledger import LedgerEntry
 from foreroute.core.ports import Record, Store
 from foreroute.core.rollup import Rollup, Tiers
 from foreroute.monitor.fold import merge_rollups
+from foreroute.store.influx import InfluxStore
 from foreroute.store.memory import MemoryStore
 from foreroute.store.sqlite import SqliteStore
 from foreroute.testing.check_store import a_rollup, an_entry
@@ -104,19 +106,19 @@ async def everything(store: Store) -> list[Any]:
     ]
 
 
-async def play(chance: Chance, memory: Store, sqlite: Store) -> None:
+async def play(chance: Chance, memory: Store, other: Store, *, flushed: bool = False) -> None:
     for _ in range(120):
         part, method, named, others = chance.operation()
         if method == "thin":
-            await thin(sqlite, *others)
+            await thin(other, *others)
             await thin(memory, *others)
             continue
-        answers = [
-            await getattr(getattr(store, part), method)(*others, **named) for store in (sqlite, memory)
-        ]
+        answers = [await getattr(getattr(store, part), method)(*others, **named) for store in (other, memory)]
+        if isinstance(other, InfluxStore) and method == "append" and flushed:
+            assert await other.flush()
         if (part, method) != ("rollups", "prune"):  # what is packed and has come again counts twice there
             assert answers[0] == answers[1], (part, method, named, others)
-    assert await everything(sqlite) == await everything(memory)
+    assert await everything(other) == await everything(memory)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -128,3 +130,18 @@ async def test_sqlite_answers_as_memory_does_also_after_reopening(seed: int, tmp
             await play(chance, memory, sqlite)
         finally:
             await sqlite.close()
+
+
+@pytest.mark.service("influxdb")
+@pytest.mark.parametrize("seed", range(12))
+async def test_influxdb_answers_as_memory_does_also_after_reopening(
+    seed: int, tmp_path: Path, influxdb: Server
+) -> None:
+    chance, memory, path = Chance(seed), MemoryStore(merge_rollups), tmp_path / "store.db"
+    database = influxdb.fresh(f"random{seed}")
+    for _ in range(2):
+        store = await opened(path, influxdb.url, database)
+        try:
+            await play(chance, memory, store, flushed=True)
+        finally:
+            await store.close()

@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests import influx_house
+from tests.influx_house import Server
 
 from foreroute.monitor.fold import merge_rollups
+from foreroute.store.influx import InfluxStore
 from foreroute.store.memory import MemoryStore
 from foreroute.store.sqlite import SqliteStore
 from foreroute.testing.check_rollups import check_series, check_thinning
@@ -17,16 +20,31 @@ from foreroute.testing.check_store import (
     check_rollup_store,
 )
 
-Store = MemoryStore | SqliteStore
+Store = MemoryStore | SqliteStore | InfluxStore
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(
+    params=[
+        "memory",
+        "sqlite",
+        pytest.param("influxdb", marks=pytest.mark.service("influxdb")),
+        pytest.param("victoria-metrics", marks=pytest.mark.service("victoria-metrics")),
+    ]
+)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """The last one is SQLite with a mirror in VictoriaMetrics."""
     opened: Store
+    path = tmp_path / "store.db"
     if request.param == "memory":
         opened = MemoryStore(merge_rollups)
+    elif request.param == "sqlite":
+        opened = await SqliteStore.open(path, merge_rollups)
+    elif request.param == "influxdb":
+        server: Server = request.getfixturevalue("influxdb")
+        opened = await influx_house.opened(path, server.url, server.fresh("contract"))
     else:
-        opened = await SqliteStore.open(tmp_path / "store.db", merge_rollups)
+        url = request.getfixturevalue("victoria").url
+        opened = await InfluxStore.mirror(path, merge_rollups, influx_house.options(url, "contract"))
     yield opened
     await opened.close()
 

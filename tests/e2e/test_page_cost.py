@@ -79,6 +79,29 @@ def test_the_frontier_names_what_beats_a_channel_and_the_optimum_is_shown(opened
     expect(page.locator("#budgets tbody tr")).to_have_count(1)
 
 
+def test_a_dot_of_the_frontier_is_picked_with_its_row_and_the_report_comes_as_files(opened):
+    page = opened()
+    dot = page.locator("#frontier svg circle").last
+    name = dot.get_attribute("data-channel")
+    dot.click()
+    expect(page.locator("#frontier tr.picked")).to_contain_text(str(name))
+    page.locator("#frontier tr.picked").click()
+    expect(page.locator("#frontier tr.picked")).to_have_count(0)
+    for kind, head in (("CSV", "period_start,"), ("FOCUS", "AvailabilityZone,")):
+        with page.expect_download() as found:
+            page.locator("#spend button", has_text=kind).click()
+        assert found.value.suggested_filename.startswith("spend-")
+        assert found.value.path().read_text().startswith(head)
+
+
+def test_the_budget_of_the_period_is_in_the_chart(opened):
+    page = opened()
+    expect(page.locator("#burn figure svg")).to_contain_text("monthly $")
+    page.locator("#period label", has_text="Day").click()
+    expect(page.locator("#headline")).to_contain_text("Today")
+    expect(page.locator("#burn figure svg")).not_to_contain_text("monthly")
+
+
 def test_periods_and_languages_change_in_place(opened):
     page = opened()
     page.locator("#period label", has_text="Day").click()

@@ -19,18 +19,19 @@ from foreroute.core.incident import ForecastOutcome
 from foreroute.dashboard.answers import refused
 from foreroute.dashboard.door import Door
 from foreroute.dashboard.incidents import incident_routes
+from foreroute.dashboard.playbooks import playbook_routes
 from foreroute.serving import serve_asgi
 
 pytestmark = pytest.mark.service("chromium")
 STATIC = f"{dashboard.__path__[0]}/static"
 
 
-def serving(until_s: float) -> Iterator[str]:
+def serving(until_s: float, *, asks: bool = False) -> Iterator[str]:
     ready, told = threading.Event(), list[str]()
     loop, over = asyncio.new_event_loop(), asyncio.Event()
 
     async def serve() -> None:
-        house = IncidentHouse()
+        house = IncidentHouse(asks=asks)
         at = house.scenario.start_at
         await house.start(
             foreseen(at - 86_400.0),
@@ -38,7 +39,11 @@ def serving(until_s: float) -> Iterator[str]:
             closed_slow(at - 2 * 86_400.0),
         )
         await house.until(until_s)
-        routes = [*incident_routes(house.sources()), Mount("/", StaticFiles(directory=STATIC, html=True))]
+        routes = [
+            *incident_routes(house.sources()),
+            *playbook_routes(house.playbooks),
+            Mount("/", StaticFiles(directory=STATIC, html=True)),
+        ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: refused})
         async with await serve_asgi(Door(app), "127.0.0.1", 0) as server:
             told.append(server.url)
@@ -63,6 +68,12 @@ def over() -> Iterator[str]:
 @pytest.fixture
 def under_way() -> Iterator[str]:
     yield from serving(180.0)
+
+
+@pytest.fixture
+def asking() -> Iterator[str]:
+    """Playbooks that wait for a yes."""
+    yield from serving(180.0, asks=True)
 
 
 class Look:
@@ -136,6 +147,50 @@ def test_what_is_open_can_be_noted_on_undone_and_closed(browser: Browser, under_
     page.locator("#acts button.armed").click()
     expect(page.locator("#answer")).to_contain_text("Closed.")
     assert api(page, f"/api/incidents/{name}")["incident"]["closed_by"] == "an operator"
+    look.close()
+
+
+def test_it_tells_what_playbooks_did_and_what_was_measured(browser: Browser, over: str) -> None:
+    look = Look(browser, f"{over}/incidents.html")
+    page = look.page
+    page.locator("#list button", has_text="region us-east-1").click()
+    run = page.locator("#runs li", has_text="region-down").last
+    fold = run.locator("button.fold")
+    fold.focus()
+    if fold.get_attribute("aria-expanded") == "false":
+        page.keyboard.press("Enter")
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    expect(fold).to_be_focused()
+    expect(run.locator("table.play-steps tbody tr").first).to_contain_text("eject, bounded")
+    expect(run.locator("table.play-steps tbody tr").first).to_contain_text("lift the bound at once")
+    expect(run).to_contain_text("peer_ok_rate >= 0.95")
+    expect(run).to_contain_text(re.compile(r"\(peer_ok_rate \d"))
+    assert run.locator("button.fold").get_attribute("aria-controls") == run.locator(".play").get_attribute(
+        "id"
+    )
+    page.keyboard.press("Enter")
+    expect(run.locator(".play")).to_have_count(0)
+    look.close()
+
+
+def test_a_run_waits_for_a_yes_and_can_be_undone(browser: Browser, asking: str) -> None:
+    look = Look(browser, f"{asking}/incidents.html")
+    page = look.page
+    run = page.locator("#runs > .body > ol > li", has_text="waits for a yes").first
+    name = run.locator("button.fold").get_attribute("data-fold")
+    run = page.locator("#runs > .body > ol > li", has=page.locator(f"[data-fold='{name}']"))
+    run.locator("button", has_text="Let it run").click()
+    assert api(page, f"/api/playbook-runs/{name}")["run"]["state"] == "waiting", "one click is not enough"
+    run.locator("button.armed").click()
+    expect(page.locator("#answer")).to_contain_text("Your yes is on record.")
+    expect(run.locator(".chip").first).to_have_text("being verified")
+    run.locator("button", has_text="Undo this run").click()
+    run.locator("button.armed").click()
+    expect(page.locator("#answer")).to_contain_text("being undone")
+    expect(run.locator(".chip").first).to_have_text("rolled back")
+    expect(run.locator("button[data-answer]")).to_have_count(0)
+    notes = api(page, f"/api/playbook-runs/{name}")["run"]["notes"]
+    assert [one["what"] for one in notes if one["actor"] == "an operator"] == ["approved", "rolling back"]
     look.close()
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,6 +15,7 @@ from foreroute.alerts.notify import routes_in_force
 from foreroute.alerts.outbox import Outbox
 from foreroute.alerts.settings import AlertSettings
 from foreroute.alerts.values import Alert, Notice, Phase, Reason, Severity, Silence, Source
+from foreroute.core.accounts import SharedHealth
 from foreroute.core.errors import StoreError
 from foreroute.core.feedback import AlertFeedback, Vote
 from foreroute.core.fields import BadField
@@ -30,9 +31,16 @@ _UNWRITTEN_MAX: Final = 5000
 class AlertDesk:
     """One change at a time. What a store does not take is offered again; messages go out meanwhile."""
 
-    def __init__(self, settings: AlertSettings, records: RecordStore, outbox: Outbox, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: AlertSettings,
+        records: RecordStore,
+        outbox: Outbox,
+        clock: Clock,
+        shared: Callable[[], SharedHealth | None] = lambda: None,
+    ) -> None:
         self.settings, self.outbox = settings, outbox
-        self._records, self._clock = records, clock
+        self._records, self._clock, self._shared = records, clock, shared
         self._state = AlertState()
         self._unwritten: dict[tuple[str, str], Record] = {}
         self._turn = asyncio.Lock()
@@ -71,7 +79,12 @@ class AlertDesk:
         async with self._turn:
             quiet_since_at = evidence.quiet_since_at or self._gap(evidence)
             self._quiet_since_at = None
-            full = replace(evidence, dead_receivers=self.outbox.dead(), quiet_since_at=quiet_since_at)
+            full = replace(
+                evidence,
+                dead_receivers=self.outbox.dead(),
+                shared=self._shared(),
+                quiet_since_at=quiet_since_at,
+            )
             before = self._state
             self._state, notices = advance(before, full, self.settings)
             if self._state is not before:
@@ -89,7 +102,9 @@ class AlertDesk:
         since_at = self._state.at or at
         hurried = tuple(replace(route, group_wait_s=0.0) for route in routes_in_force(self.settings))
         async with self._turn:
-            evidence = Evidence(at=at, tick_s=tick_s, quiet_since_at=since_at, is_blind=True)
+            evidence = Evidence(
+                at=at, tick_s=tick_s, quiet_since_at=since_at, is_blind=True, shared=self._shared()
+            )
             before = self._state
             self._state, notices = advance(before, evidence, replace(self.settings, routes=hurried))
             await self._write(before, notices)

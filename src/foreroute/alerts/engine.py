@@ -62,7 +62,7 @@ def remarked(state: AlertState, at: float) -> AlertState:
 def _unknown(evidence: Evidence) -> frozenset[Source]:
     """The sources that this tick could not look at."""
     if evidence.is_blind:
-        return frozenset(Source) - {Source.LOOP, Source.RECEIVER}
+        return frozenset(Source) - {Source.LOOP, Source.RECEIVER, Source.SHARED}
     missing = {source for source, stage in STAGES.items() if stage in evidence.stage_errors}
     # An event consists of incidents; without those it cannot be seen to end.
     return frozenset(missing | ({Source.EVENT} if Source.INCIDENT in missing else set()))

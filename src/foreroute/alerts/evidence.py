@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from foreroute.core.accounts import SharedHealth
 from foreroute.core.channel import Channel
 from foreroute.core.decision import Cause, Decision
 from foreroute.core.findings import Findings
@@ -38,6 +39,8 @@ class Evidence:
     """Stage → what went wrong in this tick."""
     dead_receivers: Mapping[str, str] = field(default_factory=dict)
     """Receiver → why messages do not reach it."""
+    shared: SharedHealth | None = None
+    """What this gateway shares with others, if anything."""
     quiet_since_at: float | None = None
     """The last tick before a gap in which the loop did not look."""
     about: Mapping[ChannelId, str] = field(default_factory=dict)

@@ -30,6 +30,7 @@ _NAMES: Final = {
     Source.EXPIRY: "ForerouteEndsSoon",
     Source.STAGE: "ForerouteStageFailed",
     Source.RECEIVER: "ForerouteReceiverDead",
+    Source.SHARED: "ForerouteSharedStateLost",
 }
 _CAUSES: Final = {
     ReasonCode.FORECAST: Source.FORECAST,
@@ -50,7 +51,7 @@ STAGES: Final = {
 def signals_of(evidence: Evidence, settings: AlertSettings) -> list[Signal]:
     """Everything but events, which are seen in these: see `events`."""
     channels = {channel.id: channel for channel in evidence.channels}
-    found = [*_loop(evidence), *_receivers(evidence)]
+    found = [*_loop(evidence), *_receivers(evidence), *_shared(evidence)]
     if not evidence.is_blind:
         found += _incidents(evidence, channels)
         found += _causes(evidence, channels, settings)
@@ -229,6 +230,19 @@ def _receivers(evidence: Evidence) -> Iterator[Signal]:
             since_at=evidence.at,
             floor=Severity.WARNING,
             advice=advice_on(Source.RECEIVER),
+        )
+
+
+def _shared(evidence: Evidence) -> Iterator[Signal]:
+    health = evidence.shared
+    if health is not None and not health.is_up:
+        yield Signal(
+            source=Source.SHARED,
+            labels=labels(Source.SHARED, "shared"),
+            summary=f"what the gateways share cannot be reached ({health.problem}): {health.without}",
+            since_at=health.since_at,
+            floor=Severity.CRITICAL,
+            advice=advice_on(Source.SHARED),
         )
 
 

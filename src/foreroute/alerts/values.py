@@ -41,6 +41,8 @@ class Source(StrEnum):
     """Something that ends soon, such as a certificate."""
     STAGE = "stage"
     RECEIVER = "receiver"
+    SHARED = "shared"
+    """What several gateways share cannot be reached."""
 
 
 class Phase(StrEnum):

@@ -20,6 +20,7 @@ _ADVICE: Final = {
     Source.PATTERN: "Look at it: foreroute heal patterns. It goes quiet by itself.",
     Source.EXPIRY: "Have it renewed: nothing else brings the channel back once it has ended.",
     Source.STAGE: "The other stages go on. The whole error is in the log.",
+    Source.SHARED: "Look at the Redis that shared.redis names. The gateways go on, and tell it what was spent when it is back.",
     Source.RECEIVER: "Check its address and its credentials: foreroute alerts test NAME.",
 }
 _CAUSES: Final = {

@@ -13,6 +13,7 @@ from foreroute.alerts.delivery import Sender
 from foreroute.alerts.desk import AlertDesk
 from foreroute.alerts.outbox import Outbox
 from foreroute.alerts.settings import AlertRoute, AlertSettings
+from foreroute.core.accounts import SharedHealth
 from foreroute.core.errors import ConfigError, StoreError
 from foreroute.core.ports import Clock, RecordStore
 from foreroute.settings.cross_alerts import is_http
@@ -23,13 +24,18 @@ _LAST_WORDS_S: Final = 8.0
 _FILE_BYTES_MAX: Final = 64_000
 
 
-def build_desk(settings: Settings, records: RecordStore, clock: Clock) -> AlertDesk | None:
+def build_desk(
+    settings: Settings,
+    records: RecordStore,
+    clock: Clock,
+    shared: Callable[[], SharedHealth | None] = lambda: None,
+) -> AlertDesk | None:
     """None where alerts are switched off. Raises ConfigError for a receiver that cannot be, MissingExtra."""
     section = settings.alerts
     if not section.enabled:
         return None
     outbox = Outbox(senders_of(settings), records, clock, Random())
-    return AlertDesk(alert_settings(section), records, outbox, clock)
+    return AlertDesk(alert_settings(section), records, outbox, clock, shared)
 
 
 def alert_settings(section: AlertsSettings) -> AlertSettings:

@@ -22,6 +22,7 @@ _FIXED: Final = (
     ("gateway", "workers"),
     ("gateway", "probe"),
     ("store",),
+    ("shared",),
     ("log",),
 )
 """What only a restart can change."""

@@ -20,6 +20,7 @@ from foreroute.app.experiments import Experiments, build_experiments, build_savi
 from foreroute.app.fit_pools import fit_pool
 from foreroute.app.grouping import run_any
 from foreroute.app.incidents import build_incidents
+from foreroute.app.influx import open_influx
 from foreroute.app.keys import load_keys
 from foreroute.app.plane import Plane, claim_journal, journal_folder, state_folder
 from foreroute.app.playbooks import build_playbooks
@@ -122,7 +123,7 @@ class ControlPlane:
         made = fit_pool(self.settings)
         fits = None if made is None else Fits[Any, Any](run_any, made, _fit_failed, _fit_waits)
         try:
-            desk = build_desk(self.settings, store.records, self.clock)
+            desk = build_desk(self.settings, store.records, self.clock, lambda: self.data.shared)
             self._reports = planned_reports(self.settings)
             self.mutes = mutes_of(self.settings, store.records)
             await self.mutes.start(self.clock.now())
@@ -146,7 +147,7 @@ class ControlPlane:
             )
             await self.stages.cost.begin(store, self.clock.now())
             # A control plane that is started again beside its gateway finds the journal open.
-            if self.settings.store.kind == "sqlite" and not self.data.intake.is_on_disk:
+            if self.settings.store.outlasts and not self.data.intake.is_on_disk:
                 await self._keep_on_disk(self.stages, store)
             self._ring = await load_keys(store, self.data, self.clock)
             if self.options.prepare is not None:
@@ -313,7 +314,7 @@ class ControlPlane:
             objectives=objectives_of(settings),
             fits=fits,
             prune=prune,
-            states=StateFiles(state_folder(settings)) if settings.store.kind == "sqlite" else None,
+            states=StateFiles(state_folder(settings)) if settings.store.outlasts else None,
             rollout=rollout_settings(settings),
         )
 
@@ -332,6 +333,8 @@ async def open_store(settings: Settings) -> Store:
     """Raises StoreError with a sentence for a person."""
     if settings.store.kind == "memory":
         return MemoryStore(merge_rollups)
+    if settings.store.influxdb is not None:
+        return await open_influx(settings.store)
     return await SqliteStore.open(settings.store.path, merge_rollups)
 
 

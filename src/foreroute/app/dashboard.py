@@ -107,6 +107,7 @@ async def serve_dashboard(
                         rollups=store.rollups,
                         board=lambda: loop.board,
                         clock=clock,
+                        playbooks=playbooks,
                     )
                 )
             ),

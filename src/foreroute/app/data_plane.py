@@ -13,7 +13,8 @@ from foreroute.app.clouds import CloudAccounts
 from foreroute.app.places import Places, open_places
 from foreroute.app.plane import open_journal
 from foreroute.app.prices import price_book
-from foreroute.core.accounts import AccountBooks
+from foreroute.app.shared import SharedState, shared_gauges
+from foreroute.core.accounts import AccountBooks, SharedAccounts, SharedHealth
 from foreroute.core.budgets import ScopedBudget
 from foreroute.core.channel import Channel
 from foreroute.core.errors import StoreError
@@ -26,6 +27,7 @@ from foreroute.cost.ledger import price_attempts
 from foreroute.gateway.account_seed import seed, seed_budgets
 from foreroute.gateway.accounts import MemoryAccounts
 from foreroute.gateway.asgi import Gateway
+from foreroute.gateway.at_hand import AtHand
 from foreroute.gateway.breaker import BreakerState
 from foreroute.gateway.budgets import BudgetBook
 from foreroute.gateway.door import Door
@@ -62,12 +64,17 @@ class DataPlane:
     """Runs something on the gateway's event loop, soon."""
     door: Door
     till: Till
-    accounts: AccountBooks
+    accounts: SharedAccounts
     transport: ChannelTransports
     clouds: CloudAccounts
     clock: Clock
     places: Places
     otel: OtelSink | None = None
+    shared_state: SharedState | None = None
+
+    @property
+    def shared(self) -> SharedHealth | None:
+        return None if self.shared_state is None else self.shared_state.health()
 
     def keep_on_disk(self, folder: Path, source: str) -> JournalReader:
         self.intake.keep_on_disk(open_journal(folder, source))
@@ -131,13 +138,14 @@ def build_data_plane(
     clock: Clock,
     rng: Random,
     accounts: AccountBooks | None = None,
+    shared: SharedState | None = None,
     gauges: Sequence[Gauge] = (),
     render_metrics: Callable[[], Awaitable[bytes]] | None = None,
     locked: bool = False,
     queue: bool = True,
     network: Network = SYSTEM,
 ) -> DataPlane:
-    """For the running event loop; without one, for whoever calls. `gauges` are added to the gateway's own, unless
+    """For the running event loop; without one, for whoever calls. `shared` accounts go before `accounts`. `gauges` are added to the gateway's own, unless
     `render_metrics` asks somebody else for all of them. Raises ForerouteError for extras that are missing.
     """
     channels = channels_of(settings)
@@ -149,12 +157,13 @@ def build_data_plane(
         by_id, credentials_of(settings), authorizers=clouds.prepare(settings), network=network
     )
     door = Door(key_hashes_of(settings), locked=settings.gateway.require_key, shut=locked)
-    books = MemoryAccounts() if accounts is None else accounts
+    books = shared.accounts if shared is not None else AtHand(accounts or MemoryAccounts())
     till = Till(books, *_prices(settings, by_id))
     places = Places()
     places.adopt(*open_places(settings, topology_of(settings)))
     own = _Gauges(plans, clock)
-    counters = AttemptCounters([*own.all(), *gauges])
+    sharing = () if shared is None else shared_gauges(shared.health)
+    counters = AttemptCounters([*own.all(), *sharing, *gauges])
     otel = _otel(settings, by_id)
     gateway = Gateway(
         gateway_settings(settings),
@@ -169,6 +178,7 @@ def build_data_plane(
         locator=places,
         door=door,
         till=till,
+        shared=lambda: None if shared is None else shared.health(),
     )
     own.gateway = gateway
     return DataPlane(
@@ -186,6 +196,7 @@ def build_data_plane(
         clock=clock,
         places=places,
         otel=otel,
+        shared_state=shared,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from random import Random
 
 from foreroute.app.data_plane import DataPlane, build_data_plane
+from foreroute.app.shared import open_shared_state
 from foreroute.core.errors import ForerouteError
 from foreroute.core.ports import Clock
 from foreroute.monitor.export import Gauge
@@ -14,7 +15,10 @@ from foreroute.settings.model import Settings
 
 class OneGateway:
     def __init__(self, settings: Settings, clock: Clock, gauges: Sequence[Gauge]) -> None:
-        self.plane: DataPlane = build_data_plane(settings, clock=clock, rng=Random(), gauges=gauges)
+        self._shared = open_shared_state(settings, clock)
+        self.plane: DataPlane = build_data_plane(
+            settings, clock=clock, rng=Random(), gauges=gauges, shared=self._shared
+        )
         self._settings = settings
         self._server: Server | None = None
 
@@ -22,6 +26,8 @@ class OneGateway:
         """Returns the address. Raises ForerouteError when the port is taken."""
         section = self._settings.gateway
         self.plane.transport.warm()
+        if self._shared is not None:
+            await self._shared.start()
         try:
             self._server = await serve_asgi(self.plane.gateway, section.host, section.port)
         except OSError as error:
@@ -40,6 +46,8 @@ class OneGateway:
         if self._server is not None:
             await self._server.aclose()
         await self.plane.gateway.aclose()
+        if self._shared is not None:
+            await self._shared.aclose()
         if self.plane.otel is not None:
             await asyncio.to_thread(self.plane.otel.close)
 

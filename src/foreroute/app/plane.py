@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+from foreroute.core.accounts import SharedHealth
 from foreroute.core.budgets import ScopedBudget
 from foreroute.core.channel import Channel
 from foreroute.core.errors import StoreUnavailable
@@ -33,6 +34,11 @@ class Plane(Protocol):
 
     @property
     def intake(self) -> Intake: ...
+
+    @property
+    def shared(self) -> SharedHealth | None:
+        """How what it shares with other gateways is; None: it shares nothing."""
+        ...
 
     def take_keys(self, book: KeyBook, spends: Mapping[Window, Mapping[KeyId, Decimal]], at: float) -> None:
         """`spends`: what each key has spent in the window that holds `at`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from foreroute.app.data_plane import topology_of
+from foreroute.core.accounts import SharedHealth
 from foreroute.core.budgets import ScopedBudget
 from foreroute.core.channel import Channel
 from foreroute.core.errors import StoreUnavailable
@@ -34,6 +35,7 @@ class SimulatedPlane:
     configured: RoutingPlan
     plans: PlanCell
     intake: Intake
+    shared: SharedHealth | None = None
 
     def take_keys(self, book: KeyBook, spends: Mapping[Window, Mapping[KeyId, Decimal]], at: float) -> None:
         """Simulated users have no keys."""

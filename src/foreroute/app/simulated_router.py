@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Final
 
+from foreroute.app.budgets import build_watch
 from foreroute.app.data_plane import gateway_settings
 from foreroute.app.experiments import build_savings
 from foreroute.app.optimum import solved_at_once
@@ -46,7 +47,9 @@ class SimulatedForeroute:
         solved_at_once(stages.optimum)
         steering = Steering(autopilot=settings.autopilot, stages=stages_of(settings))
         stages = replace(stages, savings=build_savings(settings, plane, store, stages, steering))
-        if not settings.budgets and stages.optimum is None:
+        if settings.budgets:
+            stages = replace(stages, budgets=build_watch(settings, plane, store, wait=True))
+        elif stages.optimum is None:
             # Nobody asks, and adding it up takes time in every tick.
             stages = replace(stages, ledger=NoSpend(), append=rollups_alone(store.rollups))
         self._stages = stages if forecasts else replace(stages, forecast=NoForecast())

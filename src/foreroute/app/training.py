@@ -73,7 +73,7 @@ async def train(
     """
     kinds = _kinds(settings, models)
     wanted = metrics or sorted(set(objective_metrics(settings).values()))
-    if settings.store.kind != "sqlite" or not settings.store.path.exists():
+    if not settings.store.outlasts or not settings.store.path.exists():
         raise ConfigError(
             "there is no stored history to learn from",
             where="store.path",

@@ -20,7 +20,9 @@ from typing import Final
 from foreroute.app.data_plane import DataPlane, build_data_plane
 from foreroute.app.logs import set_up_logs
 from foreroute.app.plane import journal_folder
+from foreroute.app.shared import open_shared_state
 from foreroute.clock import SystemClock
+from foreroute.core.accounts import SharedHealth
 from foreroute.core.budgets import ScopedBudget
 from foreroute.core.errors import ForerouteError
 from foreroute.core.ids import ChannelId, KeyId
@@ -85,6 +87,7 @@ class Load:
 
     in_flight: Mapping[ChannelId, int] = field(default_factory=dict)
     open: frozenset[ChannelId] = frozenset()
+    shared: SharedHealth | None = None
 
 
 def accounts_file(settings: Settings) -> Path:
@@ -124,13 +127,20 @@ async def _work(
 async def _open(
     stack: AsyncExitStack, line: "_Line", settings: Settings, name: str, port: int, first: Sequence[object]
 ) -> DataPlane:
-    accounts = SqliteAccounts.open(accounts_file(settings))
-    stack.callback(accounts.close)
+    clock = SystemClock()
+    shared, accounts = open_shared_state(settings, clock), None
+    if shared is None:
+        accounts = SqliteAccounts.open(accounts_file(settings))
+        stack.callback(accounts.close)
+    else:
+        stack.push_async_callback(shared.aclose)
+        await shared.start()
     data = build_data_plane(
         settings,
-        clock=SystemClock(),
+        clock=clock,
         rng=Random(),
         accounts=accounts,
+        shared=shared,
         render_metrics=line.ask_metrics,
         locked=True,
         queue=False,
@@ -156,7 +166,7 @@ async def _report(line: "_Line", data: DataPlane) -> None:
         standings = data.gateway.standings(now)
         in_flight = {channel: one.in_flight for channel, one in standings.items()}
         is_open = (channel for channel, one in standings.items() if one.breaker is BreakerState.OPEN)
-        line.say(Load(in_flight, frozenset(is_open)))
+        line.say(Load(in_flight, frozenset(is_open), data.shared))
         await asyncio.sleep(_REPORT_EVERY_S)
 
 

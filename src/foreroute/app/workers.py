@@ -23,6 +23,7 @@ from typing import Final
 from foreroute.app.clouds import CloudAccounts
 from foreroute.app.data_plane import topology_of
 from foreroute.app.plane import open_journal
+from foreroute.app.shared import shared_gauges, together
 from foreroute.app.worker import (
     Load,
     Metrics,
@@ -34,6 +35,7 @@ from foreroute.app.worker import (
     accounts_file,
     work,
 )
+from foreroute.core.accounts import SharedHealth
 from foreroute.core.budgets import ScopedBudget
 from foreroute.core.channel import Channel
 from foreroute.core.errors import ForerouteError
@@ -117,7 +119,7 @@ class Workers:
         self.plans = self
         self._clock = clock
         self._settings = settings
-        self._counters = AttemptCounters([*self._gauges(), *gauges])
+        self._counters = AttemptCounters([*self._gauges(), *shared_gauges(lambda: self.shared), *gauges])
         self.intake = Intake(Collector(), self._counters)
         self._workers: dict[int, _Worker] = {}
         self._told: dict[type, object] = {}
@@ -131,6 +133,10 @@ class Workers:
         self.port = 0
 
     # Plane and PlanPublisher ------------------------------------------------------------------------------------------
+
+    @property
+    def shared(self) -> SharedHealth | None:
+        return together(worker.load.shared for worker in list(self._workers.values()))
 
     def publish(self, plan: RoutingPlan) -> None:
         self._tell(NewPlan(plan))

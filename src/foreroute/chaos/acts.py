@@ -13,7 +13,11 @@ SILENCE_S: Final = 12.0
 FOREVER_S: Final = 86_400.0
 _SPACING_S: Final = 0.003
 _BEFORE_FAULT: Final = 5
-_USAGE: Final = {"prompt_tokens": 20, "completion_tokens": 14, "total_tokens": 34}
+_PROMPT_TOKENS: Final = 20
+_PROBE: Final = "ping"
+_PROBE_TOKENS: Final = 8
+"""Of a prompt of one word, with what frames it."""
+_ANSWER_TOKENS: Final = 14
 _COMMON: Final = {"id": "chatcmpl-1", "created": 1_700_000_000, "model": "gpt-4o-mini"}
 Request = Mapping[str, Any]
 Act = Callable[[Exchange, Request], Awaitable[None]]
@@ -41,7 +45,15 @@ def slow(seconds: float) -> Act:
 def whole(request: Request) -> dict[str, Any]:
     message = {"role": "assistant", "content": "".join(pieces(request["messages"])), "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    return {**_COMMON, "object": "chat.completion", "choices": [choice], "usage": _USAGE}
+    return {**_COMMON, "object": "chat.completion", "choices": [choice], "usage": usage(request)}
+
+
+def usage(request: Request) -> dict[str, int]:
+    """What is billed: less of a probe, which asks for next to nothing."""
+    is_probe = [one.get("content") for one in request["messages"]] == [_PROBE]
+    read = _PROBE_TOKENS if is_probe else _PROMPT_TOKENS
+    written = min(_ANSWER_TOKENS, int(request.get("max_tokens") or _ANSWER_TOKENS))
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 
 def error_of(message: str, kind: str, code: str | None) -> dict[str, Any]:
@@ -200,7 +212,7 @@ async def _say(exchange: Exchange, words: list[str], *, opening: bool) -> None:
 async def _finish(exchange: Exchange, request: Request) -> None:
     await exchange.event(_chunk({}, "stop"))
     if (request.get("stream_options") or {}).get("include_usage"):
-        usage = {**_COMMON, "object": "chat.completion.chunk", "choices": [], "usage": _USAGE}
-        await exchange.event(json.dumps(usage))
+        last = {**_COMMON, "object": "chat.completion.chunk", "choices": [], "usage": usage(request)}
+        await exchange.event(json.dumps(last))
     await exchange.event("[DONE]")
     await exchange.end_stream()

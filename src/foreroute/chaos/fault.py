@@ -1,9 +1,10 @@
 """What one fault of the catalogue is, and what has to come of it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from foreroute.chaos.acts import Act, sound
 from foreroute.chaos.answer import Answer, Verdict
@@ -57,6 +58,8 @@ Check: TypeAlias = "Callable[[Seen], list[str]]"
 """What else has to hold; returns what does not, in words."""
 Play: TypeAlias = "Callable[[House, Fault], Awaitable[None]]"
 """How the fault comes and goes, where it does more than come and go."""
+Configured: TypeAlias = "Callable[[Path], Mapping[str, Any]]"
+"""Sections of the configuration that the fault needs besides; files of theirs go into the folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,7 @@ class Fault:
     course: Course = field(default_factory=Course)
     expected: Expected = field(default_factory=Expected)
     play: "Play | None" = None
+    configured: "Configured | None" = None
     group: str = ""
 
     compared: bool = False

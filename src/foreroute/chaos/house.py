@@ -19,7 +19,9 @@ from foreroute.chaos.fault import PATIENCE_S, Course, Fault
 from foreroute.chaos.names import HOST, LoopbackNames
 from foreroute.chaos.seen import Asked, Seen
 from foreroute.chaos.station import Station
+from foreroute.control.decision_log import AUDIT
 from foreroute.control.thread import ControlThread
+from foreroute.control.tuning import TUNING
 from foreroute.core.attempt import Attempt
 from foreroute.core.ids import ChannelId
 from foreroute.gateway.network import Network
@@ -183,6 +185,7 @@ class House:
         store = await open_store(self.settings)
         try:
             entries = await store.ledger.entries(start_at=0.0, end_at=1e12)
+            self.seen.acts = [one for kind in (AUDIT, TUNING) for one in await store.records.read(kind)]
         finally:
             await store.close()
         return [entry.attempt for entry in entries]

@@ -24,6 +24,9 @@ For every fault it is checked that
 - every attempt is in the journal or the ledger, failed ones under the class that the row names;
 - every channel serves users again at most 60 s after the fault has ended.
 
+Of the house's own acts also that their bounds, canaries and verification stop what would harm, and that who did what, why and
+how to undo it is on record.
+
 **User**: from the fault's begin until at most 1 % of ten seconds' requests are bad (not as good as they can be, or later
 than 2 s). **Channel**: until the faulty channel gets less than 1 % of ten seconds' attempts. **Back**: from the fault's end
 until every faulty channel has served a user. **Reached**: users' requests that came to the faulty channel. A dash: it did not

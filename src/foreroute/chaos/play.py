@@ -48,7 +48,8 @@ def _quiet() -> Iterator[None]:
 
 
 async def _played(loop: VirtualTimeLoop, fault: Fault, folder: Path) -> Seen:
-    async with open_house(loop, fault, folder) as house:
+    sections = None if fault.configured is None else fault.configured(folder)
+    async with open_house(loop, fault, folder, sections) as house:
         await (fault.play or come_and_go)(house, fault)
         await house.answered()
         await house.close_books()

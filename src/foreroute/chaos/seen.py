@@ -7,6 +7,7 @@ from foreroute.chaos.answer import Answer, Verdict
 from foreroute.chaos.fault import Fault
 from foreroute.core.attempt import Attempt, Outcome, PickReason
 from foreroute.core.ids import ChannelId
+from foreroute.core.ports import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Seen:
     """What the books say, in the order of their start."""
     notes: dict[str, float] = field(default_factory=dict)
     """What a play has measured itself."""
+    acts: Sequence[Record] = ()
+    """What the control loop has written down of its own acts: audit and tuned limits. Instants are the clock's."""
     unrecorded: int = 0
     """Attempts that the gateway made and the books do not know."""
 

@@ -9,13 +9,10 @@ from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
+from foreroute.cli.language import say
 from foreroute.cli.say import CommandError
 
 _TIMEOUT_S: Final = 10.0
-_START: Final = (
-    "start it with `foreroute serve` or `foreroute demo`, or name its address with --url or FOREROUTE_URL"
-)
-_KEY: Final = "give the admin key with --key or FOREROUTE_ADMIN_KEY"
 
 
 class UnreachableError(CommandError):
@@ -68,7 +65,8 @@ class AdminApi:
                 raise self._refusal(error.code, error.read(100_000)) from None
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", None) or error
-            raise UnreachableError(f"nobody answers: {reason}", where=self.url, hint=_START) from None
+            message, hint = say("error.unreachable", reason=reason), say("error.unreachable.hint")
+            raise UnreachableError(message, where=self.url, hint=hint) from None
 
     def _address(self, path: str) -> str:
         try:
@@ -93,7 +91,7 @@ class AdminApi:
 
     def _refusal(self, status: int, raw: bytes) -> CommandError:
         if status in (401, 403):
-            return CommandError("the server asks for its admin key", where=self.url, hint=_KEY)
+            return CommandError(say("error.key"), where=self.url, hint=say("error.key.hint"))
         try:
             said = json.loads(raw)["error"]
             message, hint = str(said["message"]), str(said.get("hint") or "")

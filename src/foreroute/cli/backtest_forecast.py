@@ -2,7 +2,6 @@
 
 import math
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from foreroute.cli import backtest_page
 from foreroute.cli.backtest_answer import RATIOS, Row, as_dict, percent, ratios
 from foreroute.cli.backtest_csv import read_series
 from foreroute.cli.forecast import number
+from foreroute.cli.progress import Progress
 from foreroute.cli.say import CommandError, console, print_json, table, text
 from foreroute.cli.series_store import check_channel, duration_of, metric_named, on_file
 from foreroute.clock import SystemClock
@@ -24,7 +24,6 @@ from foreroute.settings.units import write_seconds
 from foreroute.store.sqlite import SqliteStore
 
 _HORIZON_MAX_S: Final = 7 * 86_400.0
-_TENTHS: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +52,8 @@ def run(wanted: Wanted, *, as_json: bool) -> None:
         settings = load_settings(wanted.config)
         horizons_s = horizons_s or settings.forecast.horizons
         series = _stored(settings, wanted, metric)
-    found = backtest(series, BacktestSettings(horizons_s=horizons_s or HORIZONS_S), _progress())
+    progress = Progress("windows", SystemClock().now)
+    found = backtest(series, BacktestSettings(horizons_s=horizons_s or HORIZONS_S), progress)
     for one in found.too_short:
         _say(f"left out: {_too_short(one)}")
     if not found.scores:
@@ -157,19 +157,6 @@ def _horizon(given: str) -> float:
     if not 0 < found <= _HORIZON_MAX_S:
         raise CommandError(f"{given} is not above zero and at most 7d", where="--horizon")
     return found
-
-
-def _progress() -> Callable[[int, int], None]:
-    """Says every tenth of a long replay."""
-    said = 0
-
-    def progress(done: int, total: int) -> None:
-        nonlocal said
-        if (tenth := done * _TENTHS // total) != said and done < total:
-            said = tenth
-            _say(f"{done} of {total} windows played")
-
-    return progress
 
 
 def _say(line: str) -> None:

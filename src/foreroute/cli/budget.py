@@ -5,6 +5,20 @@ from typing import Annotated
 
 import typer
 
+from foreroute.cli.budget_options import (
+    Alert,
+    AtLimit,
+    ForecastAlert,
+    Hard,
+    Limit,
+    Of,
+    Pace,
+    Queue,
+    Scope,
+    TimeZone,
+    Unpriced,
+    Window,
+)
 from foreroute.cli.options import AsJson, Key
 from foreroute.cli.say import CommandError, print_json, say_answer
 from foreroute.cli.series import ConfigOption
@@ -53,59 +67,18 @@ def list_(
 
 def set_(
     name: BudgetName,
-    limit: Annotated[
-        str | None,
-        typer.Option(
-            "--limit",
-            metavar="USD",
-            help="The limit that is aimed at, with alerts: `900`. `none` takes it away.",
-        ),
-    ] = None,
-    hard: Annotated[
-        str | None,
-        typer.Option(
-            "--hard", metavar="USD", help="The limit at which requests are refused. `none` takes it away."
-        ),
-    ] = None,
-    scope: Annotated[
-        str | None,
-        typer.Option("--scope", metavar="SCOPE", help="global, team, key, tag, route, channel or provider."),
-    ] = None,
-    of: Annotated[
-        str | None,
-        typer.Option("--of", metavar="NAME", help="Which team (id), key (id), tag, route … it is."),
-    ] = None,
-    window: Annotated[
-        str | None, typer.Option("--window", metavar="PERIOD", help="hour, day, week, month or total.")
-    ] = None,
-    at_limit: Annotated[
-        str | None,
-        typer.Option("--at-limit", metavar="WHAT", help="At the hard limit: cheaper, queue, 402 or 429."),
-    ] = None,
-    queue: Annotated[
-        str | None,
-        typer.Option("--queue", metavar="DURATION", help="How long a request waits with `--at-limit queue`."),
-    ] = None,
-    time_zone: Annotated[
-        str | None, typer.Option("--time-zone", metavar="ZONE", help="Where its periods begin: Asia/Seoul.")
-    ] = None,
-    pace: Annotated[
-        bool | None, typer.Option("--pace/--no-pace", help="Slow spending down before the limit.")
-    ] = None,
-    alert: Annotated[
-        list[float] | None,
-        typer.Option("--alert", metavar="PERCENT", help="Alert at this much of the limit. Repeatable."),
-    ] = None,
-    forecast_alert: Annotated[
-        bool | None,
-        typer.Option("--forecast-alert/--no-forecast-alert", help="Alert when it is going to be crossed."),
-    ] = None,
-    unpriced: Annotated[
-        bool | None,
-        typer.Option(
-            "--allow-unpriced/--no-allow-unpriced", help="Let channels without a known price serve."
-        ),
-    ] = None,
+    limit: Limit = None,
+    hard: Hard = None,
+    scope: Scope = None,
+    of: Of = None,
+    window: Window = None,
+    at_limit: AtLimit = None,
+    queue: Queue = None,
+    time_zone: TimeZone = None,
+    pace: Pace = None,
+    alert: Alert = None,
+    forecast_alert: ForecastAlert = None,
+    unpriced: Unpriced = None,
     by: By = None,
     config: ConfigOption = None,
     as_json: AsJson = False,

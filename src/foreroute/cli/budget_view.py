@@ -7,6 +7,7 @@ from typing import Any
 from foreroute.app.prices import request_price
 from foreroute.cli.api import AdminApi, UnreachableError
 from foreroute.cli.budget_set import address
+from foreroute.cli.language import say
 from foreroute.cli.options import config_path
 from foreroute.cli.say import console, table, text
 from foreroute.cli.series_store import on_file
@@ -48,19 +49,15 @@ def _of_store(path: Path) -> list[Row]:
 def show(rows: list[Row]) -> None:
     out = console()
     if not rows:
-        out.print(
-            "No budget is set: `foreroute budget set NAME --limit USD`, or `budgets:` in the configuration."
-        )
+        out.print(say("budget.none"))
         return
-    made = table(
-        "budget", "of", "per", ">limit", ">hard", ">spent", ">pace", ">expected", "state", "crossed", "from"
-    )
+    made = table(*say("budget.columns").split("|"))
     for row in rows:
         over = row["expected_usd"] is not None and float(row["expected_usd"]) > float(row["limit_usd"])
         made.add_row(
             text(row["name"], "bold"),
             text(row["scope"]),
-            row["window"],
+            say(f"window.{row['window']}"),
             row["limit_usd"],
             "–" if row["hard_limit_usd"] is None else f"{row['hard_limit_usd']} ({row['at_limit']})",
             row["spent_usd"],
@@ -74,23 +71,27 @@ def show(rows: list[Row]) -> None:
 
 
 def state(row: Row) -> str:
-    words = {"at_limit": "at its limit", "spent": "spent", "pacing": "pacing", "open": "open"}
-    price = row["shadow_price"]
-    return f"{words[row['state']]}, price {price:.2f}" if price else words[row["state"]]
+    word, price = say(f"budget.{row['state']}"), row["shadow_price"]
+    return say("budget.price", state=word, price=f"{price:.2f}") if price else word
 
 
 def crossed(row: Row) -> str:
     """When, with the interval that holds 80 %; instants in the budget's time zone."""
     if row["crossing_at"] is None and row["crossing_earliest_at"] is None:
-        return "not expected"
+        return say("budget.not_expected")
     if float(row["spent_usd"]) >= float(row["limit_usd"]):
-        return "spent"
+        return say("budget.spent")
     zone, short = zone_of(row["time_zone"]), row["window"] in ("hour", "day")
 
     def moment(at: float | None) -> str:
         form = "%H:%M" if short else "%d %b"
-        return "later" if at is None else datetime.fromtimestamp(at, zone).strftime(form)
+        return say("budget.later") if at is None else datetime.fromtimestamp(at, zone).strftime(form)
 
     if row["crossing_at"] is None:
-        return f"not expected, possible from {moment(row['crossing_earliest_at'])} on"
-    return f"{moment(row['crossing_at'])} (80 %: {moment(row['crossing_earliest_at'])} to {moment(row['crossing_latest_at'])})"
+        return say("budget.possible", at=moment(row["crossing_earliest_at"]))
+    return say(
+        "budget.crossed",
+        at=moment(row["crossing_at"]),
+        earliest=moment(row["crossing_earliest_at"]),
+        latest=moment(row["crossing_latest_at"]),
+    )

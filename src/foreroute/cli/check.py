@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from foreroute.app.alerts import senders_of
 from foreroute.app.cost_reports import planned_reports
 from foreroute.app.playbooks import playbooks_of
 from foreroute.app.prices import price_book
+from foreroute.cli.language import known, say
 from foreroute.cli.say import console, table, text
 from foreroute.clock import SystemClock
 from foreroute.core.attempt import Usage
+from foreroute.core.budgets import ScopedBudget
 from foreroute.core.decision import Autopilot
 from foreroute.core.ids import ChannelId
 from foreroute.detect.registry import detectors
@@ -23,8 +25,10 @@ from foreroute.settings.cross import is_loopback
 from foreroute.settings.model import RouteSettings
 from foreroute.settings.units import write_seconds
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 _ONE_OF_EACH: Final = Usage(input_tokens=1, output_tokens=1)
-_PRICE_WORDS: Final = {"config": "this file", "genai-prices": "list price", "unpriced": "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,40 +91,63 @@ def examine(settings: Settings, file: str) -> Examined:
 def show(found: Examined) -> None:
     out = console()
     settings = found.settings
-    channels = table("channel", "provider", "region", "model", "key", "price")
-    for channel in settings.channels:
+    out.print(_channels(found))
+    out.print()
+    for route in settings.routes:
+        out.print(text(say("check.route", name=route.model), "bold"), text(_describe(route)))
+    for budget in scoped_budgets(settings):
+        out.print(text(say("check.budget", name=budget.name), "bold"), text(_amount(budget)))
+    playbooks = say("check.playbooks", count=found.playbooks)
+    out.print(text(say("check.autopilot"), "bold"), text(settings.autopilot.value), text(f"   {playbooks}"))
+    out.print()
+    for one in found.warnings:
+        out.print(text(say("check.warning"), "yellow"), text(f"{one.where}: {one.message}"))
+        out.print(text(f"  {one.hint}", "dim"))
+    out.print(text(say("check.valid", file=found.file, warnings=_count(len(found.warnings))), "bold"))
+
+
+def _channels(found: Examined) -> "Table":
+    made = table(*say("check.columns").split("|"))
+    for channel in found.settings.channels:
         price = found.prices[ChannelId(channel.id)]
-        channels.add_row(
+        made.add_row(
             text(channel.id, "bold"),
             text(channel.provider),
             text(channel.region),
             text(channel.model),
-            "set" if channel.api_key is not None else "none",
-            text(_PRICE_WORDS.get(price, price), "yellow" if price == "unpriced" else ""),
+            say("check.set" if channel.api_key is not None else "check.none"),
+            text(_price_word(price), "yellow" if price == "unpriced" else ""),
         )
-    out.print(channels)
-    out.print()
-    for route in settings.routes:
-        out.print(text(f"route {route.model}", "bold"), text(_describe(route)))
-    for budget in scoped_budgets(settings):
-        hard = (
-            ""
-            if budget.hard_limit_usd is None
-            else f", at ${budget.hard_limit_usd} at most ({budget.at_limit})"
-        )
-        out.print(
-            text(f"budget {budget.name}", "bold"),
-            text(f"{budget.whose}: ${budget.aim_usd} a {budget.window}{hard}, {budget.time_zone} time"),
-        )
-    out.print(
-        text("autopilot", "bold"), text(settings.autopilot.value), text(f"   {found.playbooks} playbooks")
+    return made
+
+
+def _amount(budget: ScopedBudget) -> str:
+    hard = ""
+    if budget.hard_limit_usd is not None:
+        hard = say("check.hard", amount=budget.hard_limit_usd, at_limit=budget.at_limit)
+    window = say(f"window.{budget.window.value}")
+    return say(
+        "check.amount",
+        whose=budget.whose,
+        amount=budget.aim_usd,
+        window=window,
+        hard=hard,
+        zone=budget.time_zone,
     )
-    out.print()
-    for one in found.warnings:
-        out.print(text("warning", "yellow"), text(f"{one.where}: {one.message}"))
-        out.print(text(f"  {one.hint}", "dim"))
-    count = f"{len(found.warnings)} warning{'s' * (len(found.warnings) != 1)}"
-    out.print(text(f"{found.file} is valid; {count if found.warnings else 'nothing to warn about'}", "bold"))
+
+
+def _count(warnings: int) -> str:
+    match warnings:
+        case 0:
+            return say("check.nothing")
+        case 1:
+            return say("check.one_warning")
+        case _:
+            return say("check.warnings", count=warnings)
+
+
+def _price_word(price: str) -> str:
+    return say(f"check.price.{price}") if known(f"check.price.{price}") else price
 
 
 def _route_row(route: RouteSettings) -> dict[str, Any]:
@@ -136,12 +163,14 @@ def _route_row(route: RouteSettings) -> dict[str, Any]:
 
 def _describe(route: RouteSettings) -> str:
     shares = ", ".join(
-        f"{target.channel} ×{target.weight:g}" + (f" (priority {target.priority})" if target.priority else "")
+        f"{target.channel} ×{target.weight:g}"
+        + (f" {say('check.priority', number=target.priority)}" if target.priority else "")
         for target in route.targets
     )
     if route.objective is None:
-        return f"{shares}; no objective"
-    return f"{shares}; {route.objective.metric} under {write_seconds(route.objective.limit)}"
+        return f"{shares}; {say('check.no_objective')}"
+    limit = write_seconds(route.objective.limit)
+    return f"{shares}; {say('check.objective', metric=route.objective.metric, limit=limit)}"
 
 
 def _price_sources(settings: Settings) -> dict[ChannelId, str]:
@@ -149,29 +178,29 @@ def _price_sources(settings: Settings) -> dict[ChannelId, str]:
     return {channel.id: book.cost_usd(channel, _ONE_OF_EACH, at).source for channel in channels_of(settings)}
 
 
+def _warned(where: str, code: str) -> Warned:
+    return Warned(where, say(f"check.{code}"), say(f"check.{code}.hint"))
+
+
 def _warnings(settings: Settings, prices: dict[ChannelId, str]) -> Iterator[Warned]:
     used = {target.channel for route in settings.routes for target in route.targets}
     for channel in settings.channels:
         place = f"channel {channel.id}"
         if channel.id not in used:
-            yield Warned(place, "no route uses it", "add it to the targets of a route, or remove it")
+            yield _warned(place, "unused")
         if prices[ChannelId(channel.id)] == "unpriced":
-            hint = "give it a price: {input_usd_per_mtok: …, output_usd_per_mtok: …}"
-            yield Warned(place, "its price is not known: its spend counts in no budget", hint)
+            yield _warned(place, "unpriced")
         yield from _door(
             place, channel.base_url, has_key=channel.api_key is not None or channel.account is not None
         )
     for route in settings.routes:
         place = f"route {route.model}"
         if len(route.targets) == 1:
-            yield Warned(place, "has a single channel: nothing to fail over to", "give it a second target")
+            yield _warned(place, "single")
         if route.objective is None:
-            hint = "give it an objective: {metric: first_chunk_p95, limit: 900ms}"
-            yield Warned(place, "has no objective: no forecast moves its traffic", hint)
+            yield _warned(place, "aimless")
     if settings.autopilot is Autopilot.ACT and not any(route.objective for route in settings.routes):
-        yield Warned(
-            "autopilot", "act, but no route has an objective to act for", "give a route an objective"
-        )
+        yield _warned("autopilot", "idle_act")
     yield from _receivers(settings)
 
 
@@ -179,20 +208,18 @@ def _receivers(settings: Settings) -> Iterator[Warned]:
     section = settings.alerts
     told = {name for route in section.routes for name in route.receivers}
     for receiver in section.receivers:
+        place = f"receiver {receiver.name}"
         if section.routes and receiver.name not in told:
-            hint = "name it in alerts.routes, or take it out"
-            yield Warned(f"receiver {receiver.name}", "no route sends it anything", hint)
+            yield _warned(place, "untold")
         url = receiver.webhook_url.get_secret_value() if receiver.webhook_url is not None else ""
         if url.startswith("http://") and not is_loopback(urlsplit(url).hostname or ""):
-            yield Warned(
-                f"receiver {receiver.name}", "its messages travel unencrypted over http", "use https"
-            )
+            yield _warned(place, "plain_message")
 
 
 def _door(place: str, url: str, *, has_key: bool) -> Iterator[Warned]:
     parts = urlsplit(url)
     is_near = is_loopback(parts.hostname or "")
     if not has_key and not is_near:
-        yield Warned(place, "is elsewhere and has no key", "set api_key: ${NAME}, unless it asks for none")
+        yield _warned(place, "keyless")
     if has_key and not is_near and parts.scheme == "http":
-        yield Warned(place, "its key travels unencrypted over http", "use https")
+        yield _warned(place, "plain_key")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from foreroute.cli.bill_options import Bill, Named, Only, Rate, Service, Since, Source, TimeZone, Until
 from foreroute.cli.options import AsJson
 from foreroute.cli.say import print_json
 from foreroute.cli.series import ConfigOption
@@ -54,6 +55,7 @@ def register(app: typer.Typer) -> None:
     verbs.command("reconcile")(reconcile)
     verbs.command("reprice")(reprice)
     app.add_typer(verbs, name="cost")
+    app.command("report")(report)  # what people look for by this name
 
 
 def show(
@@ -223,51 +225,15 @@ def prices(config: ConfigOption = None, as_json: AsJson = False) -> None:
 
 
 def reconcile(
-    bill: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="BILL",
-            help="CSV, or JSON of AWS, Azure or Google Cloud. With --from aws and without it, Cost Explorer is asked.",
-            show_default=False,
-        ),
-    ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option("--from", metavar="WHOSE", help="aws, azure, gcp or csv. Without it: whoever's it is."),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option("--since", metavar="DAY", help="Of Cost Explorer: the first day; unset, of this month."),
-    ] = None,
-    until: Annotated[
-        str | None,
-        typer.Option(
-            "--until", metavar="DAY", help="Of Cost Explorer: the day after the last; unset, today."
-        ),
-    ] = None,
-    named: Annotated[
-        list[str] | None,
-        typer.Option("--named", metavar="TEXT=MODEL", help="What the bill calls a model. May be repeated."),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only",
-            metavar="WHAT=NAME",
-            help="Of the ledger: provider=, cloud=, channel=, region= or model=. May be repeated.",
-        ),
-    ] = None,
-    service: Annotated[
-        str | None,
-        typer.Option("--service", metavar="TEXT", help="Of the bill: lines whose service has this in it."),
-    ] = None,
-    rate: Annotated[
-        list[str] | None,
-        typer.Option("--rate", metavar="CURRENCY=USD", help="What another currency is worth: EUR=1.08."),
-    ] = None,
-    time_zone: Annotated[
-        str, typer.Option("--time-zone", metavar="ZONE", help="In which the bill's days begin.")
-    ] = "UTC",
+    bill: Bill = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    named: Named = None,
+    only: Only = None,
+    service: Service = None,
+    rate: Rate = None,
+    time_zone: TimeZone = "UTC",
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:

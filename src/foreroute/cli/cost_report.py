@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from foreroute.cli import page_file
 from foreroute.cli.cost_savings import month_row, said_of
+from foreroute.cli.language import say
 from foreroute.cli.options import config_path
 from foreroute.cli.say import CommandError, console, print_json, table, text
 from foreroute.cli.series_store import on_file
@@ -134,30 +135,37 @@ def show_division(report: SpendReport, by: By) -> None:
 def _head(out: Any, report: SpendReport) -> None:
     total = report.total
     out.print(
-        f"{report.window.name} ({report.period.value}, {report.time_zone}): "
-        f"{dollars(total)} for {total.attempts:,} attempts; the {report.period.value} before: {dollars(report.before)}"
+        say(
+            "cost.head",
+            window=report.window.name,
+            period=say(f"window.{report.period.value}"),
+            zone=report.time_zone,
+            total=dollars(total),
+            attempts=f"{total.attempts:,}",
+            before=dollars(report.before),
+        )
     )
     if total.unpriced_attempts:
         out.print(
             text(
-                f"{total.unpriced_attempts:,} attempts have no known price and are in no sum: "
-                "see `foreroute cost prices`, then `foreroute cost reprice`.",
+                say("cost.unpriced", count=f"{total.unpriced_attempts:,}"),
                 "bold red",
             )
         )
 
 
 def _lines(by: By, lines: Sequence[Line], total: Metered, most: int = _LINES_MAX) -> Any:
-    made = table(by.value, ">US dollars", ">share", ">attempts", ">unpriced", ">input", ">cached", ">output")
+    made = table(*say("cost.columns", by=say(f"by.{by.value}")).split("|"))
     cut = by is not By.DAY and len(lines) > most
     shown = list(lines[: most - 1]) if cut else list(lines)
     if cut:
         rest = sum((line.metered for line in lines[most - 1 :]), Metered())
-        shown.append(Line(f"({len(lines) - most + 1} more)", rest))
-    for line in [*shown, Line("total", total)]:
+        shown.append(Line(say("cost.more", count=len(lines) - most + 1), rest))
+    name = say("cost.total")
+    for line in [*shown, Line(name, total)]:
         one = line.metered
         made.add_row(
-            text(line.name, "bold" if line.name == "total" else ""),
+            text(line.name, "bold" if line.name == name else ""),
             dollars(one),
             f"{share(one.cost_usd, total.cost_usd):.1%}",
             f"{one.attempts:,}",
@@ -172,5 +180,5 @@ def _lines(by: By, lines: Sequence[Line], total: Metered, most: int = _LINES_MAX
 def dollars(metered: Metered) -> str:
     """All digits of what is known; a sum of nothing but unpriced attempts is not zero."""
     if metered.attempts and metered.unpriced_attempts == metered.attempts:
-        return "unpriced"
+        return say("unpriced")
     return f"${plain(metered.cost_usd)}"

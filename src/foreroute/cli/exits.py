@@ -20,7 +20,10 @@ MEANINGS: Final = {
     ExitCode.FAILED: "It could not be done; the reason is on stderr.",
     ExitCode.USAGE: "There is no such command, option or value.",
     ExitCode.CONFIG: "The configuration cannot be used; stderr says what is wrong, where, and what would be right.",
-    ExitCode.UNHEALTHY: "`status`: nobody answers, the control loop is dead, or a route has no channel left that works.",
+    ExitCode.UNHEALTHY: (
+        "`status`: nobody answers, the control loop is dead, or a route has no channel left that works. "
+        "`doctor`: a check failed."
+    ),
     ExitCode.BUDGET: "`status --fail-on-budget`: a budget is spent.",
 }
 

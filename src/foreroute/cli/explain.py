@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+from foreroute.cli.language import known, say
 from foreroute.cli.say import console, table, text
 from foreroute.cli.status import clock, duration, percent
 
@@ -25,13 +26,18 @@ def show(answer: Row) -> None:
     out.print()
     decision = answer.get("decision")
     if decision is None:
-        out.print(text("The configured weights chose: no decision had changed them."))
+        out.print(text(say("explain.configured")))
         return
-    out.print(text(f"The plan was made by decision {decision.get('id')} at {clock(decision.get('at'))}:"))
+    out.print(text(say("explain.decision", id=decision.get("id"), at=clock(decision.get("at")))))
     for change in decision.get("changes", ()):
-        line = f"  {change.get('channel')} on {change.get('route')}: "
-        line += f"{percent(change.get('before'))} → {percent(change.get('after'))}"
-        out.print(text(line, "bold"), text(f" {change.get('code')}: {change.get('detail')}"))
+        line = say(
+            "explain.change",
+            channel=change.get("channel"),
+            route=change.get("route"),
+            before=percent(change.get("before")),
+            after=percent(change.get("after")),
+        )
+        out.print(text(f"  {line}", "bold"), text(f" {change.get('code')}: {change.get('detail')}"))
     for move in decision.get("moves", ()):
         out.print(text(f"  {outcome(move)}"))
 
@@ -40,61 +46,49 @@ def outcome(move: Row) -> str:
     """What became of a move, in one line."""
     grade = move.get("grade")
     if grade is None:
-        return f"graded from {clock(move.get('due_at'))} on"
-    return f"{_GRADES.get(str(grade), str(grade))}: {move.get('detail')}"
+        return say("explain.due", at=clock(move.get("due_at")))
+    said = say(f"explain.{grade}") if grade in _GRADES else str(grade)
+    return f"{said}: {move.get('detail')}"
 
 
-_GRADES: Final = {
-    "helped": "it helped",
-    "no_difference": "it made no difference",
-    "hurt": "it hurt",
-    "false_alarm": "a false alarm",
-    "unknown": "what it was worth",
-}
+_GRADES: Final = ("helped", "no_difference", "hurt", "false_alarm", "unknown")
 
 
 def headline(answer: Row) -> str:
-    attempts = answer.get("attempts", [])
+    attempts, request = answer.get("attempts", []), answer.get("request_id")
     if not attempts:
-        return f"Request {answer.get('request_id')} reached no channel."
+        return say("explain.nowhere", request=request)
     last = attempts[-1]
-    count = f"{len(attempts)} attempts" if len(attempts) > 1 else "one attempt"
+    count = say("explain.many", count=len(attempts)) if len(attempts) > 1 else say("explain.one")
     if last.get("outcome") == "success":
-        return f"{last.get('channel')} answered request {answer.get('request_id')} after {count}."
-    return f"Request {answer.get('request_id')} was not answered: {last.get('outcome')} after {count}."
-
-
-_RULES: Final = {
-    "weight": "by the shares of the plan; every channel was free",
-    "load": "it had less to do for its share than the one that was drawn first",
-    "slowdown": "the one that was drawn first answered much slower than usual",
-    "prefix": "it may have the beginning of the prompt cached",
-    "explore": "by chance alone, so that what is known of every channel stays fresh",
-    "alone": "there was no other one to ask",
-}
+        return say("explain.answered", channel=last.get("channel"), request=request, count=count)
+    return say("explain.unanswered", request=request, outcome=last.get("outcome"), count=count)
 
 
 def _choice(attempt: Row) -> str:
     rule = str(attempt.get("rule", "weight"))
-    why = _RULES.get(rule, rule)
+    why = say(f"explain.rule.{rule}") if known(f"explain.rule.{rule}") else rule
     if rule == "weight" and attempt.get("candidates"):
-        why = "by the shares of those that were free"
-    return f"attempt {attempt.get('number')} went to {attempt.get('channel')}: {why}"
+        why = say("explain.free")
+    return say("explain.attempt", number=attempt.get("number"), channel=attempt.get("channel"), why=why)
 
 
 def _candidate(candidate: Row) -> str:
     slow = candidate.get("slowdown") or 1.0
-    pace = "as fast as usual" if slow < 1.05 else f"{slow:.1f} × slower than usual"
-    return (
-        f"    {candidate.get('channel')}: {candidate.get('standing')}, share {percent(candidate.get('share'))}, "
-        f"{pace}, {candidate.get('in_flight')} under way"
+    pace = say("explain.usual") if slow < 1.05 else say("explain.slower", times=f"{slow:.1f}")
+    said = say(
+        "explain.candidate",
+        channel=candidate.get("channel"),
+        standing=candidate.get("standing"),
+        share=percent(candidate.get("share")),
+        pace=pace,
+        in_flight=candidate.get("in_flight"),
     )
+    return f"    {said}"
 
 
 def _attempts(attempts: list[Row]) -> "Table":
-    made = table(
-        "#", "channel", "why", "outcome", ">first chunk", ">duration", ">tokens", ">cost", "started", ">plan"
-    )
+    made = table(*say("explain.columns").split("|"))
     for attempt in attempts:
         tokens = f"{attempt.get('input_tokens')} + {attempt.get('output_tokens')}"
         cost = attempt.get("cost_usd")
@@ -106,7 +100,7 @@ def _attempts(attempts: list[Row]) -> "Table":
             duration(attempt.get("time_to_first_chunk_s")),
             duration(attempt.get("duration_s")),
             text(tokens),
-            text("unpriced" if cost is None else f"${cost}"),
+            text(say("unpriced") if cost is None else f"${cost}"),
             clock(attempt.get("started_at")),
             text(attempt.get("plan_version")),
         )

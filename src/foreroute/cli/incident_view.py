@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from foreroute.cli.incident_runs import run_story, run_ways
+from foreroute.cli.language import known, say
 from foreroute.cli.say import console, table, text
 
 Row = dict[str, Any]
@@ -44,14 +46,14 @@ def show_list(answer: Row) -> None:
     out = console()
     rows: list[Row] = answer.get("incidents", [])
     if not rows:
-        out.print("No incident is on record.")
+        out.print(say("incident.none"))
         return
-    made = table("id", "state", "began", "what", ">users", ">channel", ">lost", ">rescued", "again")
+    made = table(*say("incident.columns").split("|"))
     for row in rows:
         state = str(row.get("state"))
         made.add_row(
             text(row.get("id"), "bold"),
-            text(state.replace("_", " "), _STYLES.get(state, "")),
+            text(_state(row), _STYLES.get(state, "")),
             text(_clock(row.get("opened_at"))),
             text(_what(row)),
             text(_took(row.get("user_s"))),
@@ -68,11 +70,17 @@ def show_one(answer: Row) -> None:
     row: Row = answer.get("incident") or {}
     out = console()
     for name, value in _facts(row):
-        out.print(text(f"{name:>12}", "dim"), text(value))
+        out.print(text(f"{say(f'incident.{name}'):>12}", "dim"), text(value))
     _section("phases", _phases(row.get("phases") or {}))
     _section("done", _acts(row.get("acts") or []))
     _section("messages", (f"{one.get('count')} × {one.get('text')}" for one in row.get("patterns") or []))
-    _section("undo", (_undo(one) for one in answer.get("undo") or []))
+    runs: list[Row] = answer.get("runs") or []
+    _section("playbooks", (run_story(one) for one in runs))
+    ways = [
+        *(way for one in runs for way in run_ways(one)),
+        *(_undo(one) for one in answer.get("undo") or []),
+    ]
+    _section("undo", iter(ways))
     guards = row.get("guards") or [] if row.get("closed_at") is not None else []
     _section("guard", (_guard(one) for one in guards))
     _section("notes", (_note(one) for one in row.get("notes") or []))
@@ -82,18 +90,20 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
     felt: Row = row.get("felt") or {}
     yield "id", str(row.get("id"))
     yield "what", _what(row)
-    yield "state", str(row.get("state")).replace("_", " ")
+    yield "state", _state(row)
     if row.get("foreseen_at") is not None:
         yield "foreseen", f"{_clock(row['foreseen_at'])}: {row.get('outcome_detail')}"
     yield "channels", ", ".join(row.get("channels") or [])
     if row.get("evidence"):
         sure = row.get("probability")
-        shown = f" ({sure:.0%} sure)" if isinstance(sure, int | float) else ""
+        shown = say("incident.sure", share=f"{sure:.0%}") if isinstance(sure, int | float) else ""
         yield "cause", f"{str(row.get('root_cause')).replace('_', ' ')}{shown}: {row['evidence']}"
-    lost = f"{felt.get('lost', 0)} of {felt.get('requests', 0)} requests lost"
-    keys = f"{len(felt.get('keys') or [])} keys"
-    yield "users", f"{lost}, {felt.get('rescued', 0)} rescued, {felt.get('late', 0)} late; {keys}"
-    yield "recovered", f"users {_took(row.get('user_s'))}, channel {_took(row.get('channel_s'))}"
+    counts = {name: felt.get(name, 0) for name in ("lost", "requests", "rescued", "late")}
+    yield "users", say("incident.felt", keys=len(felt.get("keys") or []), **counts)
+    yield (
+        "recovered",
+        say("incident.times", user=_took(row.get("user_s")), channel=_took(row.get("channel_s"))),
+    )
     if row.get("recurrence_of"):
         yield "again", _again(row)
 
@@ -102,29 +112,24 @@ def _phases(phases: Mapping[str, Any]) -> Iterator[str]:
     for name, start, end in _PHASES:
         at, since = phases.get(end), phases.get(start)
         if at is None:
-            yield f"{name:<7} –"
+            yield f"{say(f'incident.phase.{name}'):<7} –"
             continue
-        known = [phases[one] for one in ("first_bad_at",) if phases.get(one) is not None]
-        took = f"after {_took(at - since)}" if since is not None else ""
-        total = f" ({_took(at - known[0])} since the first bad attempt)" if known else ""
-        yield f"{name:<7} {_second(at)} {took}{total}"
+        first = [phases[one] for one in ("first_bad_at",) if phases.get(one) is not None]
+        took = say("incident.took", time=_took(at - since)) if since is not None else ""
+        total = say("incident.since", time=_took(at - first[0])) if first else ""
+        yield f"{say(f'incident.phase.{name}'):<7} {_second(at)} {took}{total}"
 
 
 def _acts(acts: Sequence[Row]) -> Iterator[str]:
     for act in acts:
-        would = "" if act.get("applied") else "would have: "
+        would = "" if act.get("applied") else say("incident.would")
         why = f" ({act['why']})" if act.get("why") else ""
         yield f"{_second(act.get('at'))} {act.get('kind')} {would}{act.get('what')}{why} [{act.get('id')}]"
 
 
 def _undo(row: Row) -> str:
-    words = {
-        "undo": "foreroute undo: takes the newest decision back and holds it for half an hour",
-        "playbooks": "foreroute rollout lower playbooks: playbooks only propose; their bounds end",
-        "hold": "foreroute kill-switch on: the configured weights serve until it is off",
-        "release": "foreroute kill-switch off: decisions take effect again",
-    }
-    return words.get(str(row.get("control")), str(row.get("control")))
+    control = str(row.get("control"))
+    return say(f"incident.undo.{control}") if known(f"incident.undo.{control}") else control
 
 
 def _guard(row: Row) -> str:
@@ -146,9 +151,14 @@ def _note(row: Row) -> str:
 def _section(name: str, lines: Iterator[str]) -> None:
     for number, line in enumerate(lines):
         head, *rest = line.splitlines()
-        console().print(text(f"{name if number == 0 else '':>12}", "dim"), text(head))
+        console().print(text(f"{say(f'incident.{name}') if number == 0 else '':>12}", "dim"), text(head))
         for one in rest:
             console().print(text(f"{'':>12}", "dim"), text(f"  {one}", "dim"))
+
+
+def _state(row: Row) -> str:
+    word = str(row.get("state"))
+    return say(f"incident.state.{word}") if known(f"incident.state.{word}") else word.replace("_", " ")
 
 
 def _what(row: Row) -> str:
@@ -157,7 +167,7 @@ def _what(row: Row) -> str:
 
 
 def _again(row: Row) -> str:
-    return f"after {row['recurrence_of']}" if row.get("recurrence_of") else "–"
+    return say("incident.after", id=row["recurrence_of"]) if row.get("recurrence_of") else "–"
 
 
 def _figures(summary: Row) -> str:

@@ -20,7 +20,7 @@ from foreroute.store.state_files import StateFiles
 def learnt_by(config: Path | None) -> FailureLearning:
     """What the configured server has written down. Raises CommandError where it keeps nothing or it cannot be read."""
     section = (settings := load_settings(config_path(config))).store
-    if section.kind != "sqlite":
+    if not section.outlasts:
         hint = "set store.kind: sqlite; what was learnt in memory is gone when its process ends"
         raise CommandError("nothing is kept in a file", where=f"store.kind: {section.kind}", hint=hint)
     learning = FailureLearning()

@@ -1,5 +1,6 @@
 """All verbs under one name, and the one place where an error becomes a message and an exit code."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -18,15 +19,18 @@ from foreroute.cli import (
     compare,
     cost,
     detect,
+    doctor,
     experiment,
     geo,
     heal,
     imports,
     incidents,
+    init,
     keys,
     models,
     playbook,
     read,
+    regions,
     replay,
     rollout,
     scorecard,
@@ -37,6 +41,7 @@ from foreroute.cli import (
     teams,
 )
 from foreroute.cli.exits import exit_code_of
+from foreroute.cli.language import VARIABLE, Language, language_of, speaking
 from foreroute.cli.say import report
 from foreroute.core.errors import ForerouteError
 
@@ -47,6 +52,10 @@ class Program(TyperGroup):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
         given = sys.argv[1:] if args is None else list(args)
         as_json = "--json" in given
+        with speaking(language_of(given, os.environ)):
+            self._run(given, rest, more, as_json=as_json)
+
+    def _run(self, given: list[str], rest: Any, more: dict[str, Any], *, as_json: bool) -> None:
         try:
             # Typer prints usage errors as text by itself; in JSON they are reported here.
             sys.exit(super().main(given, *rest, **(more | {"standalone_mode": not as_json})) or 0)
@@ -84,12 +93,22 @@ def _top(
         bool,
         typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit."),
     ] = False,
+    lang: Annotated[
+        Language | None,
+        typer.Option(
+            "--lang",
+            envvar=VARIABLE,
+            help="What results and errors are told in. Default: as the locale says. JSON is always English.",
+        ),
+    ] = None,
 ) -> None:
     pass
 
 
 for _verbs in (
     start,
+    init,
+    doctor,
     read,
     detect,
     cost,
@@ -113,6 +132,7 @@ for _verbs in (
     keys,
     teams,
     imports,
+    regions,
     geo,
     scorecard,
 ):

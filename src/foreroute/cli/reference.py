@@ -15,7 +15,12 @@ _HEAD: Final = """# Command line
 The result goes to stdout, everything else to stderr. With `--json` stdout is one JSON value without colours, and
 an error is `{"error": {"message", "where", "hint"}}` on stderr (with `problems` when a file has several). Colours
 appear on a terminal only, and not when `NO_COLOR` is set. `foreroute --help` lists the verbs, `foreroute VERB
---help` says the same as this page, and `foreroute --install-completion` teaches the shell to complete them.
+--help` says the same as this page, and `foreroute --install-completion` teaches the shell to complete them
+([how](how-to/complete-commands.md)).
+
+`foreroute --lang ko VERB` speaks Korean: the results of `status`, `explain`, `doctor`, `check`, `cost show`, `budget list`,
+`incidents list` and `incidents show`, and the errors of reaching a server. Help, other verbs, what the configuration's
+checks say, and what a server says of its decisions are English. With `--json` everything is English.
 
 ## Exit codes
 
@@ -29,6 +34,7 @@ _TAIL: Final = """
 |---|---|
 | `FOREROUTE_URL` | The dashboard's address, for verbs that ask a running server (`--url`). |
 | `FOREROUTE_ADMIN_KEY` | Its admin key (`--key`), sent as a bearer token. |
+| `FOREROUTE_LANG` | `en` or `ko`: what results and errors are told in (`--lang`, before the verb). Unset: as `LC_ALL`, `LC_MESSAGES` or `LANG` say. |
 | `NO_COLOR` | No colours. |
 
 Keys of providers are named by the configuration file: see [configuration](configuration.md).

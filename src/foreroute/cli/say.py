@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from foreroute.cli.language import say
 from foreroute.core.errors import ConfigError, ForerouteError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def report(error: Exception, *, as_json: bool) -> None:
         sys.stderr.write(json.dumps({"error": _fields(error)}, ensure_ascii=False) + "\n")
         return
     # A file's problems begin with file:line, so that editors can jump there.
-    line = str(error) if isinstance(error, ConfigError) else f"error: {_text(error)}"
+    line = str(error) if isinstance(error, ConfigError) else say("error", text=_text(error))
     sys.stderr.write(f"{line}\n")
 
 

@@ -31,7 +31,7 @@ def on_file(
 @asynccontextmanager
 async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[SqliteStore]:
     section = settings.store
-    if section.kind != "sqlite":
+    if not section.outlasts:
         hint = "set store.kind: sqlite; a store in memory is gone when its process ends"
         raise CommandError("is not kept in a file", where=f"store.kind: {section.kind}", hint=hint)
     if not create and not section.path.exists():

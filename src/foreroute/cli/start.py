@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from foreroute.cli import demo_options
 from foreroute.cli.options import AsJson, config_path
 from foreroute.cli.say import CommandError
 
@@ -30,56 +31,15 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    headless: Annotated[bool, typer.Option("--headless", help="No dashboard; ends by itself.")] = False,
-    seconds: Annotated[
-        int | None,
-        typer.Option(
-            "--seconds", metavar="N", min=1, help="How long it runs. Default: until Ctrl-C; 90 when headless."
-        ),
-    ] = None,
+    headless: demo_options.Headless = False,
+    seconds: demo_options.Seconds = None,
     as_json: AsJson = False,
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="The same seed makes the same world and decisions.")
-    ] = 1,
-    speed: Annotated[
-        float,
-        typer.Option("--speed", metavar="X", min=1.0, max=600.0, help="Simulated seconds per real second."),
-    ] = 60.0,
-    port: Annotated[
-        int,
-        typer.Option(
-            "--port", metavar="N", min=0, max=65535, help="The gateway's; the next free one if busy."
-        ),
-    ] = 8080,
-    dashboard_port: Annotated[
-        int,
-        typer.Option(
-            "--dashboard-port",
-            metavar="N",
-            min=0,
-            max=65535,
-            help="The dashboard's; the next free one if busy.",
-        ),
-    ] = 8081,
-    kill_loop_at: Annotated[
-        float | None,
-        typer.Option(
-            "--kill-loop-at",
-            min=0.0,
-            metavar="MINUTE",
-            help="Kill the control loop at this simulated minute, to see that requests go on.",
-        ),
-    ] = None,
-    trace: Annotated[
-        Path | None,
-        typer.Option(
-            "--trace",
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            help="Replay the arrivals of this recorded trace.",
-        ),
-    ] = None,
+    seed: demo_options.Seed = 1,
+    speed: demo_options.Speed = 60.0,
+    port: demo_options.Port = 8080,
+    dashboard_port: demo_options.DashboardPort = 8081,
+    kill_loop_at: demo_options.KillLoopAt = None,
+    trace: demo_options.Trace = None,
 ) -> None:
     """Show it all on this machine, without keys.
 

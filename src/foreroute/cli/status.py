@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from foreroute.cli.exits import ExitCode
+from foreroute.cli.language import known, say
 from foreroute.cli.say import console, table, text
 
 if TYPE_CHECKING:
@@ -48,20 +49,29 @@ def headline(status: Row) -> str:
     """The state in one sentence, worst news first."""
     channels = status.get("channels", [])
     if not _loop_lives(status):
-        return "The control loop is dead: the gateway serves the configured weights."
+        return say("status.dead")
     down = [str(route.get("name")) for route in status.get("routes", ()) if _is_down(route, status)]
     if down:
-        return f"No channel is left for {', '.join(down)}."
+        return say("status.none_left", routes=", ".join(down))
     if status.get("kill_switch"):
-        return "The kill switch is on: the configured weights serve, whatever is forecast."
-    unwell = [f"{row.get('id')} is {row.get('health')}" for row in channels if row.get("health") in _UNWELL]
+        return say("status.kill_switch")
+    unwell = [
+        say("status.is", channel=row.get("id"), health=_health(row))
+        for row in channels
+        if row.get("health") in _UNWELL
+    ]
     moved = [str(row.get("id")) for row in channels if (row.get("why") or {}).get("code") == "forecast"]
     if moved:
         others = f"; {', '.join(unwell)}" if unwell else ""
-        return f"Traffic has moved off {', '.join(moved)} before users notice{others}."
+        return say("status.moved", channels=", ".join(moved), others=others)
     if unwell:
-        return f"{len(unwell)} of {len(channels)} channels unwell: {', '.join(unwell)}."
-    return f"All {len(channels)} channels are well."
+        return say("status.unwell", count=len(unwell), total=len(channels), unwell=", ".join(unwell))
+    return say("status.well", total=len(channels))
+
+
+def _health(row: Row) -> str:
+    word = str(row.get("health"))
+    return say(f"health.{word}") if known(f"health.{word}") else word
 
 
 def clock(at: float | None) -> str:
@@ -93,22 +103,22 @@ def _subline(status: Row) -> str:
     plan = status.get("plan") or {}
     parts = [
         f"{clock(status.get('at'))}",
-        f"autopilot {status.get('autopilot')}",
-        f"plan {plan.get('version')} until {clock(plan.get('valid_until'))}",
-        f"{status.get('ticks')} ticks",
+        say("status.autopilot", mode=status.get("autopilot")),
+        say("status.plan", version=plan.get("version"), until=clock(plan.get("valid_until"))),
+        say("status.ticks", count=status.get("ticks")),
         f"foreroute {status.get('version')}",
     ]
-    return "  ·  ".join([*parts, "demo: the world is simulated"] if status.get("demo") else parts)
+    return "  ·  ".join([*parts, say("status.demo")] if status.get("demo") else parts)
 
 
 def _channels(status: Row) -> "Table":
-    made = table("channel", "health", ">now", ">+15 min", ">+1 h", ">failures", "share", "why")
+    made = table(*say("status.columns").split("|"))
     shares = _shares(status.get("routes", ()))
     for row in status.get("channels", ()):
         health = str(row.get("health"))
         made.add_row(
             text(row.get("id"), "bold"),
-            text(health, _STYLES.get(health, "")),
+            text(_health(row), _STYLES.get(health, "")),
             duration(row.get("now_s")),
             duration(row.get("in15_s")),
             duration(row.get("in60_s")),
@@ -126,7 +136,9 @@ def _shares(routes: Sequence[Row]) -> dict[str, list[str]]:
         prefix = f"{route.get('name')} " if len(routes) > 1 else ""
         for target in route.get("targets", ()):
             share, configured = target.get("share") or 0.0, target.get("configured_share") or 0.0
-            was = f" (of {configured:.0%})" if abs(share - configured) >= 0.005 else ""
+            was = (
+                f" {say('status.of', share=f'{configured:.0%}')}" if abs(share - configured) >= 0.005 else ""
+            )
             found.setdefault(str(target.get("channel")), []).append(f"{prefix}{share:.0%}{was}")
     return found
 
@@ -142,16 +154,22 @@ def _spent(budget: Row) -> bool:
 def _budgets(status: Row) -> Iterator["Text"]:
     for budget in status.get("budgets", ()):
         projected, limit = budget.get("projected_usd"), float(budget.get("limit_usd") or 0)
-        line = f"budget {budget.get('name')}: ${_money(budget.get('spent_usd'))} of ${_money(limit)}"
+        line = say(
+            "status.budget",
+            name=budget.get("name"),
+            spent=_money(budget.get("spent_usd")),
+            limit=_money(limit),
+        )
         if projected is not None:
-            line += f", ${_money(projected)} projected"
+            line += f", {say('status.projected', amount=_money(projected))}"
             low, high = budget.get("projected_lower_usd"), budget.get("projected_upper_usd")
-            line += f" ({_money(low)} to {_money(high)})" if low is not None and high is not None else ""
-            line += f" by {clock(budget.get('period_end_at'))}"
+            if low is not None and high is not None:
+                line += f" {say('status.between', low=_money(low), high=_money(high))}"
+            line += f" {say('status.by', at=clock(budget.get('period_end_at')))}"
         if _spent(budget):
-            yield text(f"{line}: spent", "bold red")
+            yield text(say("status.spent", budget=line), "bold red")
         elif projected is not None and float(projected) > limit:
-            yield text(f"{line}: will overrun", "yellow")
+            yield text(say("status.overrun", budget=line), "yellow")
         else:
             yield text(line)
 
@@ -164,21 +182,25 @@ def _troubles(status: Row) -> Iterator["Text"]:
     for incident in status.get("incidents", ()):
         if incident.get("closed_at") is None and incident.get("state") not in ("closed", "recovered"):
             since = clock(incident.get("opened_at"))
-            yield text(
-                f"incident: {incident.get('channel')}: {incident.get('root_cause')}, since {since}", "red"
-            )
+            cause = incident.get("root_cause")
+            yield text(say("status.incident", channel=incident.get("channel"), cause=cause, at=since), "red")
     for stage, error in ((status.get("loop") or {}).get("stage_errors") or {}).items():
-        yield text(f"stage {stage} failed in the newest tick: {error}", "yellow")
+        yield text(say("status.stage", stage=stage, error=error), "yellow")
 
 
 def _record(status: Row) -> Iterator["Text"]:
     record = status.get("forecast_record") or {}
     error, naive = record.get("mean_absolute_error"), record.get("naive_mean_absolute_error")
     if error is None or naive is None:
-        yield text("forecasts: none graded yet", "dim")
+        yield text(say("status.ungraded"), "dim")
         return
     yield text(
-        f"forecasts: {record.get('made')} made, {record.get('graded')} graded, mean error {duration(error)}, "
-        f"the last value's {duration(naive)}",
+        say(
+            "status.record",
+            made=record.get("made"),
+            graded=record.get("graded"),
+            error=duration(error),
+            naive=duration(naive),
+        ),
         "dim",
     )

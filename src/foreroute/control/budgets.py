@@ -58,7 +58,8 @@ class BudgetSources:
     publish: Publish = lambda _budgets, _spends, _at: None
     rules: PaceRules = field(default_factory=PaceRules)
     wait: bool = False
-    """Whether a look waits for the forecast that it asks for: for runs that must be reproducible."""
+    """Whether a look makes the forecast that it asks for by itself, without a thread: for runs that must be
+    reproducible, and that have no event loop."""
 
 
 def in_force(of_file: Sequence[ScopedBudget], of_store: Sequence[ScopedBudget]) -> tuple[ScopedBudget, ...]:
@@ -146,17 +147,22 @@ class BudgetWatch:
     ) -> None:
         """Once an hour and after every change, beside the loop: a forecast takes longer than a tick may."""
         wanted = (at // HOUR_S, *(rule for _, rule in found))
-        if wanted != self._ahead_of and (self._forecasting is None or self._forecasting.done()):
-            self._ahead_of = wanted
-            spent = [(one, list(cells[one.start_at, one.end_at])) for one, _ in found]
+        if wanted == self._ahead_of or not (self._forecasting is None or self._forecasting.done()):
+            return
+        self._ahead_of = wanted
+        spent = [(one, list(cells[one.start_at, one.end_at])) for one, _ in found]
+        if self._sources.wait:
+            await self._forecast(spent, at)
+        else:
             self._forecasting = asyncio.ensure_future(self._forecast(spent, at))
-        if self._sources.wait and self._forecasting is not None:
-            await self._forecasting
 
     async def _forecast(self, found: Sequence[tuple[Scoped, list[SpendCell]]], at: float) -> None:
         try:
             hours, price = await self._sources.hours(at), self._sources.price(at)
-            ahead = await asyncio.to_thread(_headings, found, at, hours, price)
+            if self._sources.wait:
+                ahead = _headings(found, at, hours, price)
+            else:
+                ahead = await asyncio.to_thread(_headings, found, at, hours, price)
         except Exception:  # noqa: BLE001 - the boundary of the work beside the loop: the run rate goes on
             _log.exception("budgets_not_forecast")
             return

@@ -160,3 +160,66 @@ class AccountBooks(Accounts, Protocol):
         ...
 
     def standing(self, scope: Scope, at: float) -> Standing: ...
+
+
+class Restorable(Protocol):
+    """What takes the ledger's word, now or soon."""
+
+    def restore(
+        self, scope: ScopeId, window: Window, window_start: float, spent_usd: Decimal, zone: str = "UTC"
+    ) -> None: ...
+
+
+class SharedAccounts(Protocol):
+    """Accounts that may be on another machine: asking takes time, and somebody else may answer in their place.
+
+    `settle`, `restore` and `standing` never wait. Otherwise as `AccountBooks`: `admit` and `extend` raise StoreError
+    when nobody can answer.
+    """
+
+    async def admit(self, ask: Ask, at: float) -> Ticket | Refusal: ...
+
+    async def extend(self, ticket: Ticket, more_usd: Decimal, at: float) -> bool: ...
+
+    def settle(self, ticket: Ticket, spent: Spent, at: float) -> tuple[Crossing, ...]:
+        """Crossings that are known by now, of this request or of earlier ones."""
+        ...
+
+    def restore(
+        self, scope: ScopeId, window: Window, window_start: float, spent_usd: Decimal, zone: str = "UTC"
+    ) -> None: ...
+
+    def standing(self, scope: Scope, at: float) -> Standing:
+        """As last seen from here: money that others have moved meanwhile is not in it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SharedHealth:
+    """Whether what replicas share can be reached from here, and what is done without it."""
+
+    is_up: bool
+    since_at: float
+    """Of this state."""
+    problem: str = ""
+    """Why it is not up; one sentence."""
+    replicas: int = 1
+    """Gateways that were seen there last, this one among them."""
+    due: int = 0
+    """Settlements that are not there yet."""
+    falls: int = 0
+    """How often it was lost since the start."""
+    degraded: int = 0
+    """Requests that were answered without it since the start."""
+    without: str = ""
+    """What is done meanwhile; empty while it is up."""
+
+
+class RemoteAccounts(SharedAccounts, Protocol):
+    """Shared accounts with what their stand-in needs beside."""
+
+    def book(self, ask: Ask, spent: Spent, at: float) -> None:
+        """Spent without leave, as while nobody could be asked: counted as soon as that is possible. Never waits."""
+        ...
+
+    def health(self) -> SharedHealth: ...

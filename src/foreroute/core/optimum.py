@@ -81,6 +81,9 @@ class Aim:
     """The share of them that is expected to be later than `limit_s`, 0…1."""
     limit_s: float | None = None
     late_max: float = 0.05
+    missed_ratio: Mapping[ChannelId, float] = field(default_factory=dict)
+    """The share of them that is expected to miss the operator's objective. The limit is that or, where that is less, a
+    little above what the configured weights would give."""
     room: Mapping[ChannelId, float] = field(default_factory=dict)
     """The share that a channel's quota and places let it serve; a channel that is not named has no bound."""
     barred: frozenset[ChannelId] = frozenset()
@@ -91,7 +94,9 @@ class Aim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aims:
-    """An optimum as a decision may aim at it. Not `feasible`: `why` says what would have to give."""
+    """An optimum as a decision may aim at it. Not `feasible`: `why` says what would have to give, and no route has
+    shares.
+    """
 
     solved_at: float
     """The instant whose knowledge it is made of."""

@@ -10,7 +10,7 @@ from typing import Final
 from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.optimum import Aim, Aims, Concession, Optimum, Promise, ShadowPrice
 from foreroute.cost.linear_highs import optimise
-from foreroute.cost.programme import MINUTES_AN_HOUR, Capacity, Programme, RequestClass
+from foreroute.cost.programme import MINUTES_AN_HOUR, Capacity, Choice, Programme, RequestClass
 
 _SAYS: Final = {
     Promise.LATENCY: "{of}: {needed:.1%} of its requests would be slower than the limit, not {bound:.1%}",
@@ -36,17 +36,20 @@ def aims(job: AimJob) -> Aims:
     """Raises MissingExtra without the solver.
 
     A budget is no bound here: the cheapest shares are the best that can be done for it, also where they do not meet it.
+    Where no shares keep every promise, the routes have none, and say what is known of their channels all the same.
     """
     found = optimise(job.programme)
     if not found.feasible:
-        return Aims(solved_at=job.at, feasible=False, why="; ".join(map(says, found.concessions)))
+        why = "; ".join(map(says, found.concessions))
+    else:
+        why = _over_budget(found, job.usd_per_hour_left)
     return Aims(
         solved_at=job.at,
-        feasible=True,
+        feasible=found.feasible,
         routes={
             RouteName(one.name): _aim(one, found, job.programme.capacities) for one in job.programme.classes
         },
-        why=_over_budget(found, job.usd_per_hour_left),
+        why=why,
     )
 
 
@@ -56,11 +59,12 @@ def says(one: Concession) -> str:
 
 def _aim(one: RequestClass, found: Optimum, capacities: Mapping[str, Capacity]) -> Aim:
     hourly = one.requests_per_minute * MINUTES_AN_HOUR
-    shares = found.shares[one.name]
+    shares = found.shares.get(one.name, {})
     return Aim(
         shares={ChannelId(name): share for name, share in shares.items()},
         usd_per_hour={ChannelId(choice.channel): choice.usd * hourly for choice in one.choices},
         late_ratio={ChannelId(choice.channel): choice.late_ratio for choice in one.choices},
+        missed_ratio={ChannelId(choice.channel): _missed(choice) for choice in one.choices},
         limit_s=one.limit_s,
         late_max=one.late_max,
         room={
@@ -71,6 +75,10 @@ def _aim(one: RequestClass, found: Optimum, capacities: Mapping[str, Capacity]) 
         barred=frozenset(ChannelId(choice.channel) for choice in one.choices if not one.may_use(choice)),
         held_by=_held_by(one.name, shares, found.shadow_prices),
     )
+
+
+def _missed(choice: Choice) -> float:
+    return choice.late_ratio if choice.missed_ratio is None else choice.missed_ratio
 
 
 def _room(one: RequestClass, capacity: Capacity | None) -> float:

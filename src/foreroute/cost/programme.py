@@ -24,6 +24,8 @@ class Choice:
     """Mean."""
     late_ratio: float = 0.0
     """The share of requests that would be slower than the class's limit, 0…1."""
+    missed_ratio: float | None = None
+    """The share that would miss the operator's own objective, where the limit is stricter than that; None: the same."""
     success: float = 1.0
     quality: float = 1.0
     region: str = ""

@@ -23,9 +23,9 @@ async def refused(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else ""
     hint = error.hint if isinstance(error, Refusal) else ""
-    return Response(
-        json_of({"error": {"message": detail, "hint": hint}}), status, media_type="application/json"
-    )
+    headers = error.headers if isinstance(error, HTTPException) else None
+    body = json_of({"error": {"message": detail, "hint": hint}})
+    return Response(body, status, headers=headers, media_type="application/json")
 
 
 async def body_of(request: Request) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from foreroute.core.cost_record import CostRecord
 from foreroute.core.errors import MissingExtra, StoreError
 from foreroute.core.findings import BudgetStatus
 from foreroute.core.keys import KeyBook
+from foreroute.core.ledger import SpendCell
 from foreroute.core.ports import Clock, RecordStore
 from foreroute.cost.budget import zone_of
 from foreroute.cost.calendar import Period, period_of
@@ -21,11 +22,12 @@ from foreroute.cost.hours import recent_hours, so_far
 from foreroute.cost.linear_highs import optimise
 from foreroute.cost.outlook import HOUR_S
 from foreroute.cost.period_forecast import Hours, PeriodForecast, RequestPrice, period_forecast
-from foreroute.cost.report import asked, spend_report
+from foreroute.cost.report import SpendReport, asked, spend_report
 from foreroute.cost.report_names import named
 from foreroute.cost.report_rows import report_row
 from foreroute.dashboard.answers import Refusal, json_of
 from foreroute.dashboard.cost_budgets import budget_rows
+from foreroute.dashboard.cost_files import file_routes
 from foreroute.dashboard.cost_foreseen import foreseen
 from foreroute.dashboard.cost_grades import no_record, record_row
 from foreroute.dashboard.cost_hours import forecast_row
@@ -70,6 +72,7 @@ def cost_routes(sources: CostSources) -> list[Route]:
         _get("/api/cost/frontier", api.frontier),
         _get("/api/cost/optimum", api.optimum),
         _get("/api/cost/savings", api.savings),
+        *file_routes(api.reported, zone_of(sources.time_zone)),
     ]
 
 
@@ -81,10 +84,16 @@ class _CostApi:
 
     async def report(self, request: Request) -> Row:
         """`?period=day|week|month` and `?back=1` for the one before."""
+        return report_row((await self.reported(request))[0])
+
+    async def reported(self, request: Request) -> tuple[SpendReport, Sequence[SpendCell]]:
+        """The report that is asked for, and the cells that it is made of."""
         sources, period, back = self._sources, _period(request), _back(request)
         wanted = asked(period, sources.clock.now(), zone_of(sources.time_zone), sources.time_zone, back=back)
         cells = await sources.market.costs.cells(wanted.windows)
-        return report_row(named(spend_report(wanted, cells), await sources.keys()))
+        days = {day.start_at for day in wanted.days}
+        found = named(spend_report(wanted, cells), await sources.keys())
+        return found, [cell for cell in cells if cell.start_at in days]
 
     async def forecast(self, _request: Request) -> Row:
         at = self._sources.clock.now()

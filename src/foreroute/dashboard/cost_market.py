@@ -19,6 +19,7 @@ from foreroute.core.ports import CostStore, PriceBook, RollupStore
 from foreroute.core.rollup import Rollup
 from foreroute.core.series import FIRST_CHUNK_METRICS, Metric
 from foreroute.cost.frontier import Offer
+from foreroute.cost.places import load_max
 from foreroute.cost.programme import Capacity, Choice, Programme, RequestClass
 from foreroute.cost.report import summed
 from foreroute.dashboard.cost_record import LATE_MAX, Record, mixture_p95, record
@@ -28,8 +29,6 @@ LATENCY_RISE_MAX: Final = 1.10
 """The optimum's p95 is at most so much of that of the configured weights."""
 SUCCESS_SLACK: Final = 0.005
 """Half a point of success is what chance makes of an hour: an optimum that is to steer need not buy it."""
-PLACES_USED_MAX: Final = 0.8
-"""Of a channel's places, on average: beyond that requests wait for one."""
 LIMIT_USED_MAX: Final = 0.9
 """Of a limit that a channel has shown and nobody has told."""
 
@@ -138,8 +137,8 @@ def programme_of(
 
 
 def _capacity(channel: Channel, markets: Sequence[RouteMarket]) -> Capacity:
-    """The quota, a limit that it has shown, and what its places can serve: places ÷ time that each is taken (Little's
-    law), with some to spare.
+    """The quota, a limit that it has shown, and what its places can serve: the load at which few requests find none free
+    ÷ the time that each takes one (Little's law).
     """
     held = [one.held_s.get(str(channel.id)) for one in markets]
     longest = max((one for one in held if one), default=None)
@@ -149,7 +148,7 @@ def _capacity(channel: Channel, markets: Sequence[RouteMarket]) -> Capacity:
     shown = [one.learnt_per_minute[channel.id] for one in markets if channel.id in one.learnt_per_minute]
     bounds += [LIMIT_USED_MAX * one for one in shown]
     if channel.concurrency_max is not None and longest is not None:
-        bounds.append(PLACES_USED_MAX * channel.concurrency_max * 60.0 / longest)
+        bounds.append(load_max(channel.concurrency_max) * 60.0 / longest)
     return Capacity(min(bounds, default=None), channel.tokens_per_minute_max)
 
 
@@ -219,6 +218,7 @@ def _class(
     if not known or mix is None or requests <= 0:
         return None
     limit = math.inf if common["limit"] is None else common["limit"]
+    objective = _limit(sources.objectives.get(name))
     tokens = mix.input_tokens + mix.cached_input_tokens + mix.cache_write_tokens + mix.output_tokens
     return RequestClass(
         name=str(name),
@@ -230,6 +230,7 @@ def _class(
                 usd=one.usd or 0.0,
                 latency_s=_or(records[one.channel].mean_s, one.latency_s or 0.0),
                 late_ratio=records[one.channel].late(limit),
+                missed_ratio=None if objective is None else records[one.channel].late(objective),
                 success=one.success,
                 quality=one.quality,
                 region=str(channels[ChannelId(one.channel)].region),

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from foreroute.control.incidents.desk import IncidentDesk
+from foreroute.control.playbooks.desk import PlaybookDesk
 from foreroute.control.state import Board
 from foreroute.core.fields import Fields, text
 from foreroute.core.incident import IncidentReport
@@ -16,6 +17,7 @@ from foreroute.dashboard.alerts import answering
 from foreroute.dashboard.answers import Refusal
 from foreroute.dashboard.incident_course import course_of
 from foreroute.dashboard.incident_rows import full_row, short_row, summary_row, undo_rows
+from foreroute.dashboard.incident_runs import run_rows
 
 Row = dict[str, Any]
 _NAME: Final = text(longest=80, empty=True)
@@ -31,6 +33,7 @@ class IncidentSources:
     rollups: RollupStore
     board: Callable[[], Board | None]
     clock: Clock
+    playbooks: PlaybookDesk | None = None
 
 
 def incident_routes(sources: IncidentSources) -> list[Route]:
@@ -98,7 +101,13 @@ class _IncidentApi:
         course = None
         if board is not None:
             course = await course_of(report, board.configured, board.objectives, self._sources.rollups, at)
-        return {"at": at, "incident": full_row(report), "course": course, "undo": undo_rows(report, board)}
+        return {
+            "at": at,
+            "incident": full_row(report),
+            "runs": await run_rows(self._sources.playbooks, report, at),
+            "course": course,
+            "undo": undo_rows(report, board),
+        }
 
 
 def _limit(given: str) -> int:

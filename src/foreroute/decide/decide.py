@@ -29,6 +29,7 @@ from foreroute.decide.causes import causes_of, held_back
 from foreroute.decide.explain import overrun_of, share_changes, shares_of
 from foreroute.decide.guardrails import Guardrails
 from foreroute.decide.pace import paced, paces_of
+from foreroute.decide.promised import aim_known, held_reason, kept
 from foreroute.decide.snapshot import UNKNOWN_STATE, Snapshot
 from foreroute.decide.staged import acting, beyond, idle_reasons, only, stage_of, withdrawn
 from foreroute.decide.weights import Shares, bounds_of, cheaper, desired_shares, one_step
@@ -142,19 +143,24 @@ def _decide_tier(
 ) -> tuple[Shares, list[Reason]]:
     weights = {t.channel: t.weight for t in configured.targets if t.priority == priority}
     base = aimed(weights, aim)
+    priorities = {target.priority for target in configured.targets}
+    reasons = []
     if paces := paces_of(snapshot, configured.name):
-        base = paced(base, snapshot, paces, rails)
+        wished = paced(base, snapshot, paces, rails)
+        # An optimum is about the first priority.
+        known = aim_known(snapshot, configured.name, rails) if priority == min(priorities) else None
+        base, held = kept(base, wished, known)
+        reasons += [held_reason(configured.name, held)] if held else []
     if overrun_of(snapshot) is not None:
         prices = {channel: snapshot.channels.get(channel, UNKNOWN_STATE).usd_per_request for channel in base}
         base = cheaper(base, prices, rails.budget_price_exponent)
-    several_tiers = len({target.priority for target in configured.targets}) > 1
+    several_tiers = len(priorities) > 1
     # How much is healthy is a part of the configured weight: an optimum may lay nearly all on one channel.
     bounds, panic = bounds_of(weights if is_live(aim) else base, causes, rails, may_empty=several_tiers)
     if is_live(aim) and not any(base[channel] * bounds[channel] for channel in base):
         base = weights
     desired = desired_shares(base, bounds, rails)
     shares, shortened = one_step(_tier_of(current, base), desired, rails)
-    reasons = []
     if panic:
         reasons.append(
             Reason(None, ReasonCode.PANIC, f"{configured.name}: too few healthy channels to move to")

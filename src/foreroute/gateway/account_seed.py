@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from foreroute.core.accounts import AccountBooks
+from foreroute.core.accounts import Restorable
 from foreroute.core.ids import KeyId
 from foreroute.core.keys import KeyBook, Limits, ScopeId, key_scope, team_scope
 from foreroute.core.windows import Window, window_start, zone_named
@@ -22,7 +22,7 @@ def windows_of(book: KeyBook) -> frozenset[Window]:
     return frozenset(budget.window for limits in every for budget in limits.budgets)
 
 
-def seed(accounts: AccountBooks, book: KeyBook, spends: Spends, at: float) -> None:
+def seed(accounts: Restorable, book: KeyBook, spends: Spends, at: float) -> None:
     """May be done again at any time: what accounts have spent only rises. A team's spend is that of all its keys,
     deleted ones too. Call it where the accounts live.
     """
@@ -34,7 +34,7 @@ def seed(accounts: AccountBooks, book: KeyBook, spends: Spends, at: float) -> No
         _seed(accounts, team_scope(team).id, team.limits, members, spends, at)
 
 
-def seed_budgets(accounts: AccountBooks, book: BudgetBook, spends: BudgetSpends, at: float) -> None:
+def seed_budgets(accounts: Restorable, book: BudgetBook, spends: BudgetSpends, at: float) -> None:
     """The same for the house's budgets. What the gateway does not count itself, as probes, comes in by this too."""
     for one in book.all:
         budget, spent = one.budget, spends.get(one.budget.name, Decimal(0))
@@ -44,7 +44,7 @@ def seed_budgets(accounts: AccountBooks, book: BudgetBook, spends: BudgetSpends,
 
 
 def _seed(
-    accounts: AccountBooks, scope: ScopeId, limits: Limits, keys: tuple[KeyId, ...], spends: Spends, at: float
+    accounts: Restorable, scope: ScopeId, limits: Limits, keys: tuple[KeyId, ...], spends: Spends, at: float
 ) -> None:
     for window in {budget.window for budget in limits.budgets}:
         by_key = spends.get(window, {})

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from foreroute.core.accounts import SharedHealth
 from foreroute.core.channel import Channel, Dialect
 from foreroute.core.ids import REQUEST_ID_JOINT, ChannelId
 from foreroute.core.ports import AttemptSink, Classifier, Clock, Locator
@@ -55,8 +56,11 @@ class Gateway:
         locator: Locator | None = None,
         door: Door | None = None,
         till: Till | None = None,
+        shared: Callable[[], SharedHealth | None] = lambda: None,
     ) -> None:
-        """Without a door everyone may call; without a till nobody's limits are kept and no price is known."""
+        """Without a door everyone may call; without a till nobody's limits are kept and no price is known. `shared`:
+        how what it shares with other gateways is.
+        """
         fleet = Fleet(channels)
         self._door = Door({}) if door is None else door
         self._works = Works(
@@ -89,7 +93,7 @@ class Gateway:
             tally=Tally(),
         )
         self._prober = Prober(self._works) if settings.probe else None
-        self._render_metrics = render_metrics
+        self._render_metrics, self._shared = render_metrics, shared
         self._reception = Reception(self._works, locator, till)
 
     @property
@@ -175,7 +179,7 @@ class Gateway:
             case "GET", "/health/liveness":
                 await delivery.whole(200, _JSON, b'{"status":"alive"}')
             case "GET", "/health/readiness" if self._works.plans.current().routes:
-                await delivery.whole(200, _JSON, b'{"status":"ready"}')
+                await delivery.whole(200, _JSON, self._ready())
             case "GET", "/health/readiness":
                 await delivery.whole(503, _JSON, b'{"status":"no routes"}')
             case "GET", "/metrics":
@@ -185,6 +189,17 @@ class Gateway:
             case _:
                 delivery.speak(dialect_of(path))
                 await delivery.error(errors.unknown_path(method, path))
+
+    def _ready(self) -> bytes:
+        """Without what it shares it serves all the same, and says so."""
+        shared = self._shared()
+        return (
+            b'{"status":"ready"}'
+            if shared is None
+            else b'{"status":"ready","shared":"up"}'
+            if shared.is_up
+            else b'{"status":"ready","shared":"lost"}'
+        )
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while (await receive())["type"] != "lifespan.shutdown":

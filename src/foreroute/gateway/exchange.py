@@ -136,7 +136,7 @@ class Exchange:
             self._origin = replace(self._origin, route=served.route.name)
         pick = choose(self._choice(served)) or await self._queue(served)
         while pick is not None:
-            if not self._may_pay(pick, served):
+            if not await self._may_pay(pick, served):
                 pick = choose(self._choice(served)) or await self._queue(served)
                 continue
             failure = await self._attempt(pick, served)
@@ -163,12 +163,12 @@ class Exchange:
     async def _hedged(self, pick: Pick, served: ServedRoute, after_s: float) -> Failure | None:
         """The same, with a second attempt beside the first after a while, and the answer of whoever has one first."""
 
-        def second() -> tuple[Dialogue, UpstreamRequest] | None:
+        async def second() -> tuple[Dialogue, UpstreamRequest] | None:
             other = choose(self._choice(served))
             unfit = other is None or other.reason is PickReason.LAST_RESORT
             if other is None or unfit or not self._works.hedges.take(self._loop.time()):
                 return None
-            if not self._may_pay(other, served, beside=True):
+            if not await self._may_pay(other, served, beside=True):
                 return None
             hedge = self._begin(replace(other, reason=PickReason.HEDGE), served.version, hedge=True)
             return hedge, self._upstream_request(other.target)
@@ -186,13 +186,13 @@ class Exchange:
             dialogue = result.winner or first
             await dialogue.aclose(linger_s=self._works.settings.linger_s if dialogue.went_well else 0.0)
 
-    def _may_pay(self, pick: Pick, served: ServedRoute, *, beside: bool = False) -> bool:
+    async def _may_pay(self, pick: Pick, served: ServedRoute, *, beside: bool = False) -> bool:
         """Reserves for the attempt. A channel that its budget has no room for is not asked again."""
         name, tab = pick.target.channel, self._tab
         channel = self._works.fleet.channels.get(name)
         if tab is None or channel is None:
             return True
-        may = tab.enter(served.route.name, channel, self._works.clock.now(), beside=beside)
+        may = await tab.enter(served.route.name, channel, self._works.clock.now(), beside=beside)
         if not may and not beside:
             self._barred.add(name)
         return may

@@ -1,13 +1,13 @@
 """Two attempts at once: when the first is slow to say anything, a second one runs beside it (Dean & Barroso 2013)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from foreroute.gateway.dialogue import Dialogue, Failure
 from foreroute.gateway.ports import UpstreamRequest
 
-Second = Callable[[], tuple[Dialogue, UpstreamRequest] | None]
+Second = Callable[[], Awaitable[tuple[Dialogue, UpstreamRequest] | None]]
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ async def race(first: Dialogue, call: UpstreamRequest, after_s: float, second: S
     running = {asyncio.ensure_future(first.reach(call)): first}
     try:
         done, _ = await asyncio.wait(running, timeout=after_s)
-        if not done and (hedge := second()) is not None:
+        if not done and (hedge := await second()) is not None:
             running[asyncio.ensure_future(hedge[0].reach(hedge[1]))] = hedge[0]
         while running and result.winner is None:
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)

@@ -161,7 +161,7 @@ class Reception:
         began, own_headers = loop.time(), delivery.own_headers
         while True:
             now = works.clock.now()
-            tab = till.open(caller, request, asked, now)
+            tab = await till.open(caller, request, asked, now)
             if isinstance(tab, ErrorAnswer):
                 return tab
             answer = tab if isinstance(tab, Refusal) else tab.ticket

@@ -6,7 +6,7 @@ last bytes are left to the caller, who records the attempt before the client can
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -36,7 +36,7 @@ class Ending:
     """The caller's budget had nothing left for the rest."""
 
 
-Allows = Callable[[int], bool]
+Allows = Callable[[int], Awaitable[bool]]
 """Whether a stream may go on that has come to so many output tokens."""
 
 
@@ -240,7 +240,7 @@ class StreamedAnswer:
             while not self._over and watch.fault is None:
                 if out:
                     await delivery.write(out)
-                if self._allows is not None and not self._allows(watch.usage.output_tokens):
+                if self._allows is not None and not await self._allows(watch.usage.output_tokens):
                     return Ending(cut=True)
                 out = await self._next()
         except TransportFailure as error:

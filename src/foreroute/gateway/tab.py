@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, Protocol
 
-from foreroute.core.accounts import Accounts, Ask, Crossing, Refusal, Spent, Ticket
+from foreroute.core.accounts import Ask, Crossing, Refusal, SharedAccounts, Spent, Ticket
 from foreroute.core.attempt import Attempt, Usage
 from foreroute.core.channel import Channel
 from foreroute.core.errors import StoreError
@@ -23,7 +23,7 @@ class Counter(Protocol):
     """What a tab needs of the till."""
 
     @property
-    def accounts(self) -> Accounts: ...
+    def accounts(self) -> SharedAccounts: ...
     @property
     def prices(self) -> PriceBook: ...
     @property
@@ -63,7 +63,7 @@ class Tab:
         self._channel = channel
         self._attempts: dict[ChannelId, Ticket] = {}
 
-    def enter(self, route: RouteName, channel: Channel, at: float, *, beside: bool = False) -> bool:
+    async def enter(self, route: RouteName, channel: Channel, at: float, *, beside: bool = False) -> bool:
         """Reserves for one attempt on the budgets of its route, channel and provider. False: one has no room, or, for
         an attempt `beside` another one, what the whole request is counted by has none.
         """
@@ -71,11 +71,16 @@ class Tab:
         charged = asked(self._till.attempt_scopes(route, channel), cost)
         accounts = self._till.accounts
         try:
-            if beside and self.ticket is not None and cost and not accounts.extend(self.ticket, cost, at):
+            if (
+                beside
+                and self.ticket is not None
+                and cost
+                and not await accounts.extend(self.ticket, cost, at)
+            ):
                 return False
             if not charged:
                 return True
-            answer = accounts.admit(Ask(self._ask.key, self._ask.team, charged, 0, cost), at)
+            answer = await accounts.admit(Ask(self._ask.key, self._ask.team, charged, 0, cost), at)
         except StoreError as error:
             _log.error("accounts_unavailable", extra={"error": str(error)})
             return False
@@ -98,7 +103,7 @@ class Tab:
         if (ticket := self._attempts.pop(attempt.channel, None)) is not None:
             self._till.ended(self._till.accounts.settle(ticket, Spent(tokens, cost), at))
 
-    def allows(self, output_tokens: int, at: float) -> bool:
+    async def allows(self, output_tokens: int, at: float) -> bool:
         """Whether a stream may go on that has come so far; False when a hard budget has nothing left for it."""
         if output_tokens <= self._output_reserved or self._channel is None:
             return True
@@ -107,13 +112,15 @@ class Tab:
             [*self._attempts.values()] if self.ticket is None else [self.ticket, *self._attempts.values()]
         )
         more = price.cost_usd
-        try:
-            granted = more is None or all(self._till.accounts.extend(one, more, at) for one in tickets)
-        except StoreError:
-            granted = False
-        if granted:
-            self._output_reserved += _MORE_TOKENS
-        return granted
+        if more is not None:
+            try:
+                for one in tickets:
+                    if not await self._till.accounts.extend(one, more, at):
+                        return False
+            except StoreError:
+                return False
+        self._output_reserved += _MORE_TOKENS
+        return True
 
     def close(self, at: float) -> None:
         if self._closed:

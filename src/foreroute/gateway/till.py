@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from foreroute.core.accounts import AccountBooks, Ask, Balance, Crossing, Refusal
+from foreroute.core.accounts import Ask, Balance, Crossing, Refusal, SharedAccounts
 from foreroute.core.attempt import Usage
 from foreroute.core.budgets import AtLimit, ScopedBudget
 from foreroute.core.channel import Channel
@@ -33,7 +33,7 @@ _LOOK_S: Final = 0.25
 class Till:
     """Lives on the gateway's event loop. Instants are seconds since the epoch."""
 
-    def __init__(self, accounts: AccountBooks, prices: PriceBook, price_of: AttemptPricer) -> None:
+    def __init__(self, accounts: SharedAccounts, prices: PriceBook, price_of: AttemptPricer) -> None:
         self.accounts = accounts
         self.prices = prices
         self.price_of = price_of
@@ -53,7 +53,7 @@ class Till:
         own = caller.known is not None and caller.known.scopes
         return bool(own or self.book.counts_attempts or self.book.of_request(caller))
 
-    def open(
+    async def open(
         self, caller: Caller, request: ModelRequest, channels: Iterable[Channel], at: float
     ) -> "Tab | Refusal | ErrorAnswer":
         """Reserves for the dearest of the channels: input as estimated, output as asked for or as usual."""
@@ -73,7 +73,7 @@ class Till:
                 tokens=request.input_tokens + output,
                 cost_usd=None if dearest is None else costs[dearest],
             )
-            ticket = self.accounts.admit(ask, at) if ask.scopes else None
+            ticket = await self.accounts.admit(ask, at) if ask.scopes else None
         except StoreError as error:
             _log.error("accounts_unavailable", extra={"error": str(error)})
             return errors.accounts_unavailable()

@@ -45,9 +45,7 @@ class Tuned:
         if not timed:
             limits = {name: _untimed(one) for name, one in limits.items()}
         lot = lot_of(request_id)
-        trying = frozenset(
-            name for name, one in limits.items() if one.canary is not None and lot.canary < one.canary.ratio
-        )
+        trying = _trying(route, limits, lot)
         loose = frozenset(name for name, one in limits.items() if lot.leash < one.leash_ratio)
         key = id(route), timed, trying, loose
         kept = self._kept.get(key)
@@ -66,6 +64,19 @@ class Tuned:
         made = replace(route, targets=tuple(map(changed, route.targets)))
         self._kept[key] = route, made
         return made
+
+
+def _trying(route: Route, limits: Mapping[ChannelId, ChannelLimits], lot: Lot) -> frozenset[ChannelId]:
+    """The channels whose trial this request is part of. Each channel of a route has requests of its own for that: who
+    meets a bad trial once, and is sent elsewhere, does not meet another there.
+    """
+    return frozenset(
+        target.channel
+        for place, target in enumerate(route.targets)
+        if (one := limits.get(target.channel)) is not None
+        and one.canary is not None
+        and (lot.canary - place * one.canary.ratio) % 1.0 < one.canary.ratio
+    )
 
 
 def retry_ratio(plan: RoutingPlan, configured: float) -> float:

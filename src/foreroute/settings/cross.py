@@ -36,6 +36,7 @@ def cross_problems(settings: Settings) -> list[Problem]:
         *_urls(settings),
         *_adapters(settings),
         *_targets(settings),
+        *_store(settings),
         *_workers(settings),
         *_fits(settings),
         *_zones(settings),
@@ -75,22 +76,42 @@ def _hooks(settings: Settings) -> Iterator[Problem]:
                 yield Problem(("heal", "hooks", index, key), "is not an http or https address", hint)
 
 
+def _store(settings: Settings) -> Iterator[Problem]:
+    store, path = settings.store, ("store", "influxdb")
+    server = store.influxdb
+    if server is None:
+        if store.kind == "influxdb":
+            yield Problem(
+                path, "kind: influxdb needs a server", "for example: influxdb: {url: http://127.0.0.1:8086}"
+            )
+        return
+    if store.kind == "memory":
+        yield Problem(
+            path, "a store in memory has no mirror", "set store.kind: sqlite, or leave influxdb out"
+        )
+    if (fault := _fault_of(server.url, "http://127.0.0.1:8086")) is not None:
+        yield Problem((*path, "url"), *fault)
+
+
 def _urls(settings: Settings) -> Iterator[Problem]:
     for index, channel in enumerate(settings.channels):
         if channel.base_url and (fault := _fault_of(channel.base_url)) is not None:
             yield Problem(("channels", index, "base_url"), *fault)
 
 
-def _fault_of(url: str) -> tuple[str, str] | None:
+def _fault_of(url: str, right: str = "https://api.openai.com/v1") -> tuple[str, str] | None:
     """Message and hint. An address that may hold a password is never shown."""
-    example = "for example: https://api.openai.com/v1"
+    example = f"for example: {right}"
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - reading it checks it
     except ValueError:
         return "is not a valid address: its host or port makes no sense", example
     if "@" in parts.netloc or parts.query or parts.fragment:
-        return "the address may not hold a user, a query or a fragment", "credentials go into api_key"
+        return (
+            "the address may not hold a user, a query or a fragment",
+            "credentials have settings of their own, such as api_key",
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return f"{url!r} is not an http or https address", example
     return None
@@ -201,7 +222,7 @@ def _reports(settings: Settings) -> Iterator[Problem]:
         if first.setdefault(one.name, index) != index:
             message = f"{one.name!r} is taken already by cost.reports[{first[one.name]}]"
             yield Problem(("cost", "reports", index, "name"), message, "give each one a name of its own")
-    if settings.cost.reports and settings.store.kind != "sqlite":
+    if settings.cost.reports and not settings.store.outlasts:
         hint = "set store.kind: sqlite; a store in memory would send them again after each start"
         yield Problem(("cost", "reports"), "need a store that remembers what was sent", hint)
 

@@ -48,6 +48,7 @@ from foreroute.settings.serving import (
     GatewaySettings,
     TimeoutSettings,
 )
+from foreroute.settings.sharing import RedisSettings, SharedSettings
 from foreroute.settings.steering import GuardrailSettings, LoopSettings, RolloutSettings
 from foreroute.settings.telling import (
     AlertReceiverSettings,
@@ -94,11 +95,13 @@ __all__ = [
     "ObjectiveSettings",
     "OtelSettings",
     "PriceSettings",
+    "RedisSettings",
     "RegionSettings",
     "RetrainSettings",
     "RolloutSettings",
     "RouteSettings",
     "Settings",
+    "SharedSettings",
     "StoreSettings",
     "TargetSettings",
     "TimeoutSettings",
@@ -120,6 +123,7 @@ class Settings(Section):
     loop: LoopSettings = LoopSettings()
     collect: CollectSettings = CollectSettings()
     store: StoreSettings = StoreSettings()
+    shared: SharedSettings = SharedSettings()
     regions: tuple[RegionSettings, ...] = ()
     """Known regions; empty: those that the channels name."""
     geo: GeoSettings = GeoSettings()

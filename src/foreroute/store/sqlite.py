@@ -7,7 +7,7 @@ last seconds, never the file (`synchronous = NORMAL`).
 
 import math
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -69,9 +69,19 @@ class SqliteStore:
         """Reads the whole file, also a large one that `open` did not. Raises StoreCorrupt if it is damaged."""
         await self._reader.run(check_pages)
 
+    @property
+    def workers(self) -> tuple[Worker, Worker]:
+        """The writer and the reader, for what else is kept in the same file."""
+        return self._writer, self._reader
+
     async def append(self, entries: Sequence[LedgerEntry], rollups: Sequence[Rollup]) -> None:
+        await self.append_with(entries, self.rollups.putting(rollups))
+
+    async def append_with(
+        self, entries: Sequence[LedgerEntry], put: Callable[[sqlite3.Connection], None]
+    ) -> None:
+        """The entries, and whatever else belongs into the same transaction."""
         ledger = [rows.ledger_row(entry) for entry in entries]
-        put = self.rollups.putting(rollups)
 
         def work(db: sqlite3.Connection) -> None:
             db.executemany(insert("IGNORE", "ledger", rows.LEDGER_COLUMNS), ledger)

@@ -1,16 +1,35 @@
 """The schedule of injections, the baseline's view of an answer, and the intervals."""
 
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
 from bench.heal.healing import wilson
 from bench.heal.injections import KINDS, schedule
+from bench.heal.journal import Healed, Journal
 from bench.heal.reactive import Shuffle, _outcome, _status
 
 from foreroute.chaos.answer import Answer, Verdict
 from foreroute.core.attempt import Outcome
 from foreroute.core.ids import ChannelId
+
+MADE_UP = Healed(
+    kind="made_up",
+    recovered=True,
+    missed="",
+    user_s=0.0,
+    channel_s=1.0,
+    back_s=2.0,
+    bad=0,
+    requests=100,
+    attempts=101,
+    probes=1,
+    tokens=3400,
+    probe_tokens=9,
+    retry_tokens=0,
+)
 
 
 def test_the_schedule_is_seeded_and_in_equal_parts() -> None:
@@ -53,3 +72,22 @@ def test_the_interval_holds_the_ratio_and_narrows() -> None:
     assert low < 258 / 264 < high
     assert wilson(264, 264)[0] > 0.98
     assert high - low < 0.05
+
+
+def test_what_is_over_is_not_played_again(tmp_path: Path) -> None:
+    one, other = schedule(1)[:2]
+    path, played = tmp_path / "journal.jsonl", list[str]()
+
+    def play(name: str) -> Healed:
+        played.append(name)
+        return replace(MADE_UP, kind=name)
+
+    first = Journal(path)
+    made = first.once(one, "foreroute", lambda: play("first"))
+    with path.open("a") as file:
+        file.write('{"key": "cut o')
+    again = Journal(path)
+    assert again.once(one, "foreroute", lambda: play("again")) == made
+    again.once(one, "reactive", lambda: play("reactive"))
+    again.once(other, "foreroute", lambda: play("other"))
+    assert played == ["first", "reactive", "other"]

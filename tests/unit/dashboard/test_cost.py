@@ -1,5 +1,6 @@
 """The API behind the cost page: the same money as the ledger, and refusals that say what would be right."""
 
+import csv
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -118,6 +119,12 @@ class Room:
             text = await answer.read()
         return answer.status, json.loads(text)
 
+    async def file(self, path: str) -> list[dict[str, str]]:
+        async with stream(self.app, "GET", path, headers={"host": "127.0.0.1"}) as answer:
+            text = await answer.read()
+        assert answer.status == 200
+        return list(csv.DictReader(text.decode().splitlines()))
+
 
 @pytest.fixture
 def room() -> Room:
@@ -181,8 +188,8 @@ async def test_places_bound_what_a_channel_can_serve(room):
     await room.serve()
     markets = await market_of(room.market, start_at=AT - 3600.0, end_at=AT)
     programme = programme_of(markets, room.market.channels)
-    # Two places of which 80 % may be taken, one second each: 96 requests a minute.
-    assert programme.capacities["cheap"].requests_per_minute == pytest.approx(96.0)
+    # Two places of which half may be taken, one second each: 60 requests a minute.
+    assert programme.capacities["cheap"].requests_per_minute == pytest.approx(60.0)
     assert programme.capacities["dear"].requests_per_minute is None
 
 
@@ -239,3 +246,17 @@ async def test_savings_are_not_stated_before_anything_is_measured(room):
     assert "nothing is measured yet" in found["missing"]
     status, _ = await room.get("/api/cost/savings?back=x")
     assert status == 400
+
+
+async def test_the_report_comes_as_files_that_add_up_like_the_page(room):
+    await room.serve()
+    _, report = await room.get("/api/cost/report?period=day")
+    rows = await room.file("/api/cost/report.csv?period=day")
+    total = Decimal(report["total"]["usd"])
+    assert total > 0
+    assert Decimal(rows[0]["usd"]) == total
+    focus = await room.file("/api/cost/report-focus.csv?period=day")
+    assert sum(Decimal(row["BilledCost"]) for row in focus) == total
+    assert await room.file("/api/cost/report-focus.csv?period=day&back=1") == []
+    status, body = await room.get("/api/cost/report.csv?period=year")
+    assert (status, body["error"]["message"]) == (400, "there is no period 'year'")

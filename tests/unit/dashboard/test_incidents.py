@@ -89,6 +89,34 @@ async def test_one_has_its_course_from_rollups_and_what_can_be_undone() -> None:
     assert found["incident"]["phases"]["first_bad_at"] == report.phases.first_bad_at
 
 
+async def test_one_has_the_runs_of_its_playbooks_with_what_was_measured_and_the_way_back() -> None:
+    house = await house_at(400.0)
+    report = await house.lost()
+    _, found = await asked(door(house), f"/api/incidents/{report.id}")
+    over = next(run for run in found["runs"] if run["state"] == "verified")
+    assert (over["playbook"], over["verify"]["success"]) == ("region-down", ["peer_ok_rate >= 0.95"])
+    assert "peer_ok_rate 1" in over["verification"]
+    assert (over["steps"][0]["id"], over["steps"][0]["state"]) == ("out", "done")
+    assert all(one["undo"] for one in over["steps"])
+    active = next(run for run in found["runs"] if not run["is_over"])
+    assert active["answers"] == ["undo"]
+    told = {act["id"].partition("/")[0] for act in found["incident"]["acts"] if act["kind"] == "playbook"}
+    assert told <= {run["id"] for run in found["runs"]}
+
+
+async def test_a_run_that_waits_can_be_answered_from_its_incident() -> None:
+    house = IncidentHouse(length_s=2400.0, asks=True)
+    await house.start()
+    await house.until(180.0)
+    report = await house.lost()
+    _, found = await asked(door(house), f"/api/incidents/{report.id}")
+    waiting = found["runs"][0]
+    assert (waiting["state"], waiting["answers"]) == ("waiting", ["approve", "reject"])
+    await house.playbooks.reject(waiting["id"], "ann")
+    _, found = await asked(door(house), f"/api/incidents/{report.id}")
+    assert (found["runs"][0]["state"], found["runs"][0]["answers"]) == ("rejected", [])
+
+
 async def test_people_add_notes_and_close() -> None:
     house = await house_at(180.0)
     report, app = await house.lost(), door(house)

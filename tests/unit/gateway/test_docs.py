@@ -32,6 +32,7 @@ def test_every_error_code_is_documented_and_no_other() -> None:
         errors.internal_error("r"),
         errors.closed_key("expired"),
         errors.wrong_role(),
+        errors.must_stay("m", ["r"]),
         errors.shared_objects(),
         errors.unpriced("m"),
         errors.over_budget("m", None),

@@ -81,6 +81,16 @@ def test_a_tenth_tries_a_canary_and_one_in_a_hundred_runs_on_a_long_leash() -> N
     assert {one.timeouts.stall_s for one in policies if not one.canary} == {2.0}
 
 
+def test_who_tries_one_channels_canary_does_not_try_anothers() -> None:
+    """Else a request that a bad trial cuts off would meet the next one where it is sent to."""
+    canary = Canary(name="t1", parameter=Parameter.STALL, setting=Setting(1.0))
+    tuned, made = Tuned(), plan({name: ChannelLimits(canary=canary) for name in (A, B)})
+    routes = [tuned.route(made.routes[CHAT], made, f"r{n}") for n in range(5_000)]
+    tried = [tuple(bool(target(route, name).policy.canary) for name in (A, B)) for route in routes]
+    assert (True, True) not in tried
+    assert [sum(one[place] for one in tried) for place in (0, 1)] == pytest.approx([500, 500], rel=0.15)
+
+
 def test_what_generates_no_text_keeps_its_timeouts_and_not_its_concurrency() -> None:
     canary = Canary(name="t1", parameter=Parameter.STALL, setting=Setting(1.0), ratio=1.0)
     settings = {Parameter.TOTAL: Setting(9.0), Parameter.CONCURRENCY: Setting(3.0)}

@@ -73,7 +73,7 @@ BAD = [
         "is not an http or https address",
         "https://api.openai.com",
     ),
-    Bad("base_url_with_credentials", "6: channels[0].base_url", "may not hold a user", "go into api_key"),
+    Bad("base_url_with_credentials", "6: channels[0].base_url", "may not hold a user", "such as api_key"),
     Bad("base_url_bad_port", "6: channels[0].base_url", "is not a valid address", "https://api.openai.com"),
     Bad("yaml_syntax", "4:4", "not valid YAML: expected <block end>", "indent with spaces"),
     Bad("unknown_tag", "4: channels[0].region", "cannot be read as a value", "quotes"),

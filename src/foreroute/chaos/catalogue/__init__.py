@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from foreroute.chaos.catalogue.acts_gone_wrong import ACTS_GONE_WRONG
 from foreroute.chaos.catalogue.answers import ANSWERS
 from foreroute.chaos.catalogue.house import HOUSE
 from foreroute.chaos.catalogue.limits import LIMITS
@@ -26,6 +27,7 @@ _GROUPS: Final = {
     "Limits": LIMITS,
     "Slowness, processes, regions": WHOLE,
     "The house itself": HOUSE,
+    "The house's own acts": ACTS_GONE_WRONG,
 }
 FAULTS: Final[tuple[Fault, ...]] = tuple(
     replace(fault, group=group) for group, faults in _GROUPS.items() for fault in faults

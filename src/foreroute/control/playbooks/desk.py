@@ -106,6 +106,11 @@ class PlaybookDesk:
         found = await self._journal.recent(playbook=playbook, limit=limit)
         return [run for one in reversed(found) if (run := read_run(one)) is not None]
 
+    async def since(self, at: float) -> list[PlaybookRun]:
+        """Those on record that began then or later, oldest first. Raises StoreError."""
+        found = await self._journal.recent(since_at=at, limit=_RECENT)
+        return [run for one in found if (run := read_run(one)) is not None]
+
     def scopes(self) -> list[str]:
         return list(all_scopes(self._house.channels))
 

@@ -36,6 +36,17 @@ export async function get(path) {
   return answer(fetch(path, { headers: headers(), signal: AbortSignal.timeout(TIMEOUT_MS) }));
 }
 
+/** A file of the server's, named by it, into the reader's downloads: a plain link could not send the key. */
+export async function download(path) {
+  const response = await fetch(path, { headers: headers(), signal: AbortSignal.timeout(TIMEOUT_MS) });
+  if (!response.ok) throw await refusal(response);
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = /filename="(.+)"/.exec(response.headers.get('content-disposition') ?? '')?.[1] ?? '';
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 export async function post(path, body) {
   const sent = fetch(path, {
     method: 'POST',

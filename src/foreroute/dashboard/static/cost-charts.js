@@ -13,12 +13,12 @@ const HEIGHT = 230;
 
 const short = (amount) => (amount >= 1000 ? `$${+(amount / 1000).toFixed(1)}k` : usd(amount).replace(/\.00$/, ''));
 
-/** Cumulative spend by day up to now, and the cone that holds 80 % to the end. */
-export function burnChart(report, forecast, width) {
+/** Cumulative spend by day up to now, the cone that holds 80 % to the end, and the budgets of everybody for this period. */
+export function burnChart(report, forecast, width, limits = []) {
   const total = forecast.total;
   const [spent, expected, lower, upper] = [total.spent_usd, total.expected_usd, total.lower_usd, total.upper_usd].map(Number);
   const { start_at: start, end_at: end, at } = report;
-  const axis = ticks(Math.max(upper, spent) * 1.06, 4);
+  const axis = ticks(Math.max(upper, spent, ...limits.map((one) => one.usd)) * 1.06, 4);
   const right = width - RIGHT;
   const floor = HEIGHT - BOTTOM;
   const x = (instant) => LEFT + (right - LEFT) * Math.max(0, Math.min(1, (instant - start) / (end - start)));
@@ -48,13 +48,17 @@ export function burnChart(report, forecast, width) {
     h('path', { class: 'gridl', d: `M${LEFT} ${y(amount).toFixed(1)}H${right}` }),
     h('text', { class: 'ax', x: LEFT - 6, y: y(amount) + 4, 'text-anchor': 'end' }, short(amount)),
   ]),
+  limits.map((one) => [
+    h('path', { class: 'slo', d: `M${LEFT} ${y(one.usd).toFixed(1)}H${right}` }),
+    h('text', { class: 'ax b halo', x: LEFT + 6, y: y(one.usd) - 5 }, `${one.name} ${usd(one.usd)}`),
+  ]),
   h('path', { class: 'b80', d: band(xs, spread(lower), spread(upper)) }),
   h('path', { class: 'obs', d: line(curve.map(([one]) => x(one)), curve.map(([, amount]) => y(amount))) }),
   h('path', { class: 'fcl', d: `M${x(at).toFixed(1)} ${y(spent).toFixed(1)}L${x(end).toFixed(1)} ${y(expected).toFixed(1)}` }),
   h('circle', { class: 'fcf', cx: x(end), cy: y(expected), r: 3 }),
   h('path', { class: 'now', d: `M${x(at)} ${TOP - 4}V${floor}` }),
   h('text', { class: 'ax f halo', x: right - 8, y: Math.max(TOP + 4, y(expected) - 9), 'text-anchor': 'end' }, usd(expected)),
-  h('text', { class: 'ax i halo', x: x(at) + (left ? -6 : 6), y: Math.min(floor - 6, y(spent) - (left ? 8 : -16)), 'text-anchor': left ? 'end' : 'start' },
+  h('text', { class: 'ax i halo', x: x(at) + (left ? -6 : 6), y: left ? Math.min(floor - 6, y(spent) - 8) : TOP + 8, 'text-anchor': left ? 'end' : 'start' },
     t('cost.now', { spent: usd(spent) })),
   marks.map(([i, instant]) => h('text', {
     class: 'ax', x: x(instant), y: HEIGHT - 6, 'text-anchor': i === 0 ? 'start' : i === 4 ? 'end' : 'middle',
@@ -69,7 +73,7 @@ function label(instant, length, zone) {
 }
 
 /** Price against latency; the frontier in two of its four measures is the blue step. */
-export function frontierChart(route, width) {
+export function frontierChart(route, width, picked = null) {
   const known = route.channels.filter((one) => one.missing.length === 0);
   const axisX = ticks(Math.max(...known.map((one) => one.usd_per_request * 1000)) * 1.15, 4);
   const axisY = ticks(Math.max(...known.map((one) => one.p95_s), route.limit_s ?? 0) * 1.15, 4);
@@ -97,7 +101,9 @@ export function frontierChart(route, width) {
     route.limit_s !== null && h('path', { class: 'slo', d: `M${LEFT} ${y(route.limit_s)}H${right}` }),
     route.limit_s !== null && h('text', { class: 'ax b halo', x: right, y: y(route.limit_s) - 5, 'text-anchor': 'end' }, t('cost.limit.s', { limit: msUnit(route.limit_s) })),
     h('path', { class: 'fcl', d: path || 'M0 0' }),
-    known.map((one) => h('circle', { class: one.on_frontier ? 'dot' : 'dot out', cx: x(one.usd_per_request), cy: y(one.p95_s), r: 4.5 })),
+    known.map((one) => h('circle', {
+      class: `${one.on_frontier ? 'dot' : 'dot out'}${one.channel === picked ? ' picked' : ''}`, 'data-channel': one.channel, cx: x(one.usd_per_request), cy: y(one.p95_s), r: 4.5,
+    }, h('title', {}, `${one.channel}: ${usd(one.usd_per_request * 1000)}, ${msUnit(one.p95_s)}`))),
     named.map(([name, lx, ly]) => h('text', { class: 'ax i halo', x: lx, y: ly }, name)));
 }
 

@@ -3,7 +3,7 @@
 import './cost-text.js';
 import './cost-savings-text.js';
 import { $, h, patch } from './dom.js';
-import { ApiError, get } from './api.js';
+import { ApiError, download, get } from './api.js';
 import { icon, spanBar } from './charts.js';
 import { burnChart, frontierChart } from './cost-charts.js';
 import { NONE, clock, count, day, known, msUnit, percent, usd } from './format.js';
@@ -16,7 +16,7 @@ const LINES_MAX = 12;
 const BY = ['channel', 'model', 'provider', 'cloud', 'region', 'route', 'key', 'team', 'tag', 'kind', 'day'];
 
 const state = {
-  period: 'month', by: 'channel', route: null, report: null, forecast: null, frontier: null, optimum: null,
+  period: 'month', by: 'channel', route: null, picked: null, report: null, forecast: null, frontier: null, optimum: null,
   refusal: null, budgets: null, record: null, savings: { row: null, refusal: null }, width: { burn: 520, frontier: 520 }, lost: false,
 };
 
@@ -94,7 +94,7 @@ function burnCard(report, row) {
   return [
     h('header', {}, h('h2', {}, t('cost.burn'))),
     h('div', { class: 'body' },
-      h('figure', { class: 'fig' }, burnChart(report, row, state.width.burn)),
+      h('figure', { class: 'fig' }, burnChart(report, row, state.width.burn, limits())),
       h('p', { class: 'note' }, t('cost.parts')),
       h('div', { class: 'bars num' }, row.by.channel.slice(0, 6).map((one) => [
         h('span', { class: 'b-name', title: one.name }, one.name),
@@ -104,6 +104,10 @@ function burnCard(report, row) {
       ]))),
   ];
 }
+
+/** The budgets of everybody for the period that is shown. */
+const limits = () => state.budgets.budgets.filter((one) => one.scope === 'all' && one.window === state.period)
+  .map((one) => ({ name: one.name, usd: Number(one.limit_usd) }));
 
 function budgetsCard(budgets) {
   return [
@@ -170,7 +174,9 @@ function spendCard(report) {
   const max = Math.max(1e-9, ...lines.map((one) => Number(one.usd)));
   return [
     h('header', {}, h('h2', {}, t('cost.by')),
-      h('select', { 'data-of': 'by', 'aria-label': t('cost.by.label') }, BY.map((by) => h('option', { value: by }, t(`cost.by.${by}`))))),
+      h('select', { 'data-of': 'by', 'aria-label': t('cost.by.label') }, BY.map((by) => h('option', { value: by }, t(`cost.by.${by}`)))),
+      h('span', { class: 'files' }, [['report.csv', 'CSV'], ['report-focus.csv', 'FOCUS']].map(([file, name]) =>
+        h('button', { class: 'ghost', type: 'button', 'data-file': file, title: t('cost.file', { name }) }, name)))),
     h('div', { class: 'body wide-scroll' },
       lines.length === 0 && h('p', { class: 'note' }, t('cost.none')),
       lines.length > 0 && h('table', { class: 'cost' },
@@ -207,11 +213,11 @@ function frontierCard(routes) {
       some.length > 1 && h('select', { 'data-of': 'route', 'aria-label': t('cost.by.route') }, some.map((one) => h('option', { value: one.route }, one.route)))),
     h('div', { class: 'body' },
       !route && h('p', { class: 'note' }, t('cost.frontier.none')),
-      route && h('div', { class: 'split' }, h('figure', { class: 'fig' }, frontierChart(route, state.width.frontier)),
+      route && h('div', { class: 'split' }, h('figure', { class: 'fig' }, frontierChart(route, state.width.frontier, state.picked)),
         h('div', { class: 'wide-scroll' }, h('table', { class: 'cost' },
         h('thead', {}, h('tr', {}, h('th', {}, t('cost.channel')), h('th', {}, '$/1k'), h('th', {}, 'p95'), h('th', { class: 'opt' }, t('cost.success')),
           h('th', { class: 'opt' }, t('cost.quality')), h('th', { class: 'l' }, t('cost.beaten')))),
-        h('tbody', {}, route.channels.map((one) => h('tr', {},
+        h('tbody', {}, route.channels.map((one) => h('tr', { class: one.channel === state.picked ? 'pick picked' : 'pick', 'data-channel': one.channel },
           h('td', { class: 'name', title: one.channel }, one.channel),
           h('td', {}, known(one.usd_per_request) ? usd(one.usd_per_request * 1000) : t('unpriced')),
           h('td', {}, msUnit(one.p95_s)), h('td', { class: 'opt' }, percent(one.success_ratio, 1)), h('td', { class: 'opt' }, String(one.quality)),
@@ -270,6 +276,15 @@ $('period').addEventListener('change', ({ target }) => {
 document.addEventListener('change', ({ target }) => {
   if (target.dataset?.of) {
     state[target.dataset.of] = target.value;
+    draw();
+  }
+});
+document.addEventListener('click', ({ target }) => {
+  const { file } = target.closest('[data-file]')?.dataset ?? {};
+  if (file) download(`/api/cost/${file}?period=${state.period}`);
+  const { channel } = target.closest('#frontier [data-channel]')?.dataset ?? {};
+  if (channel) {
+    state.picked = channel === state.picked ? null : channel;
     draw();
   }
 });

@@ -6,6 +6,7 @@ import { duration } from './format.js';
 import { addTexts, rich, t } from './i18n.js';
 import { causeCard, doneCard, feltCard, notesList, storyCard, undoCard } from './inc-cards.js';
 import { kpiStrip, listCard } from './inc-list.js';
+import { isUnfolded, runsCard, toldOnce } from './inc-runs.js';
 import { whatOf } from './inc-words.js';
 import { askForKey, wireKeyForm, wireShell } from './shell.js';
 import { EN } from './text-incidents-en.js';
@@ -15,7 +16,7 @@ const POLL_MS = 5_000;
 const ARMED_MS = 5_000;
 
 addTexts({ en: EN, ko: KO });
-const state = { found: null, shown: null, selected: decodeURIComponent(location.hash.slice(1)) || null, gone: false, width: 600, link: 'connecting', armed: null };
+const state = { found: null, shown: null, selected: decodeURIComponent(location.hash.slice(1)) || null, gone: false, width: 600, link: 'connecting', armed: null, chosen: new Map() };
 
 /* ---- what comes in ---- */
 
@@ -66,7 +67,8 @@ function draw() {
   patch($('story'), storyCard(shown, state.width));
   patch($('cause'), causeCard(shown.incident));
   patch($('felt'), feltCard(shown.incident));
-  patch($('done'), doneCard(shown.incident));
+  patch($('runs'), runsCard(shown, state));
+  patch($('done'), doneCard({ acts: toldOnce(shown.incident.acts, shown.runs) }));
   patch($('undo'), undoCard(shown, state.armed));
   patch($('notes-list'), notesList(shown));
 }
@@ -106,7 +108,8 @@ async function act(name, dataset) {
     }
     if (name === 'close') state.shown = await post(about('close'), {});
     if (name === 'undo') await post(dataset.path, JSON.parse(dataset.body));
-    say(t(name === 'close' ? 'ic.closed' : 'ic.undone'));
+    if (name === 'run') await post(`/api/playbook-runs/${encodeURIComponent(dataset.run)}`, { answer: dataset.answer, reason: `incident ${state.selected}` });
+    say(t(name === 'close' ? 'ic.closed' : name === 'run' ? `ic.run.did.${dataset.answer}` : 'ic.undone'));
   } catch (error) {
     complain(error);
   }
@@ -140,7 +143,16 @@ async function clicked({ target }) {
   await act(name, button.dataset);
   button.disabled = false;
 }
-for (const place of ['acts', 'undo']) $(place).addEventListener('click', clicked);
+for (const place of ['acts', 'undo', 'runs']) $(place).addEventListener('click', clicked);
+
+$('runs').addEventListener('click', ({ target }) => {
+  const name = target.closest('button[data-fold]')?.dataset.fold;
+  const { runs } = state.shown ?? { runs: [] };
+  const run = runs.find((one) => one.id === name);
+  if (!run) return;
+  state.chosen.set(name, !isUnfolded(run, runs, state.chosen));
+  draw();
+});
 
 function choose(name) {
   Object.assign(state, { selected: name, shown: null, gone: false, armed: null });

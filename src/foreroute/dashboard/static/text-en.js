@@ -109,6 +109,7 @@ export const EN = {
   'kpi.up.worst': '*{failed}* failed; worst {channel}, {share}',
   'kpi.up.all': 'No attempt failed in the observed window.',
   'kpi.up.none': 'Shown after the first requests.',
+  'nav.tuning': 'Tuning',
   'nav.cost': 'Cost',
   'kpi.spend': 'Spend this period',
   'kpi.spend.next': '*{projected}* by the end, budget {limit}',

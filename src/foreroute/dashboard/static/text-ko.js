@@ -109,6 +109,7 @@ export const KO = {
   'kpi.up.worst': '실패 *{failed}*, 최다 {channel} {share}',
   'kpi.up.all': '관찰 구간에 실패한 시도가 없습니다.',
   'kpi.up.none': '첫 요청이 오면 표시합니다.',
+  'nav.tuning': '자동 조정',
   'nav.cost': '비용',
   'kpi.spend': '이번 기간 비용',
   'kpi.spend.next': '기간 말 *{projected}* 예상, 예산 {limit}',

@@ -1,5 +1,6 @@
 """What a playbook does, as it is written: one class for each action, with its checked parameters."""
 
+from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -19,14 +20,19 @@ from foreroute.heal.playbooks.fields import (
 _Part = Annotated[float, Field(gt=0, lt=1)]
 
 
-class CanarySpec(Strict):
-    """A part of the step first."""
+class Lasting(Strict):
+    """For how long: of an ejection times the run's number."""
 
-    share: _Part
     for_: Annotated[StepDuration, Field(alias="for")]
 
 
-class Step(Strict):
+class CanarySpec(Lasting):
+    """A part of the step first."""
+
+    share: _Part
+
+
+class Step(Strict, ABC):
     """One step. They are done one after the other."""
 
     id: Name
@@ -48,8 +54,9 @@ class Step(Strict):
             )
         return self
 
+    @abstractmethod
     def does(self) -> steps.Action:
-        raise NotImplementedError
+        """What the engine is given."""
 
     def value(self) -> made.Step:
         canary = self.canary
@@ -63,9 +70,7 @@ class Step(Strict):
         )
 
 
-class EjectWith(Strict):
-    for_: Annotated[StepDuration, Field(alias="for")]
-    """How long no traffic is sent, times the run's number."""
+class EjectWith(Lasting):
     max: StepDuration | None = None
     """The longest ejection; default: ten times `for`."""
 
@@ -86,10 +91,9 @@ class EjectStep(Step):
         return steps.Eject(for_s=self.with_.for_, for_s_max=longest)
 
 
-class LimitShareWith(Strict):
+class LimitShareWith(Lasting):
     factor: _Part
     """The part of its configured share that the channel keeps."""
-    for_: Annotated[StepDuration, Field(alias="for")]
 
 
 class LimitShareStep(Step):
@@ -101,12 +105,11 @@ class LimitShareStep(Step):
         return steps.LimitShare(factor=self.with_.factor, for_s=self.with_.for_)
 
 
-class ShiftWith(Strict):
+class ShiftWith(Lasting):
     share: float = Field(gt=0, le=1)
     """The part of its configured share that moves to the other channels."""
     step: float = Field(default=0.25, gt=0, le=1)
     every: StepDuration = 60.0
-    for_: Annotated[StepDuration, Field(alias="for")]
 
 
 class ShiftStep(Step):
@@ -133,10 +136,9 @@ class RestoreStep(Step):
         return steps.Restore(ramp=tuple(self.with_.ramp), over_s=self.with_.over)
 
 
-class ConcurrencyWith(Strict):
+class ConcurrencyWith(Lasting):
     factor: float = Field(gt=0, le=2)
     """Times the channel's own limit; at least one request at a time remains."""
-    for_: Annotated[StepDuration, Field(alias="for")]
 
 
 class ConcurrencyStep(Step):
@@ -148,11 +150,10 @@ class ConcurrencyStep(Step):
         return steps.SetConcurrency(factor=self.with_.factor, for_s=self.with_.for_)
 
 
-class TimeoutWith(Strict):
+class TimeoutWith(Lasting):
     phase: steps.TimeoutPhase
     factor: float = Field(ge=0.5, le=2)
     """Times what is in force otherwise; never outside half and twice what is configured."""
-    for_: Annotated[StepDuration, Field(alias="for")]
 
 
 class TimeoutStep(Step):
@@ -164,9 +165,8 @@ class TimeoutStep(Step):
         return steps.SetTimeout(phase=self.with_.phase, factor=self.with_.factor, for_s=self.with_.for_)
 
 
-class AttemptsWith(Strict):
+class AttemptsWith(Lasting):
     most: int = Field(ge=1, le=10)
-    for_: Annotated[StepDuration, Field(alias="for")]
 
 
 class AttemptsStep(Step):
@@ -177,13 +177,9 @@ class AttemptsStep(Step):
         return steps.SetAttempts(most=self.with_.most, for_s=self.with_.for_)
 
 
-class WaitWith(Strict):
-    for_: Annotated[StepDuration, Field(alias="for")]
-
-
 class WaitStep(Step):
     action: Literal["wait"]
-    with_: WaitWith = Field(alias="with")
+    with_: Lasting = Field(alias="with")
 
     def does(self) -> steps.Action:
         return steps.Wait(for_s=self.with_.for_)

@@ -7,14 +7,13 @@ from typing import Any
 
 from foreroute.heal.durations import words
 from foreroute.heal.playbooks.expression import Expression
-from foreroute.heal.playbooks.playbook import Escalation, Playbook, Trigger
+from foreroute.heal.playbooks.playbook import Escalation, Playbook, Trigger, Verify
 from foreroute.heal.playbooks.steps import NAMES, risk_of, undo_of
 
 Row = dict[str, Any]
 
 
 def playbook_row(playbook: Playbook) -> Row:
-    verify = playbook.verify
     return {
         "name": playbook.name,
         "description": playbook.description,
@@ -37,18 +36,23 @@ def playbook_row(playbook: Playbook) -> Row:
             }
             for step in playbook.steps
         ],
-        "verify": {
-            "after_s": verify.after_s,
-            "window_s": verify.window_s,
-            "success": [one.text for one in verify.success],
-            "failure": [one.text for one in verify.failure],
-            "failure_limit": verify.failure_limit,
-            "samples_min": verify.samples_min,
-        },
+        "verify": verify_row(playbook.verify),
         "timeout_s": playbook.timeout_s,
         "cooldown_s": playbook.cooldown_s,
         "max_attempts": playbook.max_attempts,
         "escalation": [_escalation(one) for one in playbook.escalation],
+    }
+
+
+def verify_row(verify: Verify) -> Row:
+    """By what it is told whether a run helps."""
+    return {
+        "after_s": verify.after_s,
+        "window_s": verify.window_s,
+        "success": [one.text for one in verify.success],
+        "failure": [one.text for one in verify.failure],
+        "failure_limit": verify.failure_limit,
+        "samples_min": verify.samples_min,
     }
 
 

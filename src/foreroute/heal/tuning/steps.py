@@ -39,6 +39,7 @@ class Steps:
     look: Look
     rails: Rails
     frozen_until: float
+    want: wants.Want = wants.wanted
 
     def views(self, name: ChannelId) -> tuple[list[View], list[Move]]:
         """Every parameter of a channel, and the steps that may be made."""
@@ -93,10 +94,12 @@ class Steps:
         state, look = self.states[name], self.look
         base = wants.configured(parameter, look.policies.get(name, NO_POLICY), look.retry_ratio)
         current = state.settings.get(parameter, base)
-        aim = wants.wanted(name, parameter, current, self.states, look, self.rails)
+        aim = self.want(name, parameter, current, self.states, look, self.rails)
         start = wants.start_of(parameter, current, state, look.at)
         step = None if aim.setting is None else stepped(parameter, start, aim.setting, self.rails)
         new = None if step is None else step.setting
+        if aim.urgent and parameter in TIMED and new is not None and is_tighter(new, current):
+            aim = replace(aim, urgent=False)  # a shorter timeout spares no user anything: it is tried first
         case = Case(
             parameter=parameter,
             aim=aim,

@@ -28,8 +28,9 @@ _VERSION: Final = 1
 class Tuner:
     """Bounded in memory. `observe` and `round` belong to one thread."""
 
-    def __init__(self, rails: Rails | None = None) -> None:
-        self.rails = rails or Rails()
+    def __init__(self, rails: Rails | None = None, want: wants.Want = wants.wanted) -> None:
+        """`want`: where parameters should go; whatever it says, the rails and the trial bound it."""
+        self.rails, self._want = rails or Rails(), want
         self._states: dict[ChannelId, ChannelState] = {}
         self._last_at: float | None = None
         self._frozen_until = float("-inf")
@@ -46,7 +47,13 @@ class Tuner:
         jumped = self._note_clock(look.at)
         names = [*look.policies, EVERYWHERE]
         self._states = {name: self._state(name) for name in names}
-        steps = Steps(states=self._states, look=look, rails=self.rails, frozen_until=self._frozen_until)
+        steps = Steps(
+            states=self._states,
+            look=look,
+            rails=self.rails,
+            frozen_until=self._frozen_until,
+            want=self._want,
+        )
         changes: list[Change] = []
         views: list[View] = []
         graded: list[Graded] = []

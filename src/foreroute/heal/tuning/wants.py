@@ -1,6 +1,6 @@
 """What every parameter of a channel is configured as, and where it should go."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from foreroute.core.ids import ChannelId
@@ -22,6 +22,9 @@ OF_CHANNEL: Final = (
     Parameter.OUTLIER_RATIO,
 )
 NO_OUTLOOK: Final = Outlook()
+
+Want = Callable[[ChannelId, Parameter, Setting, Mapping[ChannelId, ChannelState], Look, Rails], Wanted]
+"""Where a parameter of a channel should go from where it is, as `wanted` says."""
 
 
 def parameters_of(channel: ChannelId) -> tuple[Parameter, ...]:

@@ -117,7 +117,7 @@ def test_several_documents_and_empty_ones_between():
         ("action: restore", "act: restore", "p.yaml:9, document 1, spec.steps.0", "action is missing", "eject"),
         ("type: failure", "type: failur", "p.yaml:7", "there is no type failur", "did you mean failure?"),
         ("for: 3m}", "fro: 3m}", "p.yaml:15, document 1, spec.steps.2.with", "for is missing", "for: 2m"),
-        ("for: 3m}", "for: 3m, fro: 1m}", "p.yaml:15, document 1, spec.steps.2.with.fro", "unknown key fro", "known here: factor, for"),
+        ("for: 3m}", "for: 3m, fro: 1m}", "p.yaml:15, document 1, spec.steps.2.with.fro", "unknown key fro", "known here: for, factor"),
         ("success: 0.9", "success: oc_rate > 1", "p.yaml:16, document 1, spec.verify.success", "there is no 'oc_rate'", "did you mean ok_rate?"),
         ("success: 0.9", "success: [\"count('rate_limted') > 1\"]", "p.yaml:16", "no failure class 'rate_limted'", ""),
         ("success: 0.9", "success: ok_rate", "p.yaml:16", "is a number, not a flag", "compare it"),

@@ -14,7 +14,7 @@ from foreroute.core.plan import CallPolicy, Timeouts
 from foreroute.heal.tuning.rails import Rails
 from foreroute.heal.tuning.survival import Survival
 from foreroute.heal.tuning.tuner import Tuner
-from foreroute.heal.tuning.values import Event, Grade, Graded, Look, Outlook
+from foreroute.heal.tuning.values import Event, Grade, Graded, Look, Outlook, Wanted
 
 P = Parameter
 QUICK = Rails(
@@ -102,6 +102,15 @@ SLOW = World(per_minute=60, slowness=lambda _: 5.0)
 SLOW_POLICY = CallPolicy(timeouts=Timeouts(first_chunk_s=8.0, stall_s=30.0, total_s=300.0))
 CARELESS = replace(QUICK, margin=0.2, step_max=0.8, rank=0.9, day_rank=0.5)
 """Rails that let through what no rails should: steps of four fifths, to a fifth of what is needed."""
+
+
+def test_a_shorter_timeout_is_tried_first_however_urgent_it_is_said_to_be() -> None:
+    arena = Arena(SLOW, rails=QUICK, policy=SLOW_POLICY)
+    arena.tuner = Tuner(QUICK, lambda *_: Wanted(setting=Setting(0.05), reason="mad", urgent=True))
+    arena.run(60)
+    assert Event.APPLIED not in events(arena)
+    assert events(arena)[-1] is Event.ROLLED_BACK, "it goes as far down as harms nobody, and no farther"
+    assert arena.cut.false <= 0.01 * arena.cut.requests
 
 
 def test_a_bad_proposal_is_stopped_by_its_canary() -> None:
