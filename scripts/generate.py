@@ -36,11 +36,19 @@ TABLES: dict[str, Callable[[Figures], str]] = {"policies": scenarios, "forecasts
 """What stands between `<!-- table NAME -->` and `<!-- end -->` in a document."""
 SETTINGS = {
     ("docs/api.md", "Forecasts"),
+    (
+        "docs/decisions/0002-virtual-time-with-real-sockets.md",
+        "The demo runs on virtual time with real sockets",
+    ),
+    ("docs/explanation/comparison.md", "Where the others are better"),
+    ("docs/explanation/forecasts-earn-their-vote.md", "Every prediction is written down and graded"),
+    ("docs/explanation/forecasts-earn-their-vote.md", "Sure enough to act"),
+    ("docs/glossary.md", "Glossary"),
     ("docs/incidents.md", "Prevented"),
     ("docs/rollout.md", "Grades"),
     ("docs/rollout.md", "Young channels"),
 }
-"""Sections that speak of measuring and whose figures are settings or definitions, not results."""
+"""Sections that speak of measuring and whose figures are settings, definitions, reckoned or published by others, not results of ours."""
 _TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
