@@ -28,6 +28,12 @@ _ALONE: Final = rf"(?<![\w.,]){_NUMBER}"
 _COMMENT: Final = re.compile(r"<!--.*?-->")
 _LINK: Final = re.compile(r"\]\([^)]*\)|`[^`]*`")
 _WANTED: Final = re.compile(r"wanted: [^;|)]*")
+_SECTION: Final = re.compile(r"(?m)^(?=#{1,4} )")
+_RESULT: Final = re.compile(r"(?<![\w.,-])\d[\d,.]* ?(?:%|µs|ms|s|MB)(?!\w)")
+_MEASURED: Final = re.compile(r"\bmeasured\b", re.IGNORECASE)
+_COMMAND: Final = re.compile(
+    r"make bench\b|-m bench |scripts/\w+\.py|foreroute (?:simulate|scorecard|experiment|cost|chaos)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,16 @@ def unmarked(table: str) -> Iterator[str]:
             yield from (
                 f"{number} in {cell.strip()!r}" for number in re.findall(_ALONE, _COMMENT.sub("", rest))
             )
+
+
+def sourceless(text: str) -> Iterator[str]:
+    """Headings of the sections that speak of what was measured and hold a figure with a unit, but neither a mark behind the
+    figure nor a command that prints it.
+    """
+    for section in _SECTION.split(text):
+        rest = _WANTED.sub("", _LINK.sub("", _MARK.sub("", section)))
+        if _MEASURED.search(rest) and _RESULT.search(rest) and not _COMMAND.search(section):
+            yield section.partition("\n")[0].lstrip("# ")
 
 
 def _number(figures: Figures, identifier: str, how: Sequence[str]) -> float:

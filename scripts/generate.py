@@ -14,7 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks are no part of the package
 
 from bench.figures import Figures, read
-from bench.marks import filled
+from bench.marks import filled, sourceless
 from bench.policies_tables import forecasts, scenarios
 from scripts.pages.errors import errors_page
 from scripts.pages.grafana import dashboard
@@ -34,6 +34,21 @@ ROOT = Path(__file__).parents[1]
 RECORD = "docs/figures.json"
 TABLES: dict[str, Callable[[Figures], str]] = {"policies": scenarios, "forecasts": forecasts}
 """What stands between `<!-- table NAME -->` and `<!-- end -->` in a document."""
+SETTINGS = {
+    ("docs/api.md", "Forecasts"),
+    (
+        "docs/decisions/0002-virtual-time-with-real-sockets.md",
+        "The demo runs on virtual time with real sockets",
+    ),
+    ("docs/explanation/comparison.md", "Where the others are better"),
+    ("docs/explanation/forecasts-earn-their-vote.md", "Every prediction is written down and graded"),
+    ("docs/explanation/forecasts-earn-their-vote.md", "Sure enough to act"),
+    ("docs/glossary.md", "Glossary"),
+    ("docs/incidents.md", "Prevented"),
+    ("docs/rollout.md", "Grades"),
+    ("docs/rollout.md", "Young channels"),
+}
+"""Sections that speak of measuring and whose figures are settings, definitions, reckoned or published by others, not results of ours."""
 _TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -77,12 +92,18 @@ def write(root: Path = ROOT) -> None:
 
 
 def faults(root: Path = ROOT) -> list[str]:
-    """Marks of figures that no benchmark on record has printed."""
+    """Marks of figures that no benchmark on record has printed, and results that no command stands beside."""
     figures = read(root / RECORD)
-    return [
+    wrong = [
         f"{name}:{fault.line}: {fault.what}"
         for name in _pages(root)
         for fault in filled(_text(root / name), figures)[1]
+    ]
+    return wrong + [
+        f"{name}: {heading!r} holds measured figures and neither marks nor the command that prints them"
+        for name in _pages(root)
+        for heading in sourceless(_text(root / name))
+        if (name, heading) not in SETTINGS
     ]
 
 

@@ -17,7 +17,10 @@ DAY_S: Final = 86_400.0
 DAYS: Final = 365
 _SHORTEST_S: Final = 1.0
 TOGETHER: Final = 0.04
-"""So often an outage of one provider's interface met one of another's: the highest of the study (OpenAI's, given Anthropic's)."""
+"""So often an outage brings one of another service with it. In the study OpenAI's and Anthropic's interfaces were down together
+in 4 % of Anthropic's outages and 1 % of OpenAI's, OpenAI's and Character.AI in 6.9 % and 2.1 %, Anthropic's and Character.AI
+never. From these shares follow 95, 25 and 29 outages, of which 6 had company: 4 %. A pair is drawn from either side here, so
+pairs are twice as frequent as there, and those by chance come on top."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

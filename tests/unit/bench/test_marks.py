@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from bench.figures import Figures, read, write
-from bench.marks import filled, unmarked
+from bench.marks import filled, sourceless, unmarked
 
 ROOT = Path(__file__).parents[3]
 
@@ -57,6 +57,20 @@ def test_a_mark_without_a_figure_is_reported_with_its_line(mark: str, what: str)
 def test_numbers_without_a_mark_are_found_and_targets_are_none() -> None:
     table = "| speed over 9 | 0.5<!--light.speed--> | wanted: 0.3; sound 0.7 | `make` |"
     assert list(unmarked(table)) == ["0.7 in 'wanted: 0.3; sound 0.7'"]
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("Measured: 12 ms.", ["Speed"]),
+        ("Measured: 12 ms (`make bench NAME=light`).", []),
+        ("Measured: 12<!--light.speed--> ms.", []),
+        ("The limit is 12 ms.", []),
+        ("Measured (wanted: 12 ms).", []),
+    ],
+)
+def test_a_measured_figure_needs_a_mark_or_its_command(body: str, found: list[str]) -> None:
+    assert list(sourceless(f"# Light\n\nA page.\n\n## Speed\n\n{body}\n")) == found
 
 
 def test_the_record_is_read_as_it_was_written(tmp_path: Path) -> None:
