@@ -111,7 +111,7 @@ def test_what_is_mounted_is_there() -> None:
 
 # Helm ----------------------------------------------------------------------------------------------------------------
 
-SHARED = {"config": {"store": {"kind": "shared-for-the-test"}}}
+SHARED = {"config": {"shared": {"redis": {"url_file": "/etc/foreroute/redis"}}}}
 
 
 def render(**values: Any) -> dict[str, Any]:
@@ -192,8 +192,8 @@ def test_tls_is_mounted_and_probed() -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"replicas": 2}, "need a store that they share"),
-        ({"autoscaling": {"enabled": True}}, "needs a store that replicas share"),
+        ({"replicas": 2}, "need limits that they share"),
+        ({"autoscaling": {"enabled": True}}, "needs limits that replicas share"),
         ({"replicas": 0}, "replicas"),
         ({"replica": 2}, "replica"),
         ({"image": {"digest": "sha256:short"}}, "digest"),

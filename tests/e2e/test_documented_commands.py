@@ -21,6 +21,7 @@ NOT_RUN = {
     "make demo": "fetches packages, and takes minutes",
     "make setup": "fetches packages",
     "foreroute clouds discover amazon --yaml": "asks the clouds",
+    "foreroute backup restore foreroute-backup.tar.gz": "is refused while a server runs, as one does here",
     "foreroute --install-completion": "changes the shell's start-up file",
 }
 """First command of a block that is marked on its page → why."""

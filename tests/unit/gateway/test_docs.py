@@ -27,6 +27,7 @@ def test_every_error_code_is_documented_and_no_other() -> None:
         errors.unknown_model("m"),
         errors.wrong_key(),
         errors.too_large(1),
+        errors.compressed("gzip"),
         errors.unknown_path("GET", "/x"),
         errors.wrong_method("GET", "/x"),
         errors.internal_error("r"),
