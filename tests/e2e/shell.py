@@ -110,7 +110,7 @@ class Shell:
         for path in (*self.folder.glob("*.yaml"), *self.folder.glob("configs/foreroute.yaml")):
             text = path.read_text(encoding="utf-8")
             if "# turned to loopback" not in text and "channels:" in text:
-                text = re.sub(r"base_url: [^\s,}]+", f"base_url: {self.provider}", text)
+                text = re.sub(r"base_url: (\$\{[^}]*\}|[^\s,}]+)", f"base_url: {self.provider}", text)
                 text = re.sub(r"port: 808[01]", "port: 0", text)
                 path.write_text(
                     f"{text}\nloop: {{tick: 1s, collect: 1s}} # turned to loopback\n", encoding="utf-8"
