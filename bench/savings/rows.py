@@ -14,6 +14,8 @@ from foreroute.control.experiments.held_out import CONTROL, STEERED
 from foreroute.simulate.compare_statistics import Estimate, estimate
 
 SAVED_MIN, P95_RISE_MAX = 0.20, 0.10
+SPEND_USD, SET_UP_USD, RUNNING_USD, PAYBACK_MONTHS_MAX = 5000.0, 2400.0, 100.0, 3.0
+"""Assumed, as nobody published any: three days of work to set up, a small machine, and what is spent on models a month."""
 _SEEDS_MIN: Final = 5
 """Of fewer an interval is too wide to judge a promise by."""
 _HOW: Final = (
@@ -35,6 +37,7 @@ def rows(traffic: str, setting: Setting, found: Sequence[Played]) -> list[Row]:
         *_against(found, "static", STEERED, STATIC, promised=True),
         *_against(found, "cheapest", CHEAPEST, STATIC, promised=False),
         *_held(found),
+        _payback(found),
         *_stated(found),
         _prices(setting),
         Row(id="seeds", what="seeds played", value=float(len(found)), unit="seeds"),
@@ -44,6 +47,24 @@ def rows(traffic: str, setting: Setting, found: Sequence[Played]) -> list[Row]:
     return [
         replace(row, id=f"{_IDS[traffic]}.{row.id}", what=f"{traffic}: {row.what}", how=how) for row in made
     ]
+
+
+def _payback(found: Sequence[Played]) -> Row:
+    """With what a small operator pays, stated: who has other figures puts them into `cost.optimum` and asks `cost savings`."""
+    ratio = estimate(
+        [1.0 - one.arms[STEERED].usd_per_request / one.arms[STATIC].usd_per_request for one in found]
+    )
+    months = SET_UP_USD / (ratio.mean * SPEND_USD - RUNNING_USD)
+    least = (SET_UP_USD / PAYBACK_MONTHS_MAX + RUNNING_USD) / ratio.mean
+    return Row(
+        id="payback_months",
+        what=f"months until {SET_UP_USD:,.0f} USD once and {RUNNING_USD:,.0f} a month are paid, of {SPEND_USD:,.0f} a month spent",
+        value=months,
+        unit="months",
+        target=f"≤ {PAYBACK_MONTHS_MAX:g}",
+        holds=0.0 < months <= PAYBACK_MONTHS_MAX,
+        baseline=f"{PAYBACK_MONTHS_MAX:g} months from {least:,.0f} USD a month",
+    )
 
 
 def _against(found: Sequence[Played], name: str, one: str, other: str, *, promised: bool) -> Iterator[Row]:
