@@ -17,6 +17,9 @@ from foreroute.testing.virtual_loop import VirtualTimeLoop, run_virtual
 
 _QUICK_FAULT_S: Final = 45.0
 
+_BESIDE_PROCESSES: Final = 20.0
+"""Virtual seconds in a real one, where a channel is a process of its own."""
+
 
 def play(fault: Fault, *, quick: bool = False) -> Finding:
     """`quick`: the fault is over sooner, where it only comes and goes."""
@@ -28,7 +31,10 @@ def play(fault: Fault, *, quick: bool = False) -> Finding:
     with _quiet(), tempfile.TemporaryDirectory(prefix="foreroute-chaos-") as folder:
         # Threads and processes of others need their turn; channels on the same loop do not.
         alone = not (fault.course.control or fault.course.processes)
-        return judge(run_virtual(lambda loop: _played(loop, fault, Path(folder)), alone=alone))
+        # A process of its own answers in real time: so that a busy machine does not look like a slow channel, virtual time
+        # does not run far ahead of it.
+        speed = _BESIDE_PROCESSES if fault.course.processes else None
+        return judge(run_virtual(lambda loop: _played(loop, fault, Path(folder)), speed=speed, alone=alone))
 
 
 def play_all(faults: Iterable[Fault], *, quick: bool = False) -> list[Finding]:
