@@ -17,7 +17,7 @@ from foreroute.cli.status import clock
 from foreroute.clock import SystemClock
 from foreroute.core.errors import HistoryError
 from foreroute.core.ids import ChannelId, RouteName
-from foreroute.core.rollup import Rollup
+from foreroute.core.rollup import Rollup, by_channel
 from foreroute.monitor.fold import fold
 from foreroute.monitor.history import IMPORTED, Point, problem_of, rollups_of
 from foreroute.monitor.history_csv import Reading, read_csv
@@ -203,11 +203,8 @@ def _named(settings: Settings, match: Iterable[str]) -> dict[str, ChannelId]:
 
 async def _without_measured(store: SqliteStore, rollups: Sequence[Rollup]) -> list[Rollup]:
     """Those whose time the store knows nothing of, or only what was imported."""
-    by_channel: dict[ChannelId, list[Rollup]] = {}
-    for rollup in rollups:
-        by_channel.setdefault(rollup.channel, []).append(rollup)
     fresh = []
-    for channel, mine in by_channel.items():
+    for channel, mine in by_channel(rollups).items():
         start_at = min(one.window_start for one in mine) // _DAY_S * _DAY_S
         end_at = max(one.window_start + one.window_s for one in mine)
         known = await store.rollups.read(start_at=start_at, end_at=end_at, channels=[channel])

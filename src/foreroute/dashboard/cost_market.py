@@ -16,7 +16,7 @@ from foreroute.core.ids import ChannelId, RouteName
 from foreroute.core.ledger import Metered, SpendCell
 from foreroute.core.plan import Objective, Route
 from foreroute.core.ports import CostStore, PriceBook, RollupStore
-from foreroute.core.rollup import Rollup
+from foreroute.core.rollup import Rollup, by_channel
 from foreroute.core.series import FIRST_CHUNK_METRICS, Metric
 from foreroute.cost.frontier import Offer
 from foreroute.cost.places import load_max
@@ -91,11 +91,13 @@ async def market_of(
     # A ledger that began in the middle of the span has seen so much less of it.
     began = min((cell.start_at for cell in cells), default=start)
     minutes = max(1.0, (min(end, end_at) - began) / 60.0)
-    by_channel: dict[str, list[Rollup]] = {}
-    for one in rollups:
-        if not one.segment:
-            by_channel.setdefault(one.channel, []).append(one)
-    asked = _Asked(by_channel, minutes, end_at, ahead or Ahead(at=end_at), steers)
+    asked = _Asked(
+        by_channel(one for one in rollups if not one.segment),
+        minutes,
+        end_at,
+        ahead or Ahead(at=end_at),
+        steers,
+    )
     return tuple(
         _route(sources, route, [c for c in cells if c.group.route == route.name], asked)
         for route in sources.routes.values()
@@ -106,7 +108,7 @@ async def market_of(
 class _Asked:
     """What is the same for all routes; a channel's record is made once for those that measure alike."""
 
-    rollups: Mapping[str, Sequence[Rollup]]
+    rollups: Mapping[ChannelId, Sequence[Rollup]]
     minutes: float
     at: float
     ahead: Ahead
@@ -117,7 +119,7 @@ class _Asked:
         key = name, objective is not None and objective.metric in FIRST_CHUNK_METRICS
         if key not in self._records:
             course = self.ahead.courses.get(ChannelId(name), AS_SEEN)
-            self._records[key] = record(self.rollups.get(name, ()), objective, course)
+            self._records[key] = record(self.rollups.get(ChannelId(name), ()), objective, course)
         return self._records[key]
 
 

@@ -1,4 +1,4 @@
-"""Playbooks: which trouble, what to do, how to know that it helped, and what then. Values; `playbook_yaml` reads them."""
+"""Playbooks: which trouble, what to do, how to know that it helped, and what then. Values; `document` reads them."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
